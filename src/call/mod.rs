@@ -1,0 +1,3 @@
+//! The state machine of one call.
+
+pub mod media;

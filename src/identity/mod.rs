@@ -1,0 +1,91 @@
+//! Who is calling, from where, with which EHR context. Every field carries where it came from and how far it may be
+//! trusted; nothing here waits for anybody.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ClinicianId, Extension, HospitalId, ModuleId, SiteId, SystemId, UnitId};
+
+/// A fact with its origin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sourced<T> {
+    pub value: T,
+    pub source: Source,
+    pub confidence: Confidence,
+    pub at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// P-Asserted-Identity of a trusted trunk (RFC 3325).
+    AssertedIdentity,
+    /// Remote-Party-ID of a trusted trunk.
+    RemotePartyId,
+    From,
+    /// Diversion (RFC 5806) or History-Info (RFC 7044) of a trusted trunk.
+    Diversion,
+    /// The hospital's extension map.
+    ExtensionMap,
+    /// Keyed by the caller.
+    Keyed,
+    /// A phone that registered with a password.
+    Registration,
+    /// The trunk that the call came over.
+    Trunk,
+}
+
+/// How far a fact may be trusted. Caller ID and badge numbers are claims; only a call back verifies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    Unknown,
+    Claimed,
+    Verified,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhoneClass {
+    Ward,
+    Office,
+    Patient,
+    Public,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub site: SiteId,
+    pub unit: UnitId,
+    /// As people say it: "4 West".
+    pub unit_name: String,
+    pub room: Option<String>,
+    pub workstation: Option<String>,
+}
+
+/// Which EHR runs where the caller stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EhrContext {
+    pub system: SystemId,
+    pub product: String,
+    pub instance: String,
+    /// "production", "training", "downtime".
+    pub environment: String,
+    pub release: Option<String>,
+    /// Set when the workstation runs one module only.
+    pub module: Option<ModuleId>,
+}
+
+/// Everything known of the caller so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    pub hospital: HospitalId,
+    /// The number as signalled; `None` when anonymous.
+    pub number: Option<Sourced<String>>,
+    /// Set when the number is an extension of the hospital.
+    pub extension: Option<Sourced<Extension>>,
+    pub class: Option<Sourced<PhoneClass>>,
+    pub place: Option<Sourced<Place>>,
+    pub ehr: Option<Sourced<EhrContext>>,
+    pub person: Option<Sourced<ClinicianId>>,
+}

@@ -1,0 +1,324 @@
+//! Everything that is remembered. Each [`Record`] is appended to the journal before the packets of the same batch
+//! leave; tickets, call records, bindings and reports are projections of these.
+//!
+//! Secrets never stand here: a keyed PIN or a password is recorded as its verdict.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::MediaReport;
+use crate::digit::{Digit, DigitSource};
+use crate::identity::Caller;
+use crate::ids::{
+    AnalystId, CallId, Extension, HospitalId, Language, OfferId, PlanId, PromptId, RungId, Seq, StepId, TargetId,
+    TicketNumber, TrunkId,
+};
+use crate::routing::{Decision, Need, OfferOutcome};
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub seq: Seq,
+    pub at: Timestamp,
+    /// The call this belongs to; `None` for what concerns the desk as a whole.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub call: Option<CallId>,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Which side of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Party {
+    Caller,
+    Analyst,
+    /// The hospital operator or another declared target.
+    Target,
+    /// Wardline itself.
+    Desk,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Event {
+    // -- A call, in the order things happen ------------------------------------------------------------------------
+    /// The INVITE was accepted: the call and its ticket exist.
+    CallOpened(CallOpened),
+    CallerIdentified {
+        caller: Box<Caller>,
+    },
+    /// Our 200 left.
+    Answered,
+    /// The caller's ACK came.
+    Confirmed,
+    StepEntered {
+        step: StepId,
+    },
+    /// A playback began. `words` is what the manifest says of the prompts, joined.
+    Spoken {
+        prompts: Vec<PromptId>,
+        words: String,
+    },
+    /// A key outside a secret `collect`.
+    KeyPressed {
+        digit: Digit,
+        source: DigitSource,
+    },
+    /// A secret or a badge was keyed; only the verdict is kept.
+    Collected {
+        step: StepId,
+        accepted: bool,
+    },
+    NeedSettled {
+        need: Need,
+        by: NeedSource,
+    },
+    /// A question was left out because no answer to it would change who is rung.
+    QuestionSkipped {
+        step: StepId,
+    },
+    RouteDecided {
+        decision: Box<Decision>,
+    },
+    OfferSent {
+        offer: OfferId,
+        analyst: AnalystId,
+        rung: RungId,
+        outside: bool,
+    },
+    /// The phone rings (first 180/183).
+    OfferRinging {
+        offer: OfferId,
+        analyst: AnalystId,
+    },
+    OfferEnded {
+        offer: OfferId,
+        analyst: AnalystId,
+        outcome: OfferOutcome,
+    },
+    /// The winner. Exactly one a call, unless it is transferred or called back.
+    AnalystAnswered {
+        offer: OfferId,
+        analyst: AnalystId,
+    },
+    Bridged {
+        with: Party,
+    },
+    /// First RTP of the human's voice: "seconds to human" ends here.
+    HumanHeard,
+    Held {
+        by: Party,
+    },
+    Resumed {
+        by: Party,
+    },
+    TransferAsked {
+        target: String,
+    },
+    TransferEnded {
+        target: String,
+        ok: bool,
+    },
+    TargetRung {
+        target: TargetId,
+    },
+    MediaProblem {
+        party: Party,
+        problem: MediaProblem,
+    },
+    MediaMeasured {
+        party: Party,
+        report: Box<MediaReport>,
+    },
+    /// Keyed or set by the analyst.
+    DispositionSet {
+        by: AnalystId,
+        disposition: Disposition,
+    },
+    CallEnded {
+        cause: HangupCause,
+        by: Party,
+    },
+
+    // -- Callbacks: owed until both spoke or three attempts failed -----------------------------------------------------
+    CallbackBooked {
+        number: Extension,
+        due: Timestamp,
+        reason: CallbackReason,
+    },
+    CallbackAttempted {
+        attempt: u8,
+        outcome: CallbackOutcome,
+    },
+    CallbackClosed {
+        done: bool,
+    },
+
+    // -- The desk --------------------------------------------------------------------------------------------------------
+    /// A process began to serve. Calls still open before this record were cut by a failure of the node.
+    NodeStarted {
+        version: String,
+        config: String,
+    },
+    /// A whole shutdown: nothing was cut.
+    NodeStopped,
+    AnalystStateSet {
+        analyst: AnalystId,
+        state: AnalystStateRecord,
+        reason: Option<String>,
+    },
+    BindingSet(BindingRecord),
+    BindingRemoved {
+        aor: String,
+        contact: String,
+    },
+    /// Highest nonce count seen, so that a replay stays refused after a restart.
+    NonceUsed {
+        nonce: String,
+        count: u32,
+        expires: Timestamp,
+    },
+    /// Who did what to what, and why. Append-only.
+    Audit {
+        actor: String,
+        action: String,
+        object: String,
+        reason: Option<String>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallOpened {
+    pub ticket: TicketNumber,
+    pub hospital: HospitalId,
+    pub plan: PlanId,
+    pub language: Language,
+    /// `None` when a registered phone of ours called.
+    pub trunk: Option<TrunkId>,
+    /// As signalled; empty when anonymous.
+    pub calling: String,
+    pub dialled: String,
+    /// SIP Call-ID of the caller's leg.
+    pub sip_call_id: String,
+    /// A call of the canary: left out of every figure.
+    pub test: bool,
+    /// Set when this call works off a callback of an earlier one, whose ticket it continues.
+    pub continues: Option<CallId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NeedSource {
+    /// The place says it all.
+    Place,
+    Key,
+    /// Silence or a wrong key.
+    NoKey,
+    Plan,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MediaProblem {
+    /// No RTP at all while it was due.
+    Dead,
+    /// One side is heard, the other not.
+    OneWay,
+    /// RTP and RTCP came back.
+    Recovered,
+    /// Keys were pressed and lost.
+    KeysLost,
+}
+
+/// How signalling ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HangupCause {
+    /// A BYE after the bridge.
+    Normal,
+    /// The caller left before a human answered.
+    Abandoned,
+    /// CANCEL before our answer.
+    Cancelled,
+    NoAck,
+    /// No common codec or a broken SDP.
+    MediaRefused,
+    RtpTimeout,
+    /// A peer stopped answering signalling.
+    PeerLost,
+    /// The plan ended the call: callback booked, message left, or hangup step.
+    PlanEnded,
+    Transferred,
+    NoCapacity,
+    NodeFailure,
+    Shutdown,
+    /// A fault of ours in this one call.
+    InternalError,
+}
+
+/// How the call ended for the desk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disposition {
+    pub code: DispositionCode,
+    /// Solved at first contact, by the analyst's word.
+    pub solved: Option<bool>,
+    pub note: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DispositionCode {
+    Solved,
+    /// Work goes on after the call.
+    Open,
+    /// Patients, visitors, wrong number.
+    NotForUs,
+    Test,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallbackReason {
+    /// Booked by itself after 10 s of waiting.
+    Waiting,
+    /// The caller pressed for it.
+    Asked,
+    NobodyFree,
+    OperatorSilent,
+    /// A mapped ward phone hung up before a human answered.
+    Abandoned,
+    NodeFailure,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallbackOutcome {
+    NoAnalyst,
+    ClinicianNoAnswer,
+    BothSpoke,
+    Failed,
+}
+
+/// What an analyst declares. Ringing, on call and wrap-up are derived from the calls themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnalystStateRecord {
+    SignedOut,
+    Available,
+    Paused,
+}
+
+/// A registered contact (RFC 3261 section 10), enough to call the phone after a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BindingRecord {
+    /// Address of record, "sip:user@realm".
+    pub aor: String,
+    /// Contact URI as the phone wrote it.
+    pub contact: String,
+    pub flow: crate::sip::Flow,
+    pub expires: Timestamp,
+    pub call_id: String,
+    pub cseq: u32,
+    pub user_agent: Option<String>,
+}

@@ -1,0 +1,5 @@
+//! Tickets: what is remembered of every call, and how it reads.
+
+mod event;
+
+pub use event::*;
