@@ -5,6 +5,7 @@
 //! keeps a ticket of it. The modules stand in the order in which a call meets them.
 
 // Foundations.
+pub mod diagnostic;
 pub mod digit;
 pub mod ids;
 pub mod time;
