@@ -1,0 +1,51 @@
+# make run    install what is missing, build, check, start, place one real call, stay up for real phones
+# make test   install the test peers and run everything that proves the tree
+# make bench  measure CPU per call and per packet, memory per call and start-up
+
+SHELL := /bin/bash
+CARGO ?= cargo
+export WARDLINE_CONFIG ?= sip-config
+DATA ?= data
+
+.PHONY: run test bench audit prompts build fmt-check lint docs unit interop peers tools clean-data
+
+run: tools
+	$(CARGO) build --release --locked
+	tools/run.sh target/release/wardline $(DATA)
+
+build: tools
+	$(CARGO) build --release --locked
+
+test: peers fmt-check lint docs unit
+
+fmt-check:
+	$(CARGO) fmt --check
+
+lint:
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+unit:
+	$(CARGO) test --locked --no-fail-fast
+
+bench: peers
+	$(CARGO) build --release --locked
+	tools/bench.sh
+
+audit:
+	$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check
+
+prompts:
+	tools/prompts/render.sh
+
+tools:
+	tools/install.sh build
+
+peers:
+	tools/install.sh build peers
+
+clean-data:
+	rm -rf -- $(DATA)
