@@ -1,0 +1,213 @@
+//! Holds the shape of the tree: which layer may import which, no clock in the pure core, nothing too large to read.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file one can hold in mind.
+const MAX_FILE_LINES: usize = 800;
+/// A function that fits on a screen, and a little.
+const MAX_FUNCTION_LINES: usize = 70;
+
+/// Every module of the pure core with the modules it may import. What is absent is forbidden.
+const PURE: &[(&str, &[&str])] = &[
+    ("ids", &[]),
+    ("time", &[]),
+    ("digit", &[]),
+    ("diagnostic", &[]),
+    ("sip", &["ids"]),
+    ("transaction", &["sip", "ids"]),
+    ("dialog", &["sip", "ids"]),
+    ("registrar", &["sip", "ids"]),
+    ("identity", &["ids"]),
+    ("routing", &["ids"]),
+    ("ivr", &["ids", "routing"]),
+    ("bridge", &["sip", "dialog", "ids"]),
+    ("ticket", &["ids", "identity", "routing", "bridge", "registrar", "sip"]),
+    ("config", &["sip", "registrar", "identity", "ivr", "routing", "bridge", "ids"]),
+    ("call", &["sip", "transaction", "dialog", "identity", "ivr", "routing", "bridge", "ticket", "config", "ids"]),
+    (
+        "switch",
+        &[
+            "sip",
+            "transaction",
+            "dialog",
+            "registrar",
+            "identity",
+            "ivr",
+            "routing",
+            "bridge",
+            "ticket",
+            "call",
+            "config",
+            "ids",
+        ],
+    ),
+];
+
+/// Importable from everywhere.
+const FOUNDATION: &[&str] = &["ids", "time", "digit", "diagnostic"];
+
+/// What the pure core may not even name.
+const FORBIDDEN: &[&str] = &[
+    "Instant::now",
+    "SystemTime::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "std::net::UdpSocket",
+    "std::net::TcpStream",
+    "tokio::",
+    "std::thread",
+    "getrandom",
+    "async fn",
+    "println!",
+];
+
+fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
+    let mut entries: Vec<_> =
+        fs::read_dir(dir).expect("source folder").map(|entry| entry.expect("entry").path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            rust_files(&path, out);
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            out.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    rust_files(&root.join("src"), &mut files);
+    files
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).expect("readable source");
+            (path.strip_prefix(root).expect("below the root").to_path_buf(), text)
+        })
+        .collect()
+}
+
+/// The layer a file belongs to: "sip" for src/sip/uri.rs and for src/sip.rs.
+fn layer(path: &Path) -> String {
+    let part = path.components().nth(1).expect("below src").as_os_str().to_string_lossy().into_owned();
+    part.trim_end_matches(".rs").to_owned()
+}
+
+/// Code lines with their number, unit tests and comments left out.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| *line != "#[cfg(test)]")
+        .map(|(index, line)| (index + 1, line))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// A test file beside the code may import what it likes.
+fn is_test_file(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs")
+}
+
+#[test]
+fn pure_modules_import_only_what_lies_below_them() {
+    let allowed: BTreeMap<&str, &[&str]> = PURE.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let layer = layer(&path);
+        let Some(below) = allowed.get(layer.as_str()) else { continue };
+        if is_test_file(&path) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            for name in line.split("crate::").skip(1) {
+                let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let fine = name == layer
+                    || name.is_empty()
+                    || below.contains(&name.as_str())
+                    || FOUNDATION.contains(&name.as_str());
+                if !fine {
+                    wrong.push(format!("{}:{number}: {layer} may not import {name}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_pure_core_knows_no_clock_socket_thread_or_randomness() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        if !PURE.iter().any(|(name, _)| *name == layer(&path)) || is_test_file(&path) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            for word in FORBIDDEN.iter().filter(|word| line.contains(**word)) {
+                wrong.push(format!("{}:{number}: {word}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_can_be_read_in_one_sitting() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        if !text.starts_with("//!") && !text.starts_with("#![") && !is_test_file(&path) {
+            wrong.push(format!("{}: its first line does not say what it is for", path.display()));
+        }
+        let lines = text.lines().count();
+        if lines > MAX_FILE_LINES {
+            wrong.push(format!("{}: {lines} lines, more than {MAX_FILE_LINES}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_function_is_longer_than_a_screen() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        if is_test_file(&path) {
+            continue;
+        }
+        let mut open: Option<(usize, usize, String)> = None;
+        for (number, line) in code(&text) {
+            let indent = line.len() - line.trim_start().len();
+            let trimmed = line.trim_start();
+            let head =
+                ["fn ", "pub fn ", "async fn ", "pub async fn ", "pub(super) fn ", "pub(crate) fn ", "const fn "];
+            if open.is_none() && head.iter().any(|start| trimmed.starts_with(start)) && !line.trim_end().ends_with(';')
+            {
+                open = Some((number, indent, trimmed.chars().take(60).collect()));
+            } else if let Some((start, depth, name)) = &open
+                && indent == *depth
+                && trimmed.starts_with('}')
+            {
+                let length = number - start + 1;
+                if length > MAX_FUNCTION_LINES {
+                    wrong.push(format!("{}:{start}: {length} lines: {name}", path.display()));
+                }
+                open = None;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_for_later_in_the_code() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        for (index, line) in text.lines().enumerate() {
+            for word in ["todo!(", "unimplemented!(", "TODO", "FIXME", "HACK", "#[ignore", "dbg!("] {
+                if line.contains(word) {
+                    wrong.push(format!("{}:{}: {word}", path.display(), index + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
