@@ -23,6 +23,11 @@ pub enum Input {
         flow: Flow,
         bytes: Bytes,
     },
+    /// An INVITE of a stream that waited too long in front of the switch: refused with 503.
+    Overdue {
+        flow: Flow,
+        bytes: Bytes,
+    },
     StreamClosed {
         conn: ConnId,
     },
