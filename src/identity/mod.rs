@@ -1,10 +1,20 @@
 //! Who is calling, from where, with which EHR context. Every field carries where it came from and how far it may be
 //! trusted; nothing here waits for anybody.
 
+mod directory;
+mod identify;
+mod number;
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClinicianId, Extension, HospitalId, ModuleId, SiteId, SystemId, UnitId};
+
+pub use directory::{Clinician, Directory, DirectoryParts, Numbers, Phone, Site, System, Unit};
+pub use identify::{Signalled, claim_badge, claim_extension, identify};
+pub use number::{MAX_NUMBER_DIGITS, Number, NumberRules};
 
 /// A fact with its origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
