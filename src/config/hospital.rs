@@ -1,0 +1,57 @@
+//! What one `hospital*.toml` settles: the numbers, the phones, the people and the systems of one hospital.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::identity::Directory;
+use crate::ids::{Extension, HospitalId, Language, PlanId, TargetId, TrunkId};
+
+/// One hospital, isolated from every other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hospital {
+    pub id: HospitalId,
+    pub name: String,
+    pub time_zone: TimeZone,
+    /// What its desk speaks; the first is the one it begins with. Never empty.
+    pub languages: Vec<Language>,
+    /// The PBX: callbacks, the operator and analysts' extensions are dialled over it.
+    pub trunk: TrunkId,
+    /// Key 9 and what must reach a person of the hospital.
+    pub operator: Extension,
+    /// What callers are told to dial in an emergency ("5555"). The desk never dials them.
+    pub code_numbers: Vec<Extension>,
+    pub hotlines: BTreeMap<Extension, Hotline>,
+    /// Where a call may be transferred to; always holds "operator".
+    pub targets: BTreeMap<TargetId, Target>,
+    /// Days on which shifts do not run and on-call does.
+    pub holidays: BTreeSet<Date>,
+    pub directory: Directory,
+}
+
+impl Hospital {
+    pub fn language(&self) -> Language {
+        self.languages.first().cloned().unwrap_or_else(|| Language::new("en"))
+    }
+}
+
+/// A number that callers dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hotline {
+    pub number: Extension,
+    pub plan: PlanId,
+    /// `None`: the hospital's first.
+    pub language: Option<Language>,
+}
+
+/// A declared transfer target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub id: TargetId,
+    pub name: String,
+    pub number: Extension,
+    pub trunk: TrunkId,
+    /// Leaves the hospital: dialled with the trunk's outside prefix.
+    pub outside: bool,
+}

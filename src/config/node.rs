@@ -1,0 +1,184 @@
+//! What `wardline.toml` settles: where this node listens, whom it talks to, where its data lie.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use crate::identity::NumberRules;
+use crate::ids::{AnalystId, Extension, HospitalId, ListenerId, TrunkId};
+use crate::sip::Transport;
+use crate::time::Duration;
+
+/// The checked `wardline.toml`. Relative paths are resolved against the folder that holds sip-config/.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Shown in logs, tickets and the Server header's place ("ward-1").
+    pub name: String,
+    /// Journal, store and keys.
+    pub data_dir: PathBuf,
+    /// The embedded store's database file.
+    pub store: PathBuf,
+    /// Unix socket of the command line.
+    pub control_socket: PathBuf,
+    /// Where /healthz, /readyz and /metrics answer; `None` switches them off.
+    pub metrics: Option<SocketAddr>,
+    pub log: Log,
+    pub listeners: BTreeMap<ListenerId, Listener>,
+    pub trunks: BTreeMap<TrunkId, Trunk>,
+    pub media: Media,
+    pub registration: Registration,
+    pub canary: Option<Canary>,
+    /// Calls at once; beyond it new ones get 503.
+    pub max_calls: usize,
+    /// How long a stopping node lets calls go on.
+    pub drain: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A filter of tracing-subscriber ("info", "wardline=debug").
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    Text,
+    Json,
+}
+
+/// A listening address of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    pub id: ListenerId,
+    pub bind: SocketAddr,
+    /// At least one; each once.
+    pub transports: Vec<Transport>,
+    /// What Via and Contact say: differs from `bind` behind NAT or when bound to 0.0.0.0.
+    pub advertised: SocketAddr,
+}
+
+/// A peer towards PBX or carrier. It belongs to exactly one hospital.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    pub id: TrunkId,
+    pub hospital: HospitalId,
+    /// Addresses that may call us over it, beside those that a host name resolves to.
+    pub peers: Vec<IpNet>,
+    /// Where our calls go; `None`: it only brings calls.
+    pub next_hop: Option<NextHop>,
+    pub transport: Transport,
+    /// The listener that speaks to it; `None`: any of the right family and transport.
+    pub listener: Option<ListenerId>,
+    /// P-Asserted-Identity, Remote-Party-ID, Diversion and History-Info count.
+    pub trusted: bool,
+    /// The peer's media comes from elsewhere than it signals (see `bridge::Latch`).
+    pub nat: bool,
+    /// Sends OPTIONS this often; `None`: never.
+    pub probe: Option<Duration>,
+    /// Calls at once over this trunk, both ways.
+    pub max_calls: Option<usize>,
+    /// Why signalling and media go unencrypted here, in the admin's words.
+    pub plain: Option<String>,
+    /// Dialled before numbers that leave the hospital ("9").
+    pub outside_prefix: Option<String>,
+    /// How the peer writes numbers.
+    pub numbers: NumberRules,
+    /// When the peer challenges us.
+    pub credentials: Option<Credentials>,
+}
+
+impl Trunk {
+    /// The digits to dial over this trunk.
+    pub fn dial(&self, number: &Extension, outside: bool) -> String {
+        match &self.outside_prefix {
+            Some(prefix) if outside => format!("{prefix}{number}"),
+            Some(_) | None => number.to_string(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextHop {
+    Address(SocketAddr),
+    /// RFC 3263: with a port A/AAAA only, else SRV first.
+    Host {
+        name: String,
+        port: Option<u16>,
+    },
+}
+
+/// Digest credentials that a peer asks of us. `Debug` shows no secret: there is none in here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    pub user: String,
+    pub password: Secret,
+}
+
+/// Where a secret is kept. The secret itself never stands in a file of sip-config/, nor in this value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    Env(String),
+    File(PathBuf),
+}
+
+impl Secret {
+    /// Fetches it, without the line feed at its end.
+    ///
+    /// # Errors
+    /// When the variable is not set or the file cannot be read; the message names the place, not the content.
+    pub fn reveal(&self) -> std::io::Result<String> {
+        match self {
+            Secret::Env(name) => std::env::var(name).map_err(|_| {
+                std::io::Error::new(std::io::ErrorKind::NotFound, format!("environment variable {name} is not set"))
+            }),
+            Secret::File(path) => Ok(std::fs::read_to_string(path)?.trim_end_matches(['\r', '\n']).to_owned()),
+        }
+    }
+}
+
+/// Where RTP is received, and how ports are used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Media {
+    pub bind: IpAddr,
+    /// What SDP says.
+    pub advertised: IpAddr,
+    /// First port, even (RTP on it, RTCP on the next: RFC 3550 section 11).
+    pub first_port: u16,
+    /// Last port, odd.
+    pub last_port: u16,
+    /// Media threads.
+    pub workers: usize,
+    /// How long a port rests before it is used again.
+    pub quarantine: Duration,
+}
+
+impl Media {
+    /// How many legs can be up at once.
+    pub fn pairs(&self) -> usize {
+        (usize::from(self.last_port) + 1).saturating_sub(usize::from(self.first_port)) / 2
+    }
+}
+
+/// What analysts' phones are told when they register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The digest realm, and the domain of addresses of record.
+    pub realm: String,
+    pub min_expires: Duration,
+    pub max_expires: Duration,
+}
+
+/// The test call that shows from outside that the desk works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    pub hospital: HospitalId,
+    pub every: Duration,
+    /// Dialled by the canary only; reaches `analyst` only.
+    pub number: Extension,
+    pub analyst: AnalystId,
+}
