@@ -1,0 +1,133 @@
+//! One choice of whom to ring, as it is stored with the call: the outcome in words for people, and every input that it
+//! was made from, so that it can be made again.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AnalystId, Language, RungId};
+use crate::routing::need::Need;
+use crate::routing::rungs::Who;
+use crate::routing::staff::{PhoneUse, Qualification};
+
+/// Why these were rung and the others not: stored with the call, and replayable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    pub need: Need,
+    pub rung: RungId,
+    /// Who is rung, in order.
+    pub chosen: Vec<Choice>,
+    /// Everybody else of the hospital, with the first filter that ruled them out, in words.
+    pub passed_over: Vec<PassedOver>,
+    /// What the choice was made from.
+    pub inputs: Snapshot,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    pub analyst: AnalystId,
+    /// As which of the rung's groups.
+    pub who: Who,
+    /// Which of the analyst's phones ring: positions in [`crate::routing::Analyst::phones`].
+    pub phones: Vec<usize>,
+    /// One sentence for people: "Holds charting (expert) for epic-prod; idle longest, 12 min."
+    pub because: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PassedOver {
+    pub analyst: AnalystId,
+    pub because: String,
+}
+
+/// Everything that a choice reads, and nothing else: no phone number, nobody of another hospital.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The rung's groups, in order.
+    pub who: Vec<Who>,
+    pub at_once: u8,
+    /// Of this caller's earlier call.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub continuity: Option<AnalystId>,
+    /// By id.
+    pub people: Vec<Person>,
+    /// How many more had no qualification for this need; they are counted, not listed.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub unlisted: usize,
+}
+
+/// One analyst at the moment of the choice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    pub id: AnalystId,
+    /// The calendar day at this person's desk.
+    pub today: Date,
+    /// Serves the hospital of the need.
+    pub of_hospital: bool,
+    /// Serves the site of the need, or the need names none.
+    pub of_site: bool,
+    pub languages: Vec<Language>,
+    /// Those for the hospital and system of the need; all of the hospital's when the need names no system.
+    pub qualifications: Vec<Qualification>,
+    pub supervisor: bool,
+    pub on_shift: bool,
+    pub on_call: bool,
+    pub presence: Presence,
+    pub occupied: Occupied,
+    /// Still finishing the last call.
+    pub wrap_up: bool,
+    pub idle_ms: u64,
+    pub phones: Vec<PhoneState>,
+    pub with_this_call: WithThisCall,
+}
+
+/// What the analyst declared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presence {
+    SignedOut,
+    Available,
+    Paused { reason: Option<String> },
+}
+
+/// Whether a call holds the analyst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Occupied {
+    Free,
+    /// Leased to a call or rung for one.
+    Ringing,
+    OnCall,
+}
+
+/// What this call has had to do with the analyst so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WithThisCall {
+    Nothing,
+    /// Is being rung for it, as one of this group. `counts` is false while the phone gives no sign of ringing.
+    Rung {
+        who: Who,
+        counts: bool,
+    },
+    /// Did not take it.
+    Tried,
+    /// The lease was refused: another call was faster.
+    Refused,
+}
+
+/// One phone of an analyst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneState {
+    pub usage: PhoneUse,
+    pub outside: bool,
+    /// A fixed address, or registered now.
+    pub reachable: bool,
+    /// Another analyst is rung or talks at the same phone.
+    pub taken: bool,
+    /// Phones with one number here are the same phone, shared by several people.
+    pub line: u16,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}

@@ -1,0 +1,60 @@
+//! What a call requires, and what came of ringing somebody.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{HospitalId, Language, ModuleId, SiteId, SystemId};
+
+/// What a call requires of the analyst who takes it. What is unknown restricts nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    pub hospital: HospitalId,
+    pub site: Option<SiteId>,
+    pub system: Option<SystemId>,
+    pub module: Option<ModuleId>,
+    /// Release of the system where the caller stands, when known.
+    pub release: Option<String>,
+    pub language: Language,
+    pub level: Level,
+}
+
+/// How far an analyst is qualified; a need asks for at least one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    #[default]
+    Basic,
+    Advanced,
+    Expert,
+}
+
+impl Level {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Basic => "basic",
+            Level::Advanced => "advanced",
+            Level::Expert => "expert",
+        }
+    }
+}
+
+/// How one offer to one analyst ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OfferOutcome {
+    /// Won the call.
+    Answered,
+    /// Somebody else was first. Not a missed call.
+    LostRace,
+    /// Rang out.
+    NoAnswer,
+    /// 486, 600.
+    Busy,
+    /// 603 or the phone's decline key.
+    Declined,
+    /// No route, ICMP unreachable, no 1xx in time, 4xx/5xx.
+    Unreachable,
+    /// Answered, but nobody pressed 1 (a voicemail, an outside phone).
+    NotAccepted,
+    /// The caller left, took a callback, or the call ended otherwise.
+    Withdrawn,
+}
