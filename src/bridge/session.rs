@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::sip::sdp::Direction;
+
 /// The even port RTP is received on; RTCP is received on the next one (RFC 3550 section 11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -46,26 +48,6 @@ impl Codec {
     }
 }
 
-/// Which way media flows, seen from us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    SendRecv,
-    SendOnly,
-    RecvOnly,
-    Inactive,
-}
-
-impl Direction {
-    pub const fn sends(self) -> bool {
-        matches!(self, Direction::SendRecv | Direction::SendOnly)
-    }
-
-    pub const fn receives(self) -> bool {
-        matches!(self, Direction::SendRecv | Direction::RecvOnly)
-    }
-}
-
 /// Whose source address a leg accepts (line E67).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -98,6 +80,7 @@ pub struct MediaSession {
     pub receive_payload_type: u8,
     /// `None`: digits come by SIP INFO or in-band only.
     pub telephone_event: Option<TelephoneEvent>,
+    /// Seen from us.
     pub direction: Direction,
     /// Milliseconds of audio in each packet that we make ourselves, 10 to 60.
     pub ptime_ms: u8,
