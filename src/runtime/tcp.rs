@@ -1,0 +1,261 @@
+//! SIP over TCP: one task per connection for reading, one for writing, and a bounded queue between the switch and each
+//! peer, so that a peer that never reads stalls only itself.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::ids::ConnId;
+use crate::runtime::inbox::{Inbox, Lane};
+use crate::sip::stream::{Frame, Framer};
+use crate::sip::{Flow, Transport};
+use crate::switch::Input;
+use crate::time::Duration;
+
+/// Connections of all peers together; a hospital has a handful of PBX nodes and some hundred phones.
+pub const MAX_CONNECTIONS: usize = 2_048;
+/// Connections of one source address: a PBX opens a few, a flood many.
+pub const MAX_CONNECTIONS_PER_SOURCE: usize = 128;
+/// Messages that wait for a slow reader before its connection is closed.
+const MAX_QUEUED: usize = 256;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// A peer that takes nothing for this long is gone (line D54 asks for 32 s).
+const WRITE_TIMEOUT: Duration = Duration::from_secs(16);
+/// A message that has begun must be whole by then.
+const HALF_MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Phones keep a flow alive every 120 s at the latest (RFC 5626 section 4.4.1); four of them missed is gone.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(480);
+const READ_BUFFER: usize = 16 * 1024;
+/// RFC 5626 section 3.5.1.
+const PONG: &[u8] = b"\r\n";
+
+struct Connection {
+    remote: SocketAddr,
+    outgoing: mpsc::Sender<Bytes>,
+}
+
+/// Every open TCP connection of one listener.
+struct Table {
+    local: SocketAddr,
+    inbox: Arc<Inbox>,
+    connections: Mutex<BTreeMap<ConnId, Connection>>,
+    /// Counts over all listeners of the process: a [`ConnId`] names one connection ever.
+    ids: Arc<AtomicU64>,
+    refused: AtomicU64,
+}
+
+/// One TCP listener and the connections that belong to it, accepted or opened by us.
+pub struct SipTcp {
+    pub local: SocketAddr,
+    table: Arc<Table>,
+    runtime: Handle,
+    accepting: JoinHandle<()>,
+}
+
+impl SipTcp {
+    pub async fn bind(address: SocketAddr, inbox: Arc<Inbox>, ids: Arc<AtomicU64>) -> anyhow::Result<SipTcp> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address).with_context(|| format!("cannot listen on {address}/tcp"))?;
+        let listener = socket.listen(512)?;
+        let local = listener.local_addr()?;
+        let connections = Mutex::new(BTreeMap::new());
+        let table = Arc::new(Table { local, inbox, connections, ids, refused: AtomicU64::new(0) });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&table)));
+        Ok(SipTcp { local, table, runtime: Handle::current(), accepting })
+    }
+
+    /// Queues bytes for a peer: on the connection named, on one that is open to the same address, or on a new one.
+    /// What cannot be queued closes the connection; the switch hears of it.
+    pub fn send(&self, flow: Flow, bytes: Bytes) {
+        let open = {
+            let connections = self.table.lock();
+            let named = flow.conn.and_then(|conn| connections.get_key_value(&conn));
+            let any = || connections.iter().find(|(_, connection)| connection.remote == flow.remote);
+            named.or_else(any).map(|(conn, connection)| (*conn, connection.outgoing.clone()))
+        };
+        match open {
+            Some((conn, outgoing)) => {
+                if outgoing.try_send(bytes).is_err() {
+                    self.table.close(conn);
+                }
+            }
+            None => {
+                let table = Arc::clone(&self.table);
+                self.runtime.spawn(connect(table, flow, bytes));
+            }
+        }
+    }
+
+    pub fn close(&self, conn: ConnId) {
+        self.table.close(conn);
+    }
+
+    pub fn connections(&self) -> usize {
+        self.table.lock().len()
+    }
+
+    pub fn refused(&self) -> u64 {
+        self.table.refused.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for SipTcp {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.table.lock().clear();
+    }
+}
+
+impl Table {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConnId, Connection>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops the connection's queue: its writer finishes, and its reader with it.
+    fn close(&self, conn: ConnId) {
+        self.lock().remove(&conn);
+    }
+
+    fn next_id(&self) -> ConnId {
+        ConnId(self.ids.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Takes a connection in, or `None` when its source or the table is full.
+    fn admit(self: &Arc<Self>, stream: TcpStream, remote: SocketAddr) -> Option<mpsc::Sender<Bytes>> {
+        let conn = self.next_id();
+        let (outgoing, queue) = mpsc::channel(MAX_QUEUED);
+        {
+            let mut connections = self.lock();
+            let same = connections.values().filter(|open| open.remote.ip() == remote.ip()).count();
+            if connections.len() >= MAX_CONNECTIONS || same >= MAX_CONNECTIONS_PER_SOURCE {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
+            connections.insert(conn, Connection { remote, outgoing: outgoing.clone() });
+        }
+        // Without Nagle a small request leaves at once; a failure costs only milliseconds.
+        let _ = stream.set_nodelay(true);
+        let (reading, writing) = stream.into_split();
+        let flow = Flow { transport: Transport::Tcp, local: self.local, remote, conn: Some(conn) };
+        // The reader holds no sender: once the table drops its own, the writer ends and takes the reader along.
+        let pong = outgoing.downgrade();
+        let reader = tokio::spawn(read(Arc::clone(self), flow, reading, pong));
+        tokio::spawn(write(Arc::clone(self), conn, writing, queue, reader));
+        Some(outgoing)
+    }
+}
+
+async fn accept(listener: TcpListener, table: Arc<Table>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, remote)) => {
+                table.admit(stream, remote);
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: calls that are up go on, and accepting is tried again.
+                tracing::warn!(%error, "accepting a SIP connection failed");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connect(table: Arc<Table>, flow: Flow, first: Bytes) {
+    let unreachable = |table: &Table| table.inbox.push(Lane::Control, Input::Unreachable { flow });
+    match timeout(CONNECT_TIMEOUT, TcpStream::connect(flow.remote)).await {
+        Ok(Ok(stream)) => match table.admit(stream, flow.remote) {
+            Some(outgoing) if outgoing.send(first).await.is_ok() => {}
+            Some(_) | None => {
+                unreachable(&table);
+            }
+        },
+        Ok(Err(_)) | Err(_) => {
+            unreachable(&table);
+        }
+    }
+}
+
+async fn read(table: Arc<Table>, flow: Flow, mut stream: OwnedReadHalf, pong: mpsc::WeakSender<Bytes>) {
+    let mut framer = Framer::new();
+    let mut buffer = vec![0u8; READ_BUFFER];
+    loop {
+        let patience = if framer.is_idle() { IDLE_TIMEOUT } else { HALF_MESSAGE_TIMEOUT };
+        let length = match timeout(patience, stream.read(&mut buffer)).await {
+            Ok(Ok(0)) | Ok(Err(_)) | Err(_) => return,
+            Ok(Ok(length)) => length,
+        };
+        framer.push(&buffer[..length]);
+        while let Some(frame) = framer.next_frame() {
+            match frame {
+                Frame::Message(bytes) => deliver(&table, flow, bytes).await,
+                Frame::KeepAlive => {
+                    if let Some(outgoing) = pong.upgrade() {
+                        // A full queue means the peer does not read; the writer will notice.
+                        let _ = outgoing.try_send(Bytes::from_static(PONG));
+                    }
+                }
+                Frame::Malformed(bytes) => {
+                    // Answered 400 by the switch, which then closes the stream: its framing is lost.
+                    deliver(&table, flow, bytes).await;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Hands a message over; a full lane slows this connection down instead of losing the message.
+async fn deliver(table: &Table, flow: Flow, bytes: Bytes) {
+    let lane = Lane::of_message(&bytes);
+    while !table.inbox.push(lane, Input::Message { flow, bytes: bytes.clone() }) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn write(
+    table: Arc<Table>,
+    conn: ConnId,
+    mut stream: OwnedWriteHalf,
+    mut queue: mpsc::Receiver<Bytes>,
+    mut reader: JoinHandle<()>,
+) {
+    loop {
+        tokio::select! {
+            bytes = queue.recv() => {
+                let Some(bytes) = bytes else { break };
+                if !matches!(timeout(WRITE_TIMEOUT, stream.write_all(&bytes)).await, Ok(Ok(()))) {
+                    break;
+                }
+            }
+            _ = &mut reader => {
+                // What was queued for the peer in answer (a 400) still leaves before the connection closes.
+                drain(&mut stream, &mut queue).await;
+                break;
+            }
+        }
+    }
+    reader.abort();
+    table.close(conn);
+    table.inbox.push(Lane::Control, Input::StreamClosed { conn });
+}
+
+/// Gives the switch a moment to answer the last message of a stream whose reading has ended.
+async fn drain(stream: &mut OwnedWriteHalf, queue: &mut mpsc::Receiver<Bytes>) {
+    while let Ok(Some(bytes)) = timeout(Duration::from_millis(500), queue.recv()).await {
+        if !matches!(timeout(WRITE_TIMEOUT, stream.write_all(&bytes)).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}

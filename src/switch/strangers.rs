@@ -1,0 +1,65 @@
+//! Sources that belong to no trunk get nothing useful: a few 403s, then silence, and a count.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::time::{Duration, Instant};
+
+/// 403s that one source gets in a [`WINDOW`]; a misconfigured PBX sees the reason, a scanner learns little.
+const ANSWERS_PER_SOURCE: u32 = 5;
+/// 403s to all strangers together in a [`WINDOW`]: bounds what a flood of spoofed sources makes us send.
+const ANSWERS_TOGETHER: u32 = 100;
+const WINDOW: Duration = Duration::from_secs(10);
+/// Sources remembered in a window; more are answered by the common bound alone.
+const MAX_SOURCES: usize = 4_096;
+
+#[derive(Debug, Default)]
+pub struct Strangers {
+    window_ends: Instant,
+    together: u32,
+    sources: BTreeMap<IpAddr, u32>,
+}
+
+impl Strangers {
+    /// Whether a request from `source` is worth a 403 at `now`.
+    pub fn answer(&mut self, now: Instant, source: IpAddr) -> bool {
+        if now >= self.window_ends {
+            *self = Strangers { window_ends: now + WINDOW, together: 0, sources: BTreeMap::new() };
+        }
+        if self.together >= ANSWERS_TOGETHER {
+            return false;
+        }
+        if self.sources.len() < MAX_SOURCES || self.sources.contains_key(&source) {
+            let count = self.sources.entry(source).or_insert(0);
+            if *count >= ANSWERS_PER_SOURCE {
+                return false;
+            }
+            *count += 1;
+        }
+        self.together += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_hears_five_refusals_in_ten_seconds() {
+        let mut strangers = Strangers::default();
+        let source: IpAddr = "192.0.2.7".parse().expect("address");
+        let answered = (0..20).filter(|_| strangers.answer(Instant::from_millis(1), source)).count();
+        assert_eq!(answered, 5);
+        assert!(strangers.answer(Instant::from_millis(10_001), source), "the next window begins anew");
+    }
+
+    #[test]
+    fn a_flood_of_sources_is_answered_a_hundred_times() {
+        let mut strangers = Strangers::default();
+        let answered = (0..10_000u32)
+            .filter(|n| strangers.answer(Instant::from_millis(1), IpAddr::V4(std::net::Ipv4Addr::from_bits(*n))))
+            .count();
+        assert_eq!(answered, 100);
+    }
+}
