@@ -1,1 +1,16 @@
-//! (stub)
+//! The media path: RTP in, RTP out, by worker threads that own their sockets. It meets the switch only in
+//! [`MediaCommand`](crate::call::media::MediaCommand) and [`MediaEvent`](crate::call::media::MediaEvent).
+//!
+//! Sans-IO pieces, each a file: the clock and the sockets are in `worker` alone.
+
+pub mod codec;
+
+mod counters;
+mod ports;
+mod prompts;
+mod worker;
+mod workers;
+
+pub use counters::Counters;
+pub use prompts::{MAX_PROMPT, Prompt, PromptError, PromptLibrary};
+pub use workers::{MediaOptions, Overloaded, Workers};
