@@ -1,0 +1,1 @@
+//! Cuts a byte stream into messages (RFC 3261 §18.3).
