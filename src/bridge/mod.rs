@@ -1,5 +1,8 @@
 //! Offer/answer of two legs (RFC 3264), hold and transfer.
 
+pub mod negotiation;
+pub mod pair;
 mod session;
 
+pub use negotiation::{Hold, MediaEndpoint, MediaPolicy, Negotiation, Refusal, Security};
 pub use session::{Codec, Direction, Latch, MediaPort, MediaReport, MediaSession, TelephoneEvent};

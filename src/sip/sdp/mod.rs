@@ -24,6 +24,9 @@ pub const MAX_FORMATS: usize = 128;
 /// Most lines in all; 10,000 attributes pass, a flood of empty ones does not.
 pub const MAX_LINES: usize = 16_000;
 
+/// Longest `t=` that is repeated: two numbers of 64 bits and a space.
+const MAX_TIMING: usize = 41;
+
 /// One `x=value` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -115,9 +118,14 @@ impl SessionDescription {
         first(&self.lines, 'o').and_then(Origin::parse)
     }
 
-    /// The value of `t=`, which an answer repeats (RFC 3264 section 6); "0 0" when there is none.
+    /// The value of `t=`, which an answer repeats (RFC 3264 section 6); "0 0" when there is none or it is no two numbers.
     pub fn timing(&self) -> &str {
-        first(&self.lines, 't').unwrap_or("0 0")
+        let numbers = |text: &&str| {
+            text.len() <= MAX_TIMING
+                && text.split(' ').count() == 2
+                && text.split(' ').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        first(&self.lines, 't').filter(numbers).unwrap_or("0 0")
     }
 
     /// The session-level `c=`.

@@ -5,6 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
+/// Longest word of an `m=` line; "UDP/TLS/RTP/SAVPF" has 17 bytes.
+const MAX_TOKEN: usize = 64;
+
 /// Which way media flows, seen from who says it (RFC 8866 section 6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -196,7 +199,7 @@ impl MediaLine {
             None => (port, None),
         };
         let formats: Vec<String> = fields.map(str::to_owned).collect();
-        if formats.is_empty() {
+        if formats.is_empty() || ![kind, protocol].into_iter().chain(formats.iter().map(String::as_str)).all(token) {
             return None;
         }
         Some(MediaLine {
@@ -207,6 +210,11 @@ impl MediaLine {
             formats,
         })
     }
+}
+
+/// Printable and short: an answer repeats the words of an `m=` line.
+fn token(text: &str) -> bool {
+    text.len() <= MAX_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Digits only: `u16::from_str` would take "+5004" too.
