@@ -117,6 +117,10 @@ counted_id! {
     OfferId;
     /// Position in the journal. Grows by one a record.
     Seq;
+    /// A request of a peer, with its copies and our responses (RFC 3261 section 17.2).
+    ServerKey;
+    /// A request of ours, with its copies and the responses to it (RFC 3261 section 17.1).
+    ClientKey;
 }
 
 /// One caller's whole contact, and its ticket's lasting name. A ULID: sorts by time, safe to print.

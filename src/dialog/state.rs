@@ -1,0 +1,193 @@
+//! Dialog state (RFC 3261 section 12): who talks with whom, by which route, and what number comes next.
+
+use super::MAX_FORWARDS;
+use thiserror::Error;
+
+use crate::sip::{Headers, Method, NameAddr, Request, Response, Status, Uri};
+
+/// Call-ID and both tags (12). A peer of RFC 2543 may have no tag.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DialogId {
+    pub call_id: String,
+    pub local_tag: String,
+    pub remote_tag: Option<String>,
+}
+
+/// Why a message cannot make a dialog. Its status is the answer to the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DialogError {
+    #[error("missing or unreadable {0}")]
+    Header(&'static str),
+    #[error("a body that is no session description")]
+    Body,
+    #[error("an encoded body")]
+    Encoding,
+}
+
+impl DialogError {
+    pub fn status(self) -> Status {
+        match self {
+            DialogError::Header(_) => Status::BAD_REQUEST,
+            DialogError::Body | DialogError::Encoding => Status::UNSUPPORTED_MEDIA_TYPE,
+        }
+    }
+}
+
+/// The request's CSeq number is lower than one seen before (12.2.2): 500.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("CSeq {got} after {last}")]
+pub struct OutOfOrder {
+    pub last: u32,
+    pub got: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Dialog {
+    id: DialogId,
+    /// With our tag.
+    local: NameAddr,
+    /// With the peer's tag, if it has one.
+    remote: NameAddr,
+    local_cseq: u32,
+    /// `None` until the peer sends a request of its own.
+    remote_cseq: Option<u32>,
+    remote_target: Uri,
+    route_set: Vec<NameAddr>,
+}
+
+impl Dialog {
+    /// The callee's side, from the INVITE (12.1.1). `local_tag` goes into the To of every response to it.
+    pub fn of_callee(invite: &Request, local_tag: &str) -> Result<Dialog, DialogError> {
+        let headers = &invite.headers;
+        let remote = headers.from().map_err(|_| DialogError::Header("From"))?;
+        let local = headers.to().map_err(|_| DialogError::Header("To"))?.with_tag(local_tag);
+        let call_id = headers.call_id().to_owned();
+        let cseq = headers.cseq().map_err(|_| DialogError::Header("CSeq"))?.number;
+        let remote_target = contact(headers).ok_or(DialogError::Header("Contact"))?;
+        let route_set = headers.record_routes().map_err(|_| DialogError::Header("Record-Route"))?;
+        let id = DialogId { call_id, local_tag: local_tag.to_owned(), remote_tag: remote.tag().map(str::to_owned) };
+        // The first number is ours to choose (8.1.1.5).
+        Ok(Dialog { id, local, remote, local_cseq: 0, remote_cseq: Some(cseq), remote_target, route_set })
+    }
+
+    /// The caller's side, from the INVITE and a response above 100 (12.1.2). A missing Contact falls back on the
+    /// INVITE's target, a missing To tag is kept as none: both are RFC 2543's ways.
+    pub fn of_caller(invite: &Request, response: &Response) -> Result<Dialog, DialogError> {
+        let local = invite.headers.from().map_err(|_| DialogError::Header("From"))?;
+        let remote = response.headers.to().map_err(|_| DialogError::Header("To"))?;
+        let call_id = invite.headers.call_id().to_owned();
+        let local_cseq = invite.headers.cseq().map_err(|_| DialogError::Header("CSeq"))?.number;
+        let remote_target = contact(&response.headers).unwrap_or_else(|| bare(&invite.uri));
+        let mut route_set = response.headers.record_routes().map_err(|_| DialogError::Header("Record-Route"))?;
+        route_set.reverse();
+        let local_tag = local.tag().unwrap_or_default().to_owned();
+        let id = DialogId { call_id, local_tag, remote_tag: remote.tag().map(str::to_owned) };
+        Ok(Dialog { id, local, remote, local_cseq, remote_cseq: None, remote_target, route_set })
+    }
+
+    pub fn id(&self) -> &DialogId {
+        &self.id
+    }
+
+    pub fn remote(&self) -> &NameAddr {
+        &self.remote
+    }
+
+    pub fn remote_target(&self) -> &Uri {
+        &self.remote_target
+    }
+
+    /// A request of the peer belongs here: Call-ID, its To tag ours, its From tag the peer's (12.2.2).
+    pub fn matches(&self, headers: &Headers) -> bool {
+        let tag = |value: Option<NameAddr>| value.and_then(|value| value.tag().map(str::to_owned));
+        headers.call_id() == self.id.call_id
+            && tag(headers.to().ok()).as_deref() == Some(self.id.local_tag.as_str())
+            && tag(headers.from().ok()) == self.id.remote_tag
+    }
+
+    /// Notes the number of a request of the peer (12.2.2). Gaps are fine; a lower one is refused.
+    pub fn check_cseq(&mut self, number: u32) -> Result<(), OutOfOrder> {
+        match self.remote_cseq {
+            Some(last) if number < last => Err(OutOfOrder { last, got: number }),
+            Some(_) | None => {
+                self.remote_cseq = Some(number);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the Contact of a target refresh: INVITE, UPDATE, and 2xx to them (12.2.1.2, RFC 3311 section 5).
+    pub fn refresh_target(&mut self, headers: &Headers) {
+        if let Some(target) = contact(headers) {
+            self.remote_target = target;
+        }
+    }
+
+    /// A 2xx settles the route set that a provisional response had begun (13.2.2.4).
+    pub fn settle_routes(&mut self, response: &Response) {
+        if let Ok(mut routes) = response.headers.record_routes() {
+            routes.reverse();
+            self.route_set = routes;
+        }
+    }
+
+    /// The next request within the dialog (12.2.1.1), with the next CSeq number; no Via.
+    pub fn request(&mut self, method: Method) -> Request {
+        self.local_cseq = self.local_cseq.wrapping_add(1) & 0x7fff_ffff;
+        self.build(method, self.local_cseq)
+    }
+
+    /// The ACK to the 2xx of the INVITE numbered `cseq` (13.2.2.4).
+    pub fn ack(&self, cseq: u32) -> Request {
+        self.build(Method::Ack, cseq)
+    }
+
+    /// Where the next request goes, as a URI: the first route, or the target without one. Behind a strict router that
+    /// is the request's own URI (12.2.1.1).
+    pub fn next_hop(&self) -> Uri {
+        self.route_set.first().map_or_else(|| self.remote_target.clone(), |route| route.uri.clone())
+    }
+
+    fn build(&self, method: Method, cseq: u32) -> Request {
+        let (uri, routes) = self.path();
+        let mut request = Request::new(method, uri);
+        let headers = &mut request.headers;
+        headers.push("Max-Forwards", MAX_FORWARDS);
+        for route in routes {
+            headers.push("Route", route);
+        }
+        headers.push("From", &self.local);
+        headers.push("To", &self.remote);
+        headers.push("Call-ID", &self.id.call_id);
+        headers.push("CSeq", format_args!("{cseq} {}", request.method));
+        request
+    }
+
+    /// Request-URI and Route values (12.2.1.1): a first route with `lr` is routed loosely; one without is a strict
+    /// router, which wants itself in the Request-URI and the target at the end.
+    fn path(&self) -> (Uri, Vec<String>) {
+        match self.route_set.split_first() {
+            None => (self.remote_target.clone(), Vec::new()),
+            Some((first, _)) if first.uri.is_loose() => {
+                (self.remote_target.clone(), self.route_set.iter().map(NameAddr::to_string).collect())
+            }
+            Some((strict, rest)) => {
+                let target = NameAddr::new(self.remote_target.clone());
+                (bare(&strict.uri), rest.iter().chain([&target]).map(NameAddr::to_string).collect())
+            }
+        }
+    }
+}
+
+/// The first Contact's URI, fit to be a Request-URI.
+fn contact(headers: &Headers) -> Option<Uri> {
+    headers.contact().filter(|contact| contact.uri.is_sip()).map(|contact| bare(&contact.uri))
+}
+
+/// Without what a Request-URI may not hold (19.1.1, table 1).
+fn bare(uri: &Uri) -> Uri {
+    let mut uri = uri.clone();
+    uri.headers.clear();
+    uri.params.remove("method");
+    uri
+}
