@@ -1,6 +1,5 @@
 //! Dialog state (RFC 3261 section 12): who talks with whom, by which route, and what number comes next.
 
-use super::MAX_FORWARDS;
 use thiserror::Error;
 
 use crate::sip::{Headers, Method, NameAddr, Request, Response, Status, Uri};
@@ -131,7 +130,8 @@ impl Dialog {
         }
     }
 
-    /// The next request within the dialog (12.2.1.1), with the next CSeq number; no Via.
+    /// The next request within the dialog (12.2.1.1), with the next CSeq number. Via and Max-Forwards are the
+    /// transaction layer's to add.
     pub fn request(&mut self, method: Method) -> Request {
         self.local_cseq = self.local_cseq.wrapping_add(1) & 0x7fff_ffff;
         self.build(method, self.local_cseq)
@@ -152,7 +152,6 @@ impl Dialog {
         let (uri, routes) = self.path();
         let mut request = Request::new(method, uri);
         let headers = &mut request.headers;
-        headers.push("Max-Forwards", MAX_FORWARDS);
         for route in routes {
             headers.push("Route", route);
         }

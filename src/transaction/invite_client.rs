@@ -26,9 +26,7 @@
 
 use bytes::Bytes;
 
-use super::timers::{
-    CANCEL_GIVE_UP, Ending, Repeat, Step, TIMER_A, TIMER_B, TIMER_D, TIMER_M, earliest,
-};
+use super::timers::{CANCEL_GIVE_UP, Ending, Repeat, Step, TIMER_A, TIMER_B, TIMER_D, TIMER_M, earliest};
 use crate::time::{Duration, Instant};
 
 #[derive(Debug)]

@@ -205,7 +205,14 @@ impl Transactions {
         self.server_step(now, key, step);
     }
 
-    fn new_request(&mut self, now: Instant, flow: Flow, via: &Via, matching: ServerMatch, request: Request) -> Received {
+    fn new_request(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        via: &Via,
+        matching: ServerMatch,
+        request: Request,
+    ) -> Received {
         // A request of our own that came back (line D59).
         if ClientMatch::of(&request.headers, via).is_some_and(|own| self.client_index.contains_key(&own)) {
             return self.refuse(flow, via, &request, Status::LOOP_DETECTED, "our own request came back");
@@ -441,8 +448,7 @@ impl Transactions {
                 && (flow.conn.is_none() || other.conn.is_none() || other.conn == flow.conn)
         };
         let dead = |entry: &ClientEntry| {
-            same_path(&entry.flow)
-                && if stream { entry.machine.is_pending() } else { entry.machine.is_unanswered() }
+            same_path(&entry.flow) && if stream { entry.machine.is_pending() } else { entry.machine.is_unanswered() }
         };
         let clients: Vec<ClientKey> =
             self.clients.iter().filter(|(_, entry)| dead(entry)).map(|(key, _)| *key).collect();
