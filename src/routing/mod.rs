@@ -6,12 +6,20 @@
 pub mod need;
 pub mod staff;
 pub mod shifts;
+pub mod desk;
+pub mod continuity;
 pub mod decision;
+pub mod qualify;
+pub mod choose;
 pub mod rungs;
 pub mod waiting;
 
-pub use decision::{Choice, Decision, PassedOver, Snapshot};
+pub use choose::{Ask, Question, choose, replay, would_change};
+pub use continuity::{Continuity, Earlier};
+pub use decision::{Choice, Decision, Occupied, PassedOver, Person, PhoneState, Presence, Snapshot, WithThisCall};
+pub use desk::{Desk, Status};
 pub use need::{Level, Need, OfferOutcome};
+pub use qualify::Refusal;
 pub use rungs::{Hunting, HuntingError, Rung, Who};
 pub use shifts::{Hours, Schedule, Span, Weekly};
 pub use staff::{Analyst, Modules, Phone, PhoneKind, PhoneUse, Qualification, Releases, Staff, StaffError};

@@ -1,0 +1,301 @@
+//! Whom to ring now: the hard filter, then continuity, then longest idle. A pure function of a [`Snapshot`], which the
+//! decision keeps, so that it can be made again.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::ids::AnalystId;
+use crate::routing::decision::{Choice, Decision, PassedOver, Person, PhoneState, Snapshot, WithThisCall};
+use crate::routing::desk::Desk;
+use crate::routing::need::Need;
+use crate::routing::qualify::{self, Fit, Refusal};
+use crate::routing::rungs::{Hunting, Rung, Who};
+use crate::routing::staff::{Analyst, Modules, Phone, PhoneKind, Qualification, Staff};
+use crate::time::Instant;
+
+/// With this many free or fewer, one is rung at a time: ringing two would leave nobody for the next call.
+pub const FEW: usize = 3;
+/// People without the qualification whom a decision lists by name; more are only counted, to keep the journal small.
+pub const MAX_UNQUALIFIED_LISTED: usize = 50;
+
+static NOTHING_YET: BTreeMap<AnalystId, WithThisCall> = BTreeMap::new();
+
+/// One choice to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    pub rung: &'a Rung,
+    pub at_once: u8,
+    /// What the call has had to do with analysts so far; who is not named has had nothing.
+    pub so_far: &'a BTreeMap<AnalystId, WithThisCall>,
+    pub continuity: Option<&'a AnalystId>,
+    pub now: Instant,
+    pub wall: Timestamp,
+}
+
+impl<'a> Ask<'a> {
+    /// For a call that has rung nobody yet.
+    pub fn first(rung: &'a Rung, at_once: u8, now: Instant, wall: Timestamp) -> Ask<'a> {
+        Ask { rung, at_once, so_far: &NOTHING_YET, continuity: None, now, wall }
+    }
+}
+
+/// Whom to ring, and why them. Of each group of the rung, as many more as make up N with those whose phones already ring.
+pub fn choose(staff: &Staff, desk: &Desk, need: &Need, ask: &Ask<'_>) -> Decision {
+    decide(need.clone(), ask.rung.id.clone(), snapshot(staff, desk, need, ask))
+}
+
+/// Makes the decision again from what it kept.
+pub fn replay(decision: &Decision) -> Vec<AnalystId> {
+    pick(&decision.inputs, &decision.need).chosen.into_iter().map(|picked| picked.person.id.clone()).collect()
+}
+
+/// A question that a plan could ask: the need as it is, and as each answer would make it.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    pub base: &'a Need,
+    pub options: &'a [Need],
+    pub hunting: &'a Hunting,
+    pub continuity: Option<&'a AnalystId>,
+    pub now: Instant,
+    pub wall: Timestamp,
+}
+
+/// Whether any answer changes who would be rung first, or by which rung. A repeat call that goes back to its analyst is
+/// asked nothing.
+pub fn would_change(staff: &Staff, desk: &Desk, question: &Question<'_>) -> bool {
+    let first = |need: &Need| -> Option<(usize, Vec<AnalystId>)> {
+        question.hunting.rungs.iter().enumerate().find_map(|(position, rung)| {
+            let mut ask = Ask::first(rung, question.hunting.at_once, question.now, question.wall);
+            ask.continuity = question.continuity;
+            let snapshot = snapshot(staff, desk, need, &ask);
+            let chosen: Vec<_> = pick(&snapshot, need).chosen.iter().map(|picked| picked.person.id.clone()).collect();
+            (!chosen.is_empty()).then_some((position, chosen))
+        })
+    };
+    let base = first(question.base);
+    let goes_back =
+        base.as_ref().is_some_and(|(position, chosen)| *position == 0 && chosen.first() == question.continuity);
+    !goes_back && question.options.iter().any(|option| first(option) != base)
+}
+
+// -- The snapshot ------------------------------------------------------------------------------------------------------
+
+fn snapshot(staff: &Staff, desk: &Desk, need: &Need, ask: &Ask<'_>) -> Snapshot {
+    let mut lines: BTreeMap<&PhoneKind, u16> = BTreeMap::new();
+    let in_use = desk.phones_in_use();
+    let mut people = Vec::new();
+    let mut unqualified = 0;
+    for analyst in staff.of(&need.hospital) {
+        let person = person(analyst, desk, need, ask, phones(analyst, desk, &in_use, &mut lines));
+        let lasting = !person.supervisor && qualify::qualified(&person, need).is_err();
+        unqualified += usize::from(lasting);
+        if !lasting || unqualified <= MAX_UNQUALIFIED_LISTED {
+            people.push(person);
+        }
+    }
+    Snapshot {
+        who: ask.rung.who.clone(),
+        at_once: ask.at_once,
+        continuity: ask.continuity.cloned(),
+        people,
+        unlisted: unqualified.saturating_sub(MAX_UNQUALIFIED_LISTED),
+    }
+}
+
+/// `lines` numbers each phone of the hospital's people once, shared ones alike.
+fn phones<'a>(
+    analyst: &'a Analyst,
+    desk: &Desk,
+    in_use: &BTreeMap<&PhoneKind, &AnalystId>,
+    lines: &mut BTreeMap<&'a PhoneKind, u16>,
+) -> Vec<PhoneState> {
+    let registered = desk.reachable(&analyst.id);
+    let state = |phone: &'a Phone| {
+        let next = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+        PhoneState {
+            usage: phone.usage,
+            outside: phone.outside,
+            reachable: match &phone.kind {
+                PhoneKind::Registered { .. } => registered,
+                PhoneKind::Sip { .. } | PhoneKind::Trunk { .. } => true,
+            },
+            taken: in_use.get(&phone.kind).is_some_and(|user| **user != analyst.id),
+            line: *lines.entry(&phone.kind).or_insert(next),
+        }
+    };
+    analyst.phones.iter().map(state).collect()
+}
+
+fn person(analyst: &Analyst, desk: &Desk, need: &Need, ask: &Ask<'_>, phones: Vec<PhoneState>) -> Person {
+    let counts = |held: &&Qualification| {
+        held.hospital.as_ref().is_none_or(|hospital| *hospital == need.hospital)
+            && need.system.as_ref().is_none_or(|system| *system == held.system)
+    };
+    let idle = desk.idle_for(&analyst.id, ask.now).as_millis();
+    Person {
+        id: analyst.id.clone(),
+        today: analyst.today(ask.wall),
+        of_hospital: analyst.hospitals.contains(&need.hospital),
+        of_site: match (&analyst.sites, &need.site) {
+            (Some(sites), Some(site)) => sites.contains(site),
+            (None, _) | (_, None) => true,
+        },
+        languages: analyst.languages.iter().cloned().collect(),
+        qualifications: analyst.qualifications.iter().filter(counts).cloned().collect(),
+        supervisor: analyst.supervisor,
+        on_shift: analyst.on_shift(ask.wall),
+        on_call: analyst.on_call(ask.wall),
+        presence: desk.presence(&analyst.id),
+        occupied: desk.occupied(&analyst.id),
+        wrap_up: desk.in_wrap_up(&analyst.id),
+        idle_ms: u64::try_from(idle).unwrap_or(u64::MAX),
+        phones,
+        with_this_call: ask.so_far.get(&analyst.id).copied().unwrap_or(WithThisCall::Nothing),
+    }
+}
+
+// -- The choice --------------------------------------------------------------------------------------------------------
+
+struct Picked<'a> {
+    person: &'a Person,
+    who: Who,
+    fit: Fit<'a>,
+    /// Position in the order of idle time.
+    place: usize,
+}
+
+struct Pick<'a> {
+    chosen: Vec<Picked<'a>>,
+    /// Everybody else, by id, with the reason that tells most.
+    refused: BTreeMap<&'a AnalystId, Why>,
+}
+
+enum Why {
+    Refused(Refusal),
+    /// Fits, but enough others ring.
+    NotNeeded {
+        idle_ms: u64,
+    },
+}
+
+fn pick<'a>(inputs: &'a Snapshot, need: &Need) -> Pick<'a> {
+    let mut pick = Pick { chosen: Vec::new(), refused: BTreeMap::new() };
+    // Two people who share a phone are not rung together: it is one phone.
+    let mut lines: BTreeSet<u16> = BTreeSet::new();
+    for &who in &inputs.who {
+        let mut fitting: Vec<(&Person, Fit<'a>)> = Vec::new();
+        for person in &inputs.people {
+            if pick.chosen.iter().any(|picked| picked.person.id == person.id) {
+                continue;
+            }
+            match qualify::judge(person, who, need) {
+                Ok(fit) => fitting.push((person, fit)),
+                Err(refusal) => pick.note(&person.id, Why::Refused(refusal)),
+            }
+        }
+        fitting.sort_by_key(|(person, _)| {
+            let goes_back = inputs.continuity.as_ref() == Some(&person.id);
+            (!goes_back, Reverse(person.idle_ms), &person.id)
+        });
+        let mut wanted = wanted(inputs, who, fitting.len());
+        for (place, (person, mut fit)) in fitting.into_iter().enumerate() {
+            let line_of = |position: &usize| person.phones.get(*position).map(|phone| phone.line);
+            fit.phones.retain(|position| line_of(position).is_some_and(|line| !lines.contains(&line)));
+            if wanted == 0 {
+                pick.note(&person.id, Why::NotNeeded { idle_ms: person.idle_ms });
+            } else if fit.phones.is_empty() {
+                pick.note(&person.id, Why::Refused(Refusal::PhoneTaken));
+            } else {
+                wanted -= 1;
+                lines.extend(fit.phones.iter().filter_map(line_of));
+                pick.refused.remove(&person.id);
+                pick.chosen.push(Picked { person, who, fit, place });
+            }
+        }
+    }
+    pick
+}
+
+impl<'a> Pick<'a> {
+    /// Keeps the first reason, unless it only says that somebody is of another group.
+    fn note(&mut self, analyst: &'a AnalystId, why: Why) {
+        let says_little = match self.refused.get(analyst) {
+            None => true,
+            Some(Why::Refused(refusal)) => refusal.is_group(),
+            Some(Why::NotNeeded { .. }) => false,
+        };
+        if says_little {
+            self.refused.insert(analyst, why);
+        }
+    }
+}
+
+/// How many more of a group to ring.
+fn wanted(inputs: &Snapshot, who: Who, fitting: usize) -> usize {
+    let rings = |person: &&Person| person.with_this_call == WithThisCall::Rung { who, counts: true };
+    let ringing = inputs.people.iter().filter(rings).count();
+    let at_once = if fitting + ringing <= FEW { 1 } else { usize::from(inputs.at_once) };
+    at_once.saturating_sub(ringing)
+}
+
+// -- The words ---------------------------------------------------------------------------------------------------------
+
+fn decide(need: Need, rung: crate::ids::RungId, inputs: Snapshot) -> Decision {
+    let pick = pick(&inputs, &need);
+    let chosen = pick.chosen.iter().map(|picked| choice(picked, &need, inputs.continuity.as_ref())).collect();
+    let passed_over = pick.refused.into_iter().map(|(analyst, why)| passed_over(analyst, why)).collect();
+    Decision { need, rung, chosen, passed_over, inputs }
+}
+
+fn choice(picked: &Picked<'_>, need: &Need, continuity: Option<&AnalystId>) -> Choice {
+    let holds = picked
+        .fit
+        .qualification
+        .map_or_else(|| "Supervisor, rung whatever the qualification".to_owned(), |q| holds(q, need));
+    let idle = span(picked.person.idle_ms);
+    let goes_back = continuity == Some(&picked.person.id);
+    let why = match picked.who {
+        Who::Qualified | Who::WrapUp | Who::OnCall if goes_back => "took the last call from here".to_owned(),
+        Who::Qualified if picked.place == 0 => format!("idle longest, {idle}"),
+        Who::Qualified => format!("idle next longest, {idle}"),
+        Who::WrapUp => "finishing the last call".to_owned(),
+        Who::OnCall => "on call now".to_owned(),
+        Who::Supervisor => "nobody below could take it".to_owned(),
+    };
+    Choice {
+        analyst: picked.person.id.clone(),
+        who: picked.who,
+        phones: picked.fit.phones.clone(),
+        because: format!("{holds}; {why}."),
+    }
+}
+
+fn passed_over(analyst: &AnalystId, why: Why) -> PassedOver {
+    let because = match why {
+        Why::Refused(refusal) => refusal.to_string(),
+        Why::NotNeeded { idle_ms } => format!("fits, but others are rung first (idle {})", span(idle_ms)),
+    };
+    PassedOver { analyst: analyst.clone(), because }
+}
+
+fn holds(held: &Qualification, need: &Need) -> String {
+    let modules = match (&need.module, &held.modules) {
+        (Some(module), _) => module.to_string(),
+        (None, Modules::All) => "all modules".to_owned(),
+        (None, Modules::Only(modules)) => {
+            let names: Vec<&str> = modules.iter().map(|module| module.as_str()).collect();
+            names.join(", ")
+        }
+    };
+    format!("Holds {modules} ({}) for {}", held.level.as_str(), held.system)
+}
+
+fn span(idle_ms: u64) -> String {
+    match idle_ms / 1_000 {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..7_200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3_600),
+    }
+}
