@@ -12,12 +12,14 @@ pub mod decision;
 pub mod qualify;
 pub mod choose;
 pub mod rungs;
+pub mod hunt;
 pub mod waiting;
 
 pub use choose::{Ask, Question, choose, replay, would_change};
 pub use continuity::{Continuity, Earlier};
 pub use decision::{Choice, Decision, Occupied, PassedOver, Person, PhoneState, Presence, Snapshot, WithThisCall};
 pub use desk::{Desk, Status};
+pub use hunt::{Hunt, HuntAction, HuntInput, HuntNews};
 pub use need::{Level, Need, OfferOutcome};
 pub use qualify::Refusal;
 pub use rungs::{Hunting, HuntingError, Rung, Who};
