@@ -3,6 +3,7 @@
 pub mod negotiation;
 pub mod pair;
 mod session;
+pub mod transfer;
 
 pub use negotiation::{Hold, MediaEndpoint, MediaPolicy, Negotiation, Refusal, Security};
 pub use session::{Codec, Direction, Latch, MediaPort, MediaReport, MediaSession, TelephoneEvent};

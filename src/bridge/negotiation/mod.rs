@@ -21,6 +21,7 @@ mod tests;
 use std::net::IpAddr;
 
 use crate::bridge::{Codec, Direction, Latch, MediaPort, MediaSession};
+use crate::sip::Status;
 use crate::sip::sdp::{MediaLine, Origin, SdpError, SessionDescription};
 use read::Stream;
 
@@ -86,7 +87,7 @@ pub enum Hold {
 #[error("{status}: {reason}")]
 pub struct Refusal {
     /// 400, 413, 488 or 491.
-    pub status: u16,
+    pub status: Status,
     /// Value of a Warning header (RFC 3261 section 20.43).
     pub warning: Option<String>,
     /// For our log and the ticket.
@@ -104,18 +105,23 @@ impl Refusal {
             330 => "Multicast not available",
             _ => reason,
         };
-        Refusal { status: 488, warning: Some(format!("{code} wardline \"{text}\"")), reason: reason.to_owned() }
+        Refusal {
+            status: Status::NOT_ACCEPTABLE_HERE,
+            warning: Some(format!("{code} wardline \"{text}\"")),
+            reason: reason.to_owned(),
+        }
     }
 
     /// Our own offer is still open (RFC 3261 section 14.2).
     fn glare() -> Refusal {
-        Refusal { status: 491, warning: None, reason: "our own offer is still open".to_owned() }
+        Refusal { status: Status::REQUEST_PENDING, warning: None, reason: "our own offer is still open".to_owned() }
     }
 }
 
 impl From<SdpError> for Refusal {
     fn from(error: SdpError) -> Refusal {
-        let warning = (error.status() == 488).then(|| "399 wardline \"Too many media streams\"".to_owned());
+        let warning = (error.status() == Status::NOT_ACCEPTABLE_HERE)
+            .then(|| "399 wardline \"Too many media streams\"".to_owned());
         Refusal { status: error.status(), warning, reason: error.to_string() }
     }
 }

@@ -21,7 +21,7 @@ fn peer(version: u32, rest: &str) -> Vec<u8> {
 
 fn status(result: Result<String, Refusal>) -> (u16, Option<String>) {
     let refusal = result.unwrap_err();
-    (refusal.status, refusal.warning)
+    (refusal.status.code(), refusal.warning)
 }
 
 fn direction_line(text: &str) -> &str {
@@ -105,7 +105,7 @@ fn b29_a_broken_offer_is_400_and_changes_nothing() {
     leg.answer(&peer(1, "c=IN IP4 192.0.2.9|m=audio 4000 RTP/AVP 0")).unwrap();
     let before = leg.session();
     let refusal = leg.answer(b"v=0\r\nwhat is this\r\n").unwrap_err();
-    assert_eq!((refusal.status, refusal.reason.as_str()), (400, "line 2: not of the form x=value"));
+    assert_eq!((refusal.status.code(), refusal.reason.as_str()), (400, "line 2: not of the form x=value"));
     assert_eq!(leg.session(), before);
 }
 
@@ -271,7 +271,7 @@ fn b38_each_stream_is_answered_and_only_one_served() {
     let served = "m=audio 20000 RTP/AVP 0 8 9 101";
     assert_eq!(media, ["m=video 0 RTP/AVP 31", served, "m=audio 0 RTP/AVP 0", "m=application 0 UDP/BFCP *"]);
     let short = peer(2, "c=IN IP4 192.0.2.9|m=audio 4000 RTP/AVP 0");
-    assert_eq!(leg.accept_answer(&short).unwrap_err().status, 488);
+    assert_eq!(leg.accept_answer(&short).unwrap_err().status.code(), 488);
     leg.rollback();
 
     // Fewer lines, and in another order, as RFC 3264 forbids: answered as they come.

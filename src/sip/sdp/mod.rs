@@ -15,6 +15,8 @@ pub use types::{Connection, Direction, Host, MediaLine, Origin, RtcpAddress, Rtp
 
 use std::fmt;
 
+use crate::sip::Status;
+
 /// Largest session description that is read, in bytes: what fits one UDP datagram.
 pub const MAX_SDP: usize = 64 * 1024;
 /// Most `m=` lines. Browsers with a dozen participants stay below; the answer must repeat each.
@@ -76,11 +78,11 @@ pub enum SdpError {
 impl SdpError {
     /// The SIP status that tells the peer: 413 for size, 488 for more streams than anybody answers, 400 for a broken
     /// body (RFC 3261 sections 21.4.1, 21.4.11, 21.4.26).
-    pub fn status(&self) -> u16 {
+    pub fn status(&self) -> Status {
         match self {
-            SdpError::TooLarge(_) | SdpError::TooManyLines => 413,
-            SdpError::TooManyMedia { .. } => 488,
-            SdpError::Broken { .. } => 400,
+            SdpError::TooLarge(_) | SdpError::TooManyLines => Status::REQUEST_ENTITY_TOO_LARGE,
+            SdpError::TooManyMedia { .. } => Status::NOT_ACCEPTABLE_HERE,
+            SdpError::Broken { .. } => Status::BAD_REQUEST,
         }
     }
 
