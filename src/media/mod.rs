@@ -5,9 +5,19 @@
 
 pub mod codec;
 
+pub mod rtcp;
+pub mod rtp;
+
 mod counters;
+mod dtmf_event;
+mod goertzel;
+mod jitter;
+mod latch;
+mod player;
 mod ports;
 mod prompts;
+mod report;
+mod tones;
 mod worker;
 mod workers;
 
