@@ -65,6 +65,21 @@ fn split_head(bytes: &Bytes) -> (Bytes, Bytes) {
     (bytes.slice(..end), bytes.slice(end..))
 }
 
+/// The body's length that a stream's head declares, for the framer; without one it is 0. `None` when the head is not to
+/// be trusted for it: any malformed line, or a length that is repeated or no number.
+pub(super) fn content_length(head: &[u8]) -> Option<usize> {
+    let Head { headers, fault, .. } = read_head(text(head));
+    if fault.is_some() {
+        return None;
+    }
+    let mut lengths = headers.kinds().filter(|(kind, _)| *kind == Kind::ContentLength);
+    match (lengths.next(), lengths.next()) {
+        (None, _) => Some(0),
+        (Some((_, length)), None) => grammar::digits(length).map(|length| length as usize),
+        (Some(_), Some(_)) => None,
+    }
+}
+
 /// The head as text. Old phones send display names in Latin-1: octets that are not UTF-8 are read so, which keeps the
 /// call where refusing it would not.
 fn text(head: &[u8]) -> Arc<str> {
