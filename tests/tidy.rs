@@ -21,7 +21,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("registrar", &["sip", "ids"]),
     ("identity", &["ids"]),
     ("routing", &["ids"]),
-    ("ivr", &["ids", "routing"]),
+    ("ivr", &["ids", "identity", "routing"]),
     ("bridge", &["sip", "dialog", "ids"]),
     ("ticket", &["ids", "identity", "routing", "bridge", "registrar", "sip"]),
     ("config", &["sip", "registrar", "identity", "ivr", "routing", "bridge", "ids"]),

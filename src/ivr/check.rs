@@ -1,0 +1,398 @@
+//! How the steps of a plan hang together: every name leads somewhere, nothing is circular or unreachable, every way
+//! rings somebody before it waits, and no way ends before a person, a callback or the operator was tried.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml_edit::Document;
+
+use crate::diagnostic::{Diagnostic, Report};
+use crate::ids::{Language, PlanId, PromptId};
+use crate::ivr::parse::{Known, Name, Parser, RawPlan, RawStep};
+use crate::ivr::plan::{At, LONGEST_PROMPT, Plan, Slot, Step, StepKind, Utterance, Word};
+use crate::ivr::prompts::{self, Prompts};
+use crate::ivr::read::{Reader, Table};
+
+/// Longest text that is read as a plan.
+pub const MAX_PLAN_BYTES: usize = 1 << 20;
+/// Digits of a code number, for the length of what is said of it.
+const CODE_DIGITS: u32 = 4;
+
+impl Plan {
+    /// Reads and checks one plan. Everything that is wrong goes into `report`, all at once; `Some` only when nothing is.
+    ///
+    /// `file` is the name diagnostics use ("plans/hotline.toml"); its text is added to the report's sources.
+    pub fn load(file: &str, text: &str, known: &Known, report: &mut Report) -> Option<Plan> {
+        let file = report.add_source(file, text);
+        let before = report.errors();
+        if text.len() > MAX_PLAN_BYTES {
+            report.push(Diagnostic::error(&file, 0..0, "the plan is longer than 1 MiB").remedy("split it"));
+            return None;
+        }
+        let document = match Document::parse(text) {
+            Ok(document) => document,
+            Err(error) => {
+                let span = error.span().unwrap_or(0..0);
+                report.push(Diagnostic::error(&file, span, error.message().trim().to_owned()));
+                return None;
+            }
+        };
+        let reader = Reader { file: Arc::clone(&file), report };
+        let raw = Parser::new(reader, known).plan(&Table::new(document.as_table(), 0..0));
+        let mut check = Check { file, report, raw: &raw };
+        check.spoken(known.prompts);
+        let graph = check.resolve();
+        let order = graph.as_ref().and_then(|graph| check.order(graph));
+        if let (Some(graph), Some(order)) = (&graph, &order) {
+            check.flow(graph, order);
+        }
+        let file = check.file;
+        if report.errors() > before {
+            return None;
+        }
+        build(raw, file, &graph?, &order?)
+    }
+}
+
+/// Steps by number, where they lead, and where a call may enter: start, person, operator.
+struct Graph {
+    next: Vec<Vec<usize>>,
+    entries: [usize; 3],
+    by_name: BTreeMap<String, usize>,
+}
+
+struct Check<'a> {
+    file: Arc<str>,
+    report: &'a mut Report,
+    raw: &'a RawPlan,
+}
+
+/// What has happened on the ways to a step.
+#[derive(Clone, Copy)]
+struct Before {
+    /// Phones ring, on every way.
+    ringing: bool,
+    /// Phones rang on some way.
+    may_have_rung: bool,
+    /// A person, a callback or the operator was tried, on every way.
+    tried: bool,
+}
+
+impl Check<'_> {
+    fn error(&mut self, span: Range<usize>, what: impl Into<String>, remedy: &str) {
+        self.report.push(Diagnostic::error(&self.file, span, what).remedy(remedy));
+    }
+
+    // -- Words -----------------------------------------------------------------------------------------------------------
+
+    /// Every language holds every prompt, and no utterance is too long in any.
+    fn spoken(&mut self, prompts: Option<&Prompts>) {
+        let Some(prompts) = prompts else { return };
+        let raw = self.raw;
+        if !prompts.has_language(&raw.language) {
+            let what = format!("no prompts are installed in `{}`", raw.language);
+            self.error(raw.language_span.clone(), what, "run `make prompts`, or use an installed language");
+            return;
+        }
+        for language in prompts.languages() {
+            let mut missing = BTreeSet::new();
+            for (span, utterance) in &raw.spoken {
+                if *language != raw.language {
+                    self.translated(prompts, language, span, utterance, &mut missing);
+                }
+                let length = longest(prompts, language, utterance);
+                if length > LONGEST_PROMPT {
+                    let what = format!("up to {:.2} s of {language} speech in one breath", length.as_secs_f64());
+                    let diagnostic = Diagnostic::warning(&self.file, span.clone(), what)
+                        .why("callers listen for 4 s")
+                        .remedy("say it in fewer words");
+                    self.report.push(diagnostic);
+                }
+            }
+        }
+    }
+
+    fn translated(
+        &mut self,
+        prompts: &Prompts,
+        language: &Language,
+        span: &Range<usize>,
+        utterance: &Utterance,
+        missing: &mut BTreeSet<PromptId>,
+    ) {
+        for prompt in utterance.0.iter().filter_map(Word::prompt) {
+            if !prompts.contains(language, prompt) && missing.insert(prompt.clone()) {
+                let what = format!("prompt `{prompt}` is missing in language `{language}`");
+                self.error(span.clone(), what, "add its words to that language's manifest and run `make prompts`");
+            }
+        }
+    }
+
+    // -- Names -----------------------------------------------------------------------------------------------------------
+
+    /// Every name becomes a number. `None` when one leads nowhere (reported, unless its step could not be read).
+    fn resolve(&mut self) -> Option<Graph> {
+        let raw = self.raw;
+        let by_name: BTreeMap<String, usize> =
+            raw.steps.iter().enumerate().map(|(index, step)| (step.id.to_string(), index)).collect();
+        let mut complete = raw.steps.len() == raw.names.len();
+        let mut next = Vec::with_capacity(raw.steps.len());
+        for step in &raw.steps {
+            let mut ways = Vec::new();
+            for (_, name) in step.kind.ways() {
+                match self.find(name, &by_name) {
+                    Some(index) => ways.push(index),
+                    None => complete = false,
+                }
+            }
+            next.push(ways);
+        }
+        let start = raw.start.as_ref().and_then(|name| self.find(name, &by_name));
+        let person = raw.person.as_ref().and_then(|name| self.find(name, &by_name));
+        let operator = raw.operator.as_ref().and_then(|name| self.find(name, &by_name));
+        self.must_be("person", raw.person.as_ref(), person, "alert");
+        self.must_be("operator", raw.operator.as_ref(), operator, "transfer");
+        let entries = [start?, person?, operator?];
+        complete.then_some(Graph { next, entries, by_name })
+    }
+
+    fn find(&mut self, name: &Name, by_name: &BTreeMap<String, usize>) -> Option<usize> {
+        let found = by_name.get(&name.value).copied();
+        if found.is_none() && !self.raw.names.contains(&name.value) {
+            let diagnostic =
+                Diagnostic::error(&self.file, name.span.clone(), format!("there is no step `{}`", name.value))
+                    .nearest(&name.value, self.raw.names.iter().map(String::as_str))
+                    .remedy("add the step, or use the name of one that is there");
+            self.report.push(diagnostic);
+        }
+        found
+    }
+
+    /// `0` rings somebody and `9` reaches the operator without a detour.
+    fn must_be(&mut self, key: &str, name: Option<&Name>, index: Option<usize>, kind: &str) {
+        let step = index.and_then(|index| self.raw.steps.get(index));
+        if let (Some(name), Some(step)) = (name, step)
+            && step.kind.name() != kind
+        {
+            let what = format!("`{key}` is a `{}` step", step.kind.name());
+            self.error(name.span.clone(), what, &format!("name a step of type `{kind}`"));
+        }
+    }
+
+    // -- Order -----------------------------------------------------------------------------------------------------------
+
+    /// Every step before those it leads to. `None` when steps go round in a circle; unreachable ones are reported too.
+    fn order(&mut self, graph: &Graph) -> Option<Vec<usize>> {
+        let mut finished = Vec::with_capacity(graph.next.len());
+        let mut mark = vec![Mark::New; graph.next.len()];
+        for entry in graph.entries {
+            if let Some(circle) = walk(graph, entry, &mut mark, &mut finished) {
+                self.circle(&circle);
+                return None;
+            }
+        }
+        for (step, mark) in self.raw.steps.iter().zip(&mark) {
+            if *mark == Mark::New {
+                let diagnostic = Diagnostic::error(
+                    &self.file,
+                    step.span.clone(),
+                    format!("no call ever reaches step `{}`", step.id),
+                )
+                .remedy("lead a step to it, or remove it");
+                self.report.push(diagnostic);
+            }
+        }
+        finished.reverse();
+        Some(finished)
+    }
+
+    fn circle(&mut self, circle: &[usize]) {
+        let steps: Vec<&RawStep> = circle.iter().filter_map(|index| self.raw.steps.get(*index)).collect();
+        let Some((first, rest)) = steps.split_first() else { return };
+        let mut names: Vec<String> = steps.iter().map(|step| step.id.to_string()).collect();
+        names.push(first.id.to_string());
+        let mut diagnostic =
+            Diagnostic::error(&self.file, first.span.clone(), format!("steps go round: {}", names.join(" → ")))
+                .why("a caller could be held in it for ever")
+                .remedy("lead the last one on to a person; asking again is `tries` of a menu");
+        for step in rest {
+            diagnostic = diagnostic.related(&self.file, step.span.clone(), "then here");
+        }
+        self.report.push(diagnostic);
+    }
+
+    // -- Flow ------------------------------------------------------------------------------------------------------------
+
+    /// Walks all ways at once, in order: what must and what may have happened before each step.
+    fn flow(&mut self, graph: &Graph, order: &[usize]) {
+        let mut before: Vec<Option<Before>> = vec![None; graph.next.len()];
+        let [start, person, operator] = graph.entries;
+        // `9` may be pressed while phones ring.
+        for (entry, may_have_rung) in [(start, false), (person, false), (operator, true)] {
+            merge(&mut before, entry, Before { ringing: false, may_have_rung, tried: false });
+        }
+        for &index in order {
+            let (Some(step), Some(Some(here))) = (self.raw.steps.get(index), before.get(index).copied()) else {
+                continue;
+            };
+            let after = self.step_flow(step, here);
+            for &next in graph.next.get(index).into_iter().flatten() {
+                merge(&mut before, next, after);
+            }
+        }
+    }
+
+    fn step_flow(&mut self, step: &RawStep, here: Before) -> Before {
+        match &step.kind {
+            StepKind::Alert(_) => {
+                if here.may_have_rung {
+                    let what = format!("step `{}` may ring a second time", step.id);
+                    self.error(
+                        step.span.clone(),
+                        what,
+                        "ring once a call: lead the ways apart, or let the operator end it",
+                    );
+                }
+                Before { ringing: true, may_have_rung: true, ..here }
+            }
+            StepKind::Connect(_) => {
+                if !here.ringing {
+                    let what = format!("step `{}` may wait for a person while no phone rings", step.id);
+                    self.error(step.span.clone(), what, "lead every way to it through an `alert` step");
+                }
+                Before { ringing: false, tried: true, ..here }
+            }
+            StepKind::Callback(_) | StepKind::Transfer(_) => Before { ringing: false, tried: true, ..here },
+            StepKind::Hangup(_) => {
+                if !here.tried {
+                    let what = format!("step `{}` may end a call that reached nobody", step.id);
+                    self.error(
+                        step.span.clone(),
+                        what,
+                        "lead every way to it through `connect`, `transfer` or `callback`",
+                    );
+                }
+                here
+            }
+            StepKind::Play(_) | StepKind::Menu(_) | StepKind::Collect(_) | StepKind::Branch(_) => here,
+        }
+    }
+}
+
+fn merge(before: &mut [Option<Before>], index: usize, coming: Before) {
+    if let Some(slot) = before.get_mut(index) {
+        *slot = Some(match *slot {
+            None => coming,
+            Some(there) => Before {
+                ringing: there.ringing && coming.ringing,
+                may_have_rung: there.may_have_rung || coming.may_have_rung,
+                tried: there.tried && coming.tried,
+            },
+        });
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    New,
+    /// On the way that is being walked.
+    Open,
+    Done,
+}
+
+/// Depth first from `entry`; finished steps are appended after all they lead to. Returns a circle when there is one.
+fn walk(graph: &Graph, entry: usize, mark: &mut [Mark], finished: &mut Vec<usize>) -> Option<Vec<usize>> {
+    // Steps of the way, each with how many of its ways have been walked.
+    let mut way: Vec<(usize, usize)> = Vec::new();
+    if mark.get(entry) == Some(&Mark::New) {
+        way.push((entry, 0));
+        set(mark, entry, Mark::Open);
+    }
+    while let Some((index, walked)) = way.last_mut() {
+        let index = *index;
+        let next = graph.next.get(index).and_then(|ways| ways.get(*walked)).copied();
+        *walked += 1;
+        let Some(next) = next else {
+            set(mark, index, Mark::Done);
+            finished.push(index);
+            way.pop();
+            continue;
+        };
+        match mark.get(next) {
+            Some(Mark::New) => {
+                set(mark, next, Mark::Open);
+                way.push((next, 0));
+            }
+            Some(Mark::Open) => {
+                let circle = way.iter().map(|(index, _)| *index).skip_while(|index| *index != next);
+                return Some(circle.collect());
+            }
+            Some(Mark::Done) | None => {}
+        }
+    }
+    None
+}
+
+fn set(mark: &mut [Mark], index: usize, to: Mark) {
+    if let Some(slot) = mark.get_mut(index) {
+        *slot = to;
+    }
+}
+
+/// Longest that an utterance can be, whatever fills its slots.
+fn longest(prompts: &Prompts, language: &Language, utterance: &Utterance) -> Duration {
+    let length = |prompt: &PromptId| prompts.length(language, prompt).unwrap_or_default();
+    let longest_of = |prefix: &str| {
+        let named = prompts.of(language).filter(|(id, _)| id.as_str().starts_with(prefix));
+        named.filter_map(|(_, prompt)| prompt.length).max().unwrap_or_default()
+    };
+    utterance
+        .0
+        .iter()
+        .map(|word| match word {
+            Word::Prompt(prompt) => length(prompt),
+            Word::Slot { slot, otherwise } => {
+                let filled = match slot {
+                    Slot::Unit => longest_of("unit-"),
+                    Slot::Module => longest_of("module-"),
+                    Slot::System => longest_of("system-"),
+                    Slot::Code => {
+                        prompts::digits("0123456789").iter().map(length).max().unwrap_or_default() * CODE_DIGITS
+                    }
+                };
+                filled.max(otherwise.as_ref().map(length).unwrap_or_default())
+            }
+        })
+        .sum()
+}
+
+/// Everything is proved: steps in their order, names as places in it.
+fn build(raw: RawPlan, file: Arc<str>, graph: &Graph, order: &[usize]) -> Option<Plan> {
+    let mut places: Vec<Option<At>> = vec![None; order.len()];
+    for (place, &index) in order.iter().enumerate() {
+        *places.get_mut(index)? = Some(At::new(place));
+    }
+    let at = |index: usize| places.get(index).copied().flatten();
+    let mut ordered: Vec<(At, Step)> = Vec::with_capacity(order.len());
+    for (index, RawStep { id, span, kind }) in raw.steps.into_iter().enumerate() {
+        let mut whole = true;
+        let here = at(index)?;
+        let kind = kind.map(|name| {
+            let next = graph.by_name.get(&name.value).and_then(|index| at(*index));
+            whole &= next.is_some_and(|next| next > here);
+            next.unwrap_or(here)
+        });
+        if !whole {
+            return None;
+        }
+        ordered.push((here, Step { id, kind, span }));
+    }
+    ordered.sort_by_key(|(at, _)| *at);
+    let steps = ordered.into_iter().map(|(_, step)| step).collect();
+    let [start, person, operator] = graph.entries;
+    let entries = [at(start)?, at(person)?, at(operator)?];
+    let id = PlanId::new(&raw.name?.value);
+    Some(Plan::new(id, file, raw.language, Arc::new(raw.hunting), entries, raw.call_back_abandoned, steps))
+}

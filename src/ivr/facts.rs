@@ -1,0 +1,152 @@
+//! What a plan may know of the call it walks: facts of the caller, news of the hunt, and two questions to the world.
+
+use std::time::Duration;
+
+use jiff::civil::{Time, Weekday};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::PhoneClass;
+use crate::ids::{Extension, Language, ModuleId, PromptId, SiteId, SystemId, TrunkId, UnitId};
+use crate::ivr::plan::Keyed;
+use crate::routing::Level;
+
+/// Longest silence between a step that begins to ring and the hunt's first news; then "ringing" is said anyway.
+pub const NEWS_WITHIN: Duration = Duration::from_millis(200);
+
+/// The caller as identity knows it. Replaced as a whole when more becomes known ([`crate::ivr::Interpreter::learn`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    pub language: Language,
+    pub class: Option<PhoneClass>,
+    /// The calling number stands in the extension map (or the caller keyed an extension that does).
+    pub mapped: bool,
+    pub origin: Origin,
+    /// The caller's name is known, if only as a claim.
+    pub person_known: bool,
+    pub extension: Option<Extension>,
+    pub site: Option<SiteId>,
+    pub unit: Option<UnitId>,
+    /// The recorded name of the unit; `None` greets without it.
+    pub unit_prompt: Option<PromptId>,
+    /// What the place says of the need, before anything is asked.
+    pub system: Option<SystemId>,
+    pub module: Option<ModuleId>,
+    pub trunk: Option<TrunkId>,
+    pub dialled: String,
+    /// There is a number that can be called back.
+    pub can_call_back: bool,
+    /// The hospital's emergency code number, spoken digit by digit when the operator is silent.
+    pub code_number: Option<String>,
+    /// The hospital's clock and day at the INVITE.
+    pub local_time: Time,
+    pub weekday: Weekday,
+}
+
+impl Facts {
+    /// A call of which nothing is known but where it came from. The rest is filled in by fields.
+    pub fn unknown(origin: Origin, language: Language) -> Facts {
+        Facts {
+            language,
+            class: None,
+            mapped: false,
+            origin,
+            person_known: false,
+            extension: None,
+            site: None,
+            unit: None,
+            unit_prompt: None,
+            system: None,
+            module: None,
+            trunk: None,
+            dialled: String::new(),
+            can_call_back: false,
+            code_number: None,
+            local_time: Time::midnight(),
+            weekday: Weekday::Monday,
+        }
+    }
+}
+
+/// Which side of the hospital's PBX a call came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    Inside,
+    Outside,
+}
+
+/// What an answer would change of the need. Empty fields change nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NeedPatch {
+    pub system: Option<SystemId>,
+    pub module: Option<ModuleId>,
+    pub language: Option<Language>,
+    pub level: Option<Level>,
+}
+
+impl NeedPatch {
+    pub fn is_empty(&self) -> bool {
+        *self == NeedPatch::default()
+    }
+}
+
+/// What settled the need when ringing began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettledBy {
+    /// The place says it all, or no question was open.
+    Place,
+    Key,
+    /// Silence, a wrong key, or `0`.
+    NoKey,
+    Plan,
+}
+
+/// Why a callback is booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallbackCause {
+    /// By itself, after the declared wait.
+    Waiting,
+    /// The caller pressed for it.
+    Asked,
+    NobodyFree,
+    OperatorSilent,
+    /// The caller hung up before a human answered.
+    Abandoned,
+}
+
+impl CallbackCause {
+    /// As plans write it. [`CallbackCause::Waiting`] and [`CallbackCause::Abandoned`] happen by themselves.
+    pub fn from_name(name: &str) -> Option<CallbackCause> {
+        match name {
+            "asked" => Some(CallbackCause::Asked),
+            "nobody-free" => Some(CallbackCause::NobodyFree),
+            "operator-silent" => Some(CallbackCause::OperatorSilent),
+            _ => None,
+        }
+    }
+
+    pub const NAMES: [&'static str; 3] = ["asked", "nobody-free", "operator-silent"];
+}
+
+/// What the hunt tells the caller's side. Each kind is said once a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HuntNews {
+    /// A qualified analyst's phone rings.
+    Ringing,
+    /// Nobody is signed in; the on-call phone is rung.
+    OnCall,
+    /// All who are qualified are on calls; the next rung is tried.
+    AllBusy,
+    /// Nobody at all can be rung now: the call waits.
+    NobodyFree,
+}
+
+/// What the interpreter asks of the world, answered at once from the local snapshot.
+pub trait World {
+    /// Whether two of these answers (or one of them and silence) would ring different people.
+    fn would_change(&self, options: &[NeedPatch]) -> bool;
+    /// Whether anybody of the caller's hospital is on shift now.
+    fn on_shift(&self) -> bool;
+    /// Whether the directory knows these digits.
+    fn knows(&self, what: Keyed, digits: &str) -> bool;
+}

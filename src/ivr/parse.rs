@@ -1,0 +1,679 @@
+//! A plan's TOML, step by step, into typed steps that still name each other. What can be judged of a step alone is
+//! judged here; how steps hang together is judged in [`crate::ivr::check`].
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::diagnostic::Diagnostic;
+use crate::digit::Digit;
+use crate::identity::PhoneClass;
+use crate::ids::{Language, ModuleId, PromptId, RungId, SiteId, StepId, SystemId, TargetId, TrunkId, UnitId};
+use crate::ivr::condition::{Condition, Hours, Pattern, WEEKDAYS, weekday};
+use crate::ivr::facts::{CallbackCause, NeedPatch, Origin};
+use crate::ivr::plan::{
+    Alert, Announcement, Answer, Branch, Callback, Case, Collect, Connect, Hangup, Keyed, MAX_DIGITS, MAX_STEPS,
+    MAX_TARGET_RING, MAX_TRIES, MAX_WAIT, MAX_WHILE_RINGING, MAX_WORDS, Menu, Number, Play, Slot, StepKind, Transfer,
+    Utterance, Word,
+};
+use crate::ivr::prompts::Prompts;
+use crate::ivr::read::{Reader, Spanned, Table};
+use crate::routing::{Hunting, Level, Rung, Who};
+
+/// Default wait for a key after a question (HOTLINE.md: "1.5 wait").
+const WAIT: Duration = Duration::from_millis(1_500);
+/// Default wait between the digits of a number.
+const DIGIT_WAIT: Duration = Duration::from_secs(3);
+/// Default ringing of a transfer target (HOTLINE.md: "no answer in 6 s").
+const TARGET_RING: Duration = Duration::from_secs(6);
+
+/// A step's name where it is referred to.
+pub(super) type Name = Spanned<String>;
+
+/// What else is declared, for names that point out of the plan. A set that is `None` is not checked against.
+#[derive(Clone, Debug, Default)]
+pub struct Known<'a> {
+    pub prompts: Option<&'a Prompts>,
+    pub targets: Option<BTreeSet<TargetId>>,
+    pub systems: Option<BTreeSet<SystemId>>,
+    pub modules: Option<BTreeSet<ModuleId>>,
+    pub units: Option<BTreeSet<UnitId>>,
+    pub sites: Option<BTreeSet<SiteId>>,
+    pub trunks: Option<BTreeSet<TrunkId>>,
+}
+
+/// A plan as written: steps by name.
+#[derive(Debug)]
+pub(super) struct RawPlan {
+    pub name: Option<Name>,
+    pub language: Language,
+    pub language_span: Range<usize>,
+    pub start: Option<Name>,
+    pub person: Option<Name>,
+    pub operator: Option<Name>,
+    pub call_back_abandoned: Vec<PhoneClass>,
+    pub hunting: Hunting,
+    /// In the file's order.
+    pub steps: Vec<RawStep>,
+    /// Every step's name, also of those that could not be read.
+    pub names: BTreeSet<String>,
+    /// Where utterances stand, to point at what is too long.
+    pub spoken: Vec<(Range<usize>, Utterance)>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawStep {
+    pub id: StepId,
+    pub span: Range<usize>,
+    pub kind: StepKind<Name>,
+}
+
+/// Reads one plan.
+pub(super) struct Parser<'r, 'k> {
+    pub reader: Reader<'r>,
+    pub known: &'k Known<'k>,
+    pub language: Language,
+    spoken: Vec<(Range<usize>, Utterance)>,
+}
+
+const CONDITION_KEYS: [&str; 13] = [
+    "class",
+    "from",
+    "mapped",
+    "person-known",
+    "on-shift",
+    "unit",
+    "site",
+    "trunk",
+    "language",
+    "extension",
+    "dialled",
+    "hours",
+    "days",
+];
+
+impl<'r, 'k> Parser<'r, 'k> {
+    pub(super) fn new(reader: Reader<'r>, known: &'k Known<'k>) -> Parser<'r, 'k> {
+        Parser { reader, known, language: Language::new("en"), spoken: Vec::new() }
+    }
+
+    pub(super) fn plan(mut self, root: &Table) -> RawPlan {
+        let top = ["name", "language", "start", "person", "operator", "call-back-abandoned", "hunting", "steps"];
+        self.reader.only(root, "a plan", &top);
+        let language = self.reader.string(root, "language");
+        let language_span = language.as_ref().map_or(0..0, |language| language.span.clone());
+        if let Some(language) = language {
+            self.language = Language::new(&language.value);
+        }
+        let name = self.needed_name(root, "the plan", "name");
+        let start = self.needed_name(root, "the plan", "start");
+        let person = self.needed_name(root, "the plan", "person");
+        let operator = self.needed_name(root, "the plan", "operator");
+        let call_back_abandoned = self.classes(root, "call-back-abandoned");
+        let hunting = self.hunting(root);
+        let (mut steps, mut names) = (Vec::new(), BTreeSet::new());
+        let table = self.reader.table(root, "steps");
+        if let Some(table) = self.reader.required(root, "the plan", "steps", table) {
+            for key in table.keys() {
+                names.insert(key.value.clone());
+                if names.len() > MAX_STEPS {
+                    let what = format!("more than {MAX_STEPS} steps");
+                    self.reader.error(key.span, what, "split the plan");
+                    break;
+                }
+                let Some(step) = self.reader.table(&table, &key.value) else { continue };
+                if let Some(kind) = self.step(&step) {
+                    steps.push(RawStep { id: StepId::new(&key.value), span: key.span, kind });
+                }
+            }
+        }
+        RawPlan {
+            name,
+            language: self.language,
+            language_span,
+            start,
+            person,
+            operator,
+            call_back_abandoned,
+            hunting,
+            steps,
+            names,
+            spoken: self.spoken,
+        }
+    }
+
+    // -- Hunting ---------------------------------------------------------------------------------------------------------
+
+    /// The ladder; HOTLINE.md's where none is written.
+    fn hunting(&mut self, root: &Table) -> Hunting {
+        let mut hunting = Hunting::standard();
+        let Some(table) = self.reader.table(root, "hunting") else { return hunting };
+        self.reader.only(&table, "`hunting`", &["at-once", "book-callback-after", "give-up-after", "rungs"]);
+        let most = crate::routing::rungs::MAX_GIVE_UP;
+        if let Some(at_once) = self.reader.number(&table, "at-once", 1..=crate::routing::rungs::MAX_AT_ONCE) {
+            hunting.at_once = at_once;
+        }
+        if let Some(after) = self.reader.duration(&table, "book-callback-after", most) {
+            hunting.book_callback_after = after;
+        }
+        if let Some(after) = self.reader.duration(&table, "give-up-after", most) {
+            hunting.give_up_after = after;
+        }
+        if let Some(rungs) = self.reader.tables(&table, "rungs") {
+            let complete = rungs.len();
+            hunting.rungs = rungs.iter().filter_map(|rung| self.rung(rung)).collect();
+            // A rung that could not be read has been reported; what its absence breaks is no news.
+            if hunting.rungs.len() < complete {
+                return Hunting::standard();
+            }
+        }
+        for error in hunting.check() {
+            self.reader.error(table.span.clone(), error.to_string(), "change `hunting`");
+        }
+        hunting
+    }
+
+    fn rung(&mut self, table: &Table) -> Option<Rung> {
+        self.reader.only(table, "a rung", &["name", "who", "ring-for", "after"]);
+        let most = crate::routing::rungs::MAX_GIVE_UP;
+        let id = self.reader.string(table, "name");
+        let id = self.reader.required(table, "the rung", "name", id);
+        let who = self.reader.strings(table, "who");
+        let who = self.reader.required(table, "the rung", "who", who);
+        let ring_for = self.reader.duration(table, "ring-for", most);
+        let ring_for = self.reader.required(table, "the rung", "ring-for", ring_for);
+        let after = self.reader.duration(table, "after", most);
+        let groups = [Who::Qualified, Who::WrapUp, Who::OnCall, Who::Supervisor];
+        let names = groups.map(Who::as_str);
+        let who =
+            self.each(who?, "group of people", &names, |name| groups.into_iter().find(|group| group.as_str() == name));
+        Some(Rung { id: RungId::new(&id?.value), who, ring_for: ring_for?, after })
+    }
+
+    // -- Steps -----------------------------------------------------------------------------------------------------------
+
+    fn step(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        let kind = self.reader.string(table, "type");
+        let kind = self.reader.required(table, "the step", "type", kind)?;
+        match kind.value.as_str() {
+            "play" => self.play(table),
+            "menu" => self.menu(table),
+            "collect" => self.collect(table),
+            "branch" => self.branch(table),
+            "alert" => self.alert(table),
+            "connect" => self.connect(table),
+            "callback" => self.callback(table),
+            "transfer" => self.transfer(table),
+            "hangup" => {
+                self.reader.only(table, "a `hangup` step", &["type", "say"]);
+                Some(StepKind::Hangup(Hangup { say: self.say(table, "say") }))
+            }
+            other => {
+                let known = StepKind::<Name>::NAMES;
+                let diagnostic =
+                    Diagnostic::error(&self.reader.file, kind.span, format!("unknown step type `{other}`"))
+                        .nearest(other, known)
+                        .remedy(format!("use one of: {}", known.join(", ")));
+                self.reader.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    fn play(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        self.reader.only(table, "a `play` step", &["type", "say", "next"]);
+        let say = self.needed_say(table);
+        let next = self.needed_name(table, "the step", "next");
+        Some(StepKind::Play(Play { say: say?, next: next? }))
+    }
+
+    fn menu(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        let known = ["type", "ask", "skip", "say", "keys", "silence", "wrong", "wait", "tries"];
+        self.reader.only(table, "a `menu` step", &known);
+        let say = self.needed_say(table);
+        let silence = self.needed_name(table, "the menu", "silence");
+        let wrong = self.needed_name(table, "the menu", "wrong");
+        let wait = self.reader.duration(table, "wait", MAX_WAIT).unwrap_or(WAIT);
+        let tries = self.reader.number(table, "tries", 1..=MAX_TRIES).unwrap_or(1);
+        let mut keys = BTreeMap::new();
+        if let Some(table) = self.reader.table(table, "keys") {
+            for key in table.keys() {
+                if let (Some(digit), Some(answer)) = (self.menu_key(&key), self.answer(&table, &key)) {
+                    keys.insert(digit, answer);
+                }
+            }
+        }
+        let skip = self.skip(table, &keys)?;
+        Some(StepKind::Menu(Menu { say: say?, keys, silence: silence?, wrong: wrong?, wait, tries, skip }))
+    }
+
+    /// `ask = "if-it-matters"` with `skip`; `None` when they do not fit together.
+    #[expect(clippy::option_option, reason = "outer: readable at all; inner: the question may be skipped")]
+    fn skip(&mut self, table: &Table, keys: &BTreeMap<Digit, Answer<Name>>) -> Option<Option<Name>> {
+        let ask = self.reader.string(table, "ask");
+        let skip = self.reader.string(table, "skip");
+        let if_it_matters = match ask.as_ref().map(|ask| ask.value.as_str()) {
+            None | Some("always") => false,
+            Some("if-it-matters") => true,
+            Some(other) => {
+                let what = format!("`ask` is \"{other}\"");
+                self.reader.error(table.value_span("ask"), what, "write \"always\" or \"if-it-matters\"");
+                return None;
+            }
+        };
+        match (if_it_matters, skip) {
+            (false, None) => Some(None),
+            (false, Some(skip)) => {
+                self.reader.error(skip.span, "`skip` without `ask = \"if-it-matters\"`", "remove it, or add `ask`");
+                None
+            }
+            (true, None) => {
+                let what = "the menu may be skipped, but does not say where to";
+                self.reader.error(table.value_span("ask"), what, "add `skip`, the step to go to unasked");
+                None
+            }
+            (true, Some(skip)) => {
+                if keys.values().all(|answer| answer.set.is_empty()) {
+                    let what = "no answer says anything of the need, so the question never matters";
+                    self.reader.error(table.value_span("ask"), what, "give a key a `module` or `system`");
+                    return None;
+                }
+                Some(Some(skip))
+            }
+        }
+    }
+
+    /// A key of a menu or an announcement.
+    fn menu_key(&mut self, key: &Name) -> Option<Digit> {
+        let mut letters = key.value.chars();
+        let digit = letters.next().filter(|_| letters.next().is_none()).and_then(Digit::from_char);
+        match digit {
+            None => {
+                self.reader.error(
+                    key.span.clone(),
+                    format!("`{}` is no key of a phone", key.value),
+                    "use 1 to 8, * or #",
+                );
+                None
+            }
+            Some(Digit::D0 | Digit::D9) => {
+                let what = format!("key `{}` has its meaning in every plan", key.value);
+                let diagnostic = Diagnostic::error(&self.reader.file, key.span.clone(), what)
+                    .why("0 rings a person, 9 the hospital operator: somebody keying 911 reaches a human at once")
+                    .remedy("use 1 to 8, * or #");
+                self.reader.push(diagnostic);
+                None
+            }
+            some => some,
+        }
+    }
+
+    /// `1 = "step"`, or `1 = { module = "charting", next = "step" }`.
+    fn answer(&mut self, table: &Table, key: &Name) -> Option<Answer<Name>> {
+        if table.is_text(&key.value) {
+            let next = self.reader.string(table, &key.value)?;
+            return Some(Answer { set: NeedPatch::default(), next });
+        }
+        let table = self.reader.table(table, &key.value)?;
+        self.reader.only(&table, "a key", &["system", "module", "language", "level", "next"]);
+        let set = self.patch(&table);
+        let next = self.needed_name(&table, "the key", "next");
+        Some(Answer { set, next: next? })
+    }
+
+    fn collect(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        let known = ["type", "number", "digits", "wait", "say", "tries", "accepted", "rejected", "silence"];
+        self.reader.only(table, "a `collect` step", &known);
+        let say = self.needed_say(table);
+        let number = self.number(table);
+        let tries = self.reader.number(table, "tries", 1..=MAX_TRIES).unwrap_or(1);
+        let accepted = self.needed_name(table, "the step", "accepted");
+        let rejected = self.needed_name(table, "the step", "rejected");
+        let silence = self.needed_name(table, "the step", "silence");
+        Some(StepKind::Collect(Collect {
+            say: say?,
+            number: number?,
+            tries,
+            accepted: accepted?,
+            rejected: rejected?,
+            silence: silence?,
+        }))
+    }
+
+    fn number(&mut self, table: &Table) -> Option<Number> {
+        let what = self.reader.string(table, "number");
+        let what = self.reader.required(table, "the question", "number", what)?;
+        let digits = self.reader.number(table, "digits", 1..=MAX_DIGITS).unwrap_or(MAX_DIGITS);
+        let wait = self.reader.duration(table, "wait", MAX_WAIT).unwrap_or(DIGIT_WAIT);
+        let what = self.one(what, "number", &Keyed::NAMES, Keyed::from_name)?;
+        Some(Number { what, digits, wait })
+    }
+
+    fn branch(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        self.reader.only(table, "a `branch` step", &["type", "cases", "else"]);
+        let otherwise = self.needed_name(table, "the branch", "else");
+        let tables = self.reader.tables(table, "cases");
+        let tables = self.reader.required(table, "the branch", "cases", tables)?;
+        let mut cases = Vec::with_capacity(tables.len());
+        for table in &tables {
+            let known: Vec<&str> = CONDITION_KEYS.iter().copied().chain(["next"]).collect();
+            self.reader.only(table, "a case", &known);
+            let when = self.condition(table);
+            if when.is_empty() && table.keys().len() <= 1 {
+                self.reader.error(table.span.clone(), "the case has no condition", "write it as `else`");
+            }
+            if let Some(next) = self.needed_name(table, "the case", "next") {
+                cases.push(Case { when, next });
+            }
+        }
+        Some(StepKind::Branch(Branch { cases, otherwise: otherwise? }))
+    }
+
+    fn alert(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        self.reader.only(table, "an `alert` step", &["type", "system", "module", "language", "level", "next"]);
+        let set = self.patch(table);
+        let next = self.needed_name(table, "the step", "next");
+        Some(StepKind::Alert(Alert { set, next: next? }))
+    }
+
+    fn connect(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        let known = ["type", "ringing", "on-call", "all-busy", "asks", "waiting", "give-up"];
+        self.reader.only(table, "a `connect` step", &known);
+        let ringing = self.say(table, "ringing");
+        let on_call = self.say(table, "on-call");
+        let all_busy = self.say(table, "all-busy");
+        let give_up = self.needed_name(table, "the step", "give-up");
+        let most = crate::routing::rungs::MAX_GIVE_UP;
+        let (mut asks, mut waiting) = (Vec::new(), Vec::new());
+        for table in self.while_ringing(table, "asks") {
+            self.reader.only(&table, "a question", &["at", "when", "number", "digits", "wait", "say", "accepted"]);
+            let at = self.reader.duration(&table, "at", most);
+            let at = self.reader.required(&table, "the question", "at", at);
+            let say = self.needed_say(&table);
+            let number = self.number(&table);
+            let accepted = self.say(&table, "accepted");
+            let when = match self.reader.table(&table, "when") {
+                Some(when) => {
+                    self.reader.only(&when, "a condition", &CONDITION_KEYS);
+                    self.condition(&when)
+                }
+                None => Condition::default(),
+            };
+            if let (Some(at), Some(say), Some(number)) = (at, say, number) {
+                asks.push(crate::ivr::plan::RingAsk { at, when, say, number, accepted });
+            }
+        }
+        for table in self.while_ringing(table, "waiting") {
+            waiting.extend(self.announcement(&table, most));
+        }
+        asks.sort_by_key(|ask| ask.at);
+        waiting.sort_by_key(|said| said.at);
+        Some(StepKind::Connect(Connect { ringing, on_call, all_busy, asks, waiting, give_up: give_up? }))
+    }
+
+    fn announcement(&mut self, table: &Table, most: Duration) -> Option<Announcement<Name>> {
+        self.reader.only(table, "an announcement", &["at", "say", "keys"]);
+        let at = self.reader.duration(table, "at", most);
+        let at = self.reader.required(table, "the announcement", "at", at);
+        let say = self.needed_say(table);
+        let mut keys = BTreeMap::new();
+        if let Some(table) = self.reader.table(table, "keys") {
+            for key in table.keys() {
+                let digit = self.menu_key(&key);
+                let next = self.reader.string(&table, &key.value);
+                if let (Some(digit), Some(next)) = (digit, next) {
+                    keys.insert(digit, next);
+                }
+            }
+        }
+        Some(Announcement { at: at?, say: say?, keys })
+    }
+
+    fn while_ringing<'a>(&mut self, table: &Table<'a>, key: &str) -> Vec<Table<'a>> {
+        let mut tables = self.reader.tables(table, key).unwrap_or_default();
+        if tables.len() > MAX_WHILE_RINGING {
+            let what = format!("more than {MAX_WHILE_RINGING} entries in `{key}`");
+            self.reader.error(table.value_span(key), what, "leave some out: nobody listens to so much");
+            tables.truncate(MAX_WHILE_RINGING);
+        }
+        tables
+    }
+
+    fn callback(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        self.reader.only(table, "a `callback` step", &["type", "cause", "say", "no-number", "next"]);
+        let cause = self.reader.string(table, "cause");
+        let cause = self.reader.required(table, "the step", "cause", cause);
+        let say = self.needed_say(table);
+        let no_number = self.say(table, "no-number");
+        let next = self.reader.string(table, "next");
+        let cause = self.one(cause?, "cause", &CallbackCause::NAMES, CallbackCause::from_name);
+        Some(StepKind::Callback(Callback { cause: cause?, say: say?, no_number, next }))
+    }
+
+    fn transfer(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        self.reader.only(table, "a `transfer` step", &["type", "target", "say", "ring-for", "no-answer"]);
+        let target = self.reader.string(table, "target");
+        let target = self.reader.required(table, "the step", "target", target);
+        let say = self.say(table, "say");
+        let ring_for = self.reader.duration(table, "ring-for", MAX_TARGET_RING).unwrap_or(TARGET_RING);
+        let no_answer = self.needed_name(table, "the step", "no-answer");
+        let target = target?;
+        let id = TargetId::new(&target.value);
+        self.declared(self.known.targets.as_ref(), &id, &target, "target");
+        Some(StepKind::Transfer(Transfer { target: id, say, ring_for, no_answer: no_answer? }))
+    }
+
+    // -- Parts of steps ----------------------------------------------------------------------------------------------------
+
+    fn needed_name(&mut self, table: &Table, of: &str, key: &str) -> Option<Name> {
+        let name = self.reader.string(table, key);
+        self.reader.required(table, of, key, name)
+    }
+
+    fn needed_say(&mut self, table: &Table) -> Option<Utterance> {
+        if !table.has("say") {
+            self.reader.error(table.span.clone(), "nothing is said here", "add `say`, a list of prompts");
+            return None;
+        }
+        Some(self.say(table, "say"))
+    }
+
+    /// Prompts and `{slots}`; empty when absent.
+    fn say(&mut self, table: &Table, key: &str) -> Utterance {
+        let Some(mut texts) = self.reader.strings(table, key) else { return Utterance::default() };
+        if texts.len() > MAX_WORDS {
+            let what = format!("more than {MAX_WORDS} prompts in one breath");
+            self.reader.error(table.value_span(key), what, "say less");
+            texts.truncate(MAX_WORDS);
+        }
+        let words = texts.into_iter().filter_map(|text| self.word(text)).collect();
+        let utterance = Utterance(words);
+        self.spoken.push((table.value_span(key), utterance.clone()));
+        utterance
+    }
+
+    fn word(&mut self, text: Name) -> Option<Word> {
+        let Some(inside) = text.value.strip_prefix('{').and_then(|inside| inside.strip_suffix('}')) else {
+            return self.prompt(&text.value, &text.span).map(Word::Prompt);
+        };
+        let (name, otherwise) = match inside.split_once('|') {
+            Some((name, otherwise)) => (name, Some(self.prompt(otherwise, &text.span)?)),
+            None => (inside, None),
+        };
+        let name = Spanned { value: name.to_owned(), span: text.span };
+        let slot = self.one(name, "slot", &Slot::NAMES, Slot::from_name)?;
+        Some(Word::Slot { slot, otherwise })
+    }
+
+    fn prompt(&mut self, id: &str, span: &Range<usize>) -> Option<PromptId> {
+        let prompt = PromptId::new(id);
+        let Some(prompts) = self.known.prompts else { return Some(prompt) };
+        // A language that is not there at all is reported once, where it is named.
+        if !prompts.has_language(&self.language) || prompts.contains(&self.language, &prompt) {
+            return Some(prompt);
+        }
+        let what = format!("no prompt `{id}` in prompts/{}/manifest.toml", self.language);
+        let names: Vec<&str> = prompts.of(&self.language).map(|(name, _)| name.as_str()).collect();
+        let diagnostic = Diagnostic::error(&self.reader.file, span.clone(), what)
+            .nearest(id, names)
+            .remedy("add its words to the manifest and run `make prompts`");
+        self.reader.push(diagnostic);
+        None
+    }
+
+    fn patch(&mut self, table: &Table) -> NeedPatch {
+        let system = self.reader.string(table, "system");
+        let module = self.reader.string(table, "module");
+        let language = self.reader.string(table, "language");
+        let level = self.reader.string(table, "level");
+        let levels = [Level::Basic, Level::Advanced, Level::Expert];
+        let known = self.known;
+        let level = level.and_then(|level| {
+            self.one(level, "level", &levels.map(Level::as_str), |name| {
+                levels.into_iter().find(|level| level.as_str() == name)
+            })
+        });
+        NeedPatch {
+            system: system.map(|name| self.id(known.systems.as_ref(), &name, "system", |name| SystemId::new(name))),
+            module: module.map(|name| self.id(known.modules.as_ref(), &name, "module", |name| ModuleId::new(name))),
+            language: language.map(|name| self.spoken_language(&name)),
+            level,
+        }
+    }
+
+    fn condition(&mut self, table: &Table) -> Condition {
+        let known = self.known;
+        let from = self.reader.string(table, "from");
+        let days = self.reader.strings(table, "days").unwrap_or_default();
+        let hours = self.reader.string(table, "hours");
+        let languages = self.reader.strings(table, "language").unwrap_or_default();
+        Condition {
+            class: self.classes(table, "class"),
+            from: from.and_then(|from| {
+                self.one(from, "origin", &["inside", "outside"], |name| match name {
+                    "inside" => Some(Origin::Inside),
+                    "outside" => Some(Origin::Outside),
+                    _ => None,
+                })
+            }),
+            mapped: self.reader.bool(table, "mapped"),
+            person_known: self.reader.bool(table, "person-known"),
+            on_shift: self.reader.bool(table, "on-shift"),
+            unit: self.id_list(table, "unit", known.units.as_ref(), |name| UnitId::new(name)),
+            site: self.id_list(table, "site", known.sites.as_ref(), |name| SiteId::new(name)),
+            trunk: self.id_list(table, "trunk", known.trunks.as_ref(), |name| TrunkId::new(name)),
+            language: languages.iter().map(|name| self.spoken_language(name)).collect(),
+            extension: self.patterns(table, "extension"),
+            dialled: self.patterns(table, "dialled"),
+            hours: hours.and_then(|text| {
+                let hours = Hours::parse(&text.value);
+                if hours.is_none() {
+                    self.reader.error(text.span, format!("\"{}\" are no hours", text.value), "write \"07:00-19:00\"");
+                }
+                hours
+            }),
+            days: self.each(days, "day", &WEEKDAYS.map(|(name, _)| name), weekday),
+        }
+    }
+
+    fn classes(&mut self, table: &Table, key: &str) -> Vec<PhoneClass> {
+        let names = self.reader.strings(table, key).unwrap_or_default();
+        self.each(names, "phone class", &["ward", "office", "patient", "public"], |name| match name {
+            "ward" => Some(PhoneClass::Ward),
+            "office" => Some(PhoneClass::Office),
+            "patient" => Some(PhoneClass::Patient),
+            "public" => Some(PhoneClass::Public),
+            _ => None,
+        })
+    }
+
+    fn patterns(&mut self, table: &Table, key: &str) -> Vec<Pattern> {
+        let texts = self.reader.strings(table, key).unwrap_or_default();
+        let mut patterns = Vec::with_capacity(texts.len());
+        for text in texts {
+            match Pattern::parse(&text.value) {
+                Some(pattern) => patterns.push(pattern),
+                None => {
+                    let what = format!("\"{}\" is no number", text.value);
+                    self.reader.error(
+                        text.span,
+                        what,
+                        "write digits, with * at the end for every number that begins so",
+                    );
+                }
+            }
+        }
+        patterns
+    }
+
+    /// A language that prompts are installed in.
+    fn spoken_language(&mut self, name: &Name) -> Language {
+        let language = Language::new(&name.value);
+        if let Some(prompts) = self.known.prompts
+            && !prompts.has_language(&language)
+        {
+            let what = format!("no prompts are installed in `{language}`");
+            let installed: Vec<&str> = prompts.languages().map(Language::as_str).collect();
+            let diagnostic = Diagnostic::error(&self.reader.file, name.span.clone(), what)
+                .nearest(&name.value, installed)
+                .remedy(format!("add prompts/{language}/"));
+            self.reader.push(diagnostic);
+        }
+        language
+    }
+
+    fn id_list<T: Ord + Borrow<str>>(
+        &mut self,
+        table: &Table,
+        key: &str,
+        declared: Option<&BTreeSet<T>>,
+        make: fn(&str) -> T,
+    ) -> Vec<T> {
+        let names = self.reader.strings(table, key).unwrap_or_default();
+        names.iter().map(|name| self.id(declared, name, key, make)).collect()
+    }
+
+    fn id<T: Ord + Borrow<str>>(
+        &mut self,
+        declared: Option<&BTreeSet<T>>,
+        name: &Name,
+        what: &str,
+        make: fn(&str) -> T,
+    ) -> T {
+        let id = make(&name.value);
+        self.declared(declared, &id, name, what);
+        id
+    }
+
+    fn declared<T: Ord + Borrow<str>>(&mut self, declared: Option<&BTreeSet<T>>, id: &T, name: &Name, what: &str) {
+        let Some(declared) = declared else { return };
+        if !declared.contains::<T>(id) {
+            let diagnostic = Diagnostic::error(
+                &self.reader.file,
+                name.span.clone(),
+                format!("{what} `{}` is not declared", name.value),
+            )
+            .nearest(&name.value, declared.iter().map(Borrow::borrow))
+            .remedy("declare it in the hospital's file, or use one that is");
+            self.reader.push(diagnostic);
+        }
+    }
+
+    /// One of a few words.
+    fn one<T>(&mut self, name: Name, what: &str, known: &[&str], of: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let found = of(&name.value);
+        if found.is_none() {
+            let diagnostic =
+                Diagnostic::error(&self.reader.file, name.span, format!("unknown {what} `{}`", name.value))
+                    .nearest(&name.value, known.iter().copied())
+                    .remedy(format!("use one of: {}", known.join(", ")));
+            self.reader.push(diagnostic);
+        }
+        found
+    }
+
+    fn each<T>(&mut self, names: Vec<Name>, what: &str, known: &[&str], of: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        names.into_iter().filter_map(|name| self.one(name, what, known, &of)).collect()
+    }
+}

@@ -1,0 +1,263 @@
+//! The `connect` step: the caller hears what happens while phones ring, may key a number, and never waits unbounded.
+//!
+//! Everything that falls due is said in the order of its time, one after the other; while a number is keyed the rest
+//! waits. Times count from the beginning of the ringing, not of this step.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::digit::Digit;
+use crate::ivr::entry::{Entered, Entry, Keyed};
+use crate::ivr::facts::{CallbackCause, HuntNews, NEWS_WITHIN, World};
+use crate::ivr::interpreter::{Effect, Interpreter, Sounding, State};
+use crate::ivr::plan::{At, Connect, StepKind};
+use crate::time::Instant;
+
+/// Something that waits to be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    News(HuntNews),
+    Ask(usize),
+    Accepted(usize),
+    Waiting(usize),
+}
+
+/// A number that is keyed while phones ring.
+#[derive(Clone, Debug)]
+struct Asking {
+    ask: usize,
+    entry: Entry,
+    /// Set once the words have been heard, or with the first key.
+    until: Option<Instant>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Ringing {
+    at: At,
+    /// Ringing began.
+    since: Instant,
+    /// Without news until then, the caller hears that it rings.
+    news_by: Option<Instant>,
+    said: BTreeSet<HuntNews>,
+    next_ask: usize,
+    next_waiting: usize,
+    due: VecDeque<Due>,
+    asking: Option<Asking>,
+    /// Keys of the announcements that were made.
+    keys: BTreeMap<Digit, At>,
+    booked: bool,
+}
+
+impl Ringing {
+    pub(super) fn new(at: At, since: Instant, now: Instant) -> Ringing {
+        Ringing {
+            at,
+            since,
+            news_by: Some(now + NEWS_WITHIN),
+            said: BTreeSet::new(),
+            next_ask: 0,
+            next_waiting: 0,
+            due: VecDeque::new(),
+            asking: None,
+            keys: BTreeMap::new(),
+            booked: false,
+        }
+    }
+
+    /// The words have been heard: a number that was asked for is waited for.
+    pub(super) fn spoken(&mut self, now: Instant) {
+        if let Some(asking) = &mut self.asking
+            && asking.until.is_none()
+        {
+            asking.until = Some(now + asking.entry.number.wait);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self, walk: &Interpreter) -> Instant {
+        let mut first = self.since + walk.plan.hunting.give_up_after;
+        let mut sooner = |at: Instant| first = first.min(at);
+        if !self.booked && walk.facts.can_call_back {
+            sooner(self.since + walk.plan.hunting.book_callback_after);
+        }
+        if let Some(news_by) = self.news_by {
+            sooner(news_by);
+        }
+        if let Some(until) = self.asking.as_ref().and_then(|asking| asking.until) {
+            sooner(until);
+        }
+        if let StepKind::Connect(connect) = &walk.plan.step(self.at).kind {
+            if let Some(ask) = connect.asks.get(self.next_ask) {
+                sooner(self.since + ask.at);
+            }
+            if let Some(said) = connect.waiting.get(self.next_waiting) {
+                sooner(self.since + said.at);
+            }
+        }
+        first
+    }
+
+    /// Puts what has fallen due in line: questions before announcements of the same time.
+    fn collect_due(&mut self, now: Instant, connect: &Connect<At>, walk: &Interpreter, world: &dyn World) {
+        let waited = now.since(self.since);
+        loop {
+            let ask = connect.asks.get(self.next_ask).filter(|ask| ask.at <= waited);
+            let said = connect.waiting.get(self.next_waiting).filter(|said| said.at <= waited);
+            match (ask, said) {
+                (Some(ask), said) if said.is_none_or(|said| ask.at <= said.at) => {
+                    if ask.when.holds(&walk.facts, world) {
+                        self.due.push_back(Due::Ask(self.next_ask));
+                    }
+                    self.next_ask += 1;
+                }
+                (_, Some(_)) => self.announce_next(connect, walk),
+                (Some(_), None) | (None, None) => return,
+            }
+        }
+    }
+
+    /// An offer of a callback is left out when there is no number to call.
+    fn announce_next(&mut self, connect: &Connect<At>, walk: &Interpreter) {
+        let Some(said) = connect.waiting.get(self.next_waiting) else { return };
+        let offers_callback =
+            said.keys.values().any(|next| matches!(walk.plan.step(*next).kind, StepKind::Callback(_)));
+        if walk.facts.can_call_back || !offers_callback {
+            self.due.push_back(Due::Waiting(self.next_waiting));
+        }
+        self.next_waiting += 1;
+    }
+
+    /// Takes the hunt's latest word, or after a while assumes the usual one.
+    fn hear_news(&mut self, now: Instant, connect: &Connect<At>, walk: &mut Interpreter) {
+        let assumed = self.news_by.filter(|by| *by <= now && walk.news.is_none()).map(|_| HuntNews::Ringing);
+        let Some(news) = walk.news.take().or(assumed) else { return };
+        self.news_by = None;
+        if !self.said.insert(news) {
+            return;
+        }
+        self.due.push_front(Due::News(news));
+        // Nothing rings at all: what is offered to those who wait is offered now.
+        if news == HuntNews::NobodyFree && self.next_waiting == 0 {
+            self.announce_next(connect, walk);
+        }
+    }
+}
+
+impl Interpreter {
+    /// Brings a ringing call up to date: what is due is booked, said, or ends the ringing.
+    pub(super) fn settle(&mut self, now: Instant, world: &dyn World) {
+        let plan = Arc::clone(&self.plan);
+        let State::Connect(ringing) = &self.state else { return };
+        let StepKind::Connect(connect) = &plan.step(ringing.at).kind else { return };
+        let mut ringing = ringing.clone();
+        let waited = now.since(ringing.since);
+        if !ringing.booked && waited >= plan.hunting.book_callback_after && self.facts.can_call_back {
+            ringing.booked = true;
+            self.book(CallbackCause::Waiting);
+        }
+        if waited >= plan.hunting.give_up_after {
+            self.quiet();
+            self.go(connect.give_up, now, world);
+            return;
+        }
+        if let Some(asking) = ringing.asking.take_if(|asking| asking.until.is_some_and(|until| until <= now)) {
+            let entered = asking.entry.time_out();
+            if self.number_entered(now, &mut ringing, asking.ask, entered, connect, world) {
+                return;
+            }
+        }
+        ringing.hear_news(now, connect, self);
+        ringing.collect_due(now, connect, self, world);
+        self.say_due(&mut ringing, connect, now);
+        self.state = State::Connect(ringing);
+    }
+
+    /// Says the next thing that waits, if nothing is being said or keyed; then the ringing tone goes on.
+    fn say_due(&mut self, ringing: &mut Ringing, connect: &Connect<At>, now: Instant) {
+        while self.sounding != Sounding::Words && ringing.asking.is_none() {
+            let Some(due) = ringing.due.pop_front() else { break };
+            match due {
+                Due::News(HuntNews::Ringing) => self.say(&connect.ringing),
+                Due::News(HuntNews::OnCall) => self.say(&connect.on_call),
+                Due::News(HuntNews::AllBusy) => self.say(&connect.all_busy),
+                Due::News(HuntNews::NobodyFree) => false,
+                Due::Accepted(ask) => connect.asks.get(ask).is_some_and(|ask| self.say(&ask.accepted)),
+                Due::Waiting(number) => connect.waiting.get(number).is_some_and(|said| {
+                    ringing.keys.extend(said.keys.iter().map(|(key, next)| (*key, *next)));
+                    self.say(&said.say)
+                }),
+                Due::Ask(number) => connect.asks.get(number).is_some_and(|ask| {
+                    let spoken = self.say(&ask.say);
+                    let until = (!spoken).then(|| now + ask.number.wait);
+                    ringing.asking = Some(Asking { ask: number, entry: Entry::new(ask.number), until });
+                    spoken
+                }),
+            };
+        }
+        self.ringback();
+    }
+
+    pub(super) fn ringing_key(&mut self, now: Instant, key: Digit, world: &dyn World) {
+        let plan = Arc::clone(&self.plan);
+        let State::Connect(ringing) = &self.state else { return };
+        let StepKind::Connect(connect) = &plan.step(ringing.at).kind else { return };
+        let mut ringing = ringing.clone();
+        if self.sounding == Sounding::Words {
+            self.quiet();
+        }
+        if let Some(mut asking) = ringing.asking.take() {
+            asking.until = Some(now + asking.entry.number.wait);
+            match asking.entry.key(key) {
+                Keyed::More => ringing.asking = Some(asking),
+                Keyed::Complete => {
+                    let entered = asking.entry.complete();
+                    if self.number_entered(now, &mut ringing, asking.ask, entered, connect, world) {
+                        return;
+                    }
+                }
+                Keyed::Emergency => {
+                    if self.operator(now, world) {
+                        return;
+                    }
+                }
+            }
+            self.state = State::Connect(ringing);
+            return;
+        }
+        if key == Digit::D9 && self.operator(now, world) {
+            return;
+        }
+        if let Some(next) = ringing.keys.get(&key) {
+            self.quiet();
+            self.go(*next, now, world);
+        } else {
+            // `0` too: somebody is being rung already.
+            self.state = State::Connect(ringing);
+        }
+    }
+
+    /// A number asked while ringing. True when the call has left the step.
+    fn number_entered(
+        &mut self,
+        now: Instant,
+        ringing: &mut Ringing,
+        ask: usize,
+        entered: Entered,
+        connect: &Connect<At>,
+        world: &dyn World,
+    ) -> bool {
+        match entered {
+            Entered::Nothing | Entered::Person => false,
+            Entered::Operator => self.operator(now, world),
+            Entered::Number(digits) => {
+                let Some(what) = connect.asks.get(ask).map(|ask| ask.number.what) else { return false };
+                let accepted = world.knows(what, &digits);
+                let step = self.plan.step(ringing.at).id.clone();
+                self.effects.push_back(Effect::Collected { step, what, digits, accepted });
+                if accepted {
+                    ringing.due.push_front(Due::Accepted(ask));
+                }
+                false
+            }
+        }
+    }
+}
