@@ -188,6 +188,50 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The name this event has in the journal and in the store ("call-opened").
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::CallOpened(_) => "call-opened",
+            Event::CallerIdentified { .. } => "caller-identified",
+            Event::Answered => "answered",
+            Event::Confirmed => "confirmed",
+            Event::StepEntered { .. } => "step-entered",
+            Event::Spoken { .. } => "spoken",
+            Event::KeyPressed { .. } => "key-pressed",
+            Event::Collected { .. } => "collected",
+            Event::NeedSettled { .. } => "need-settled",
+            Event::QuestionSkipped { .. } => "question-skipped",
+            Event::RouteDecided { .. } => "route-decided",
+            Event::OfferSent { .. } => "offer-sent",
+            Event::OfferRinging { .. } => "offer-ringing",
+            Event::OfferEnded { .. } => "offer-ended",
+            Event::AnalystAnswered { .. } => "analyst-answered",
+            Event::Bridged { .. } => "bridged",
+            Event::HumanHeard => "human-heard",
+            Event::Held { .. } => "held",
+            Event::Resumed { .. } => "resumed",
+            Event::TransferAsked { .. } => "transfer-asked",
+            Event::TransferEnded { .. } => "transfer-ended",
+            Event::TargetRung { .. } => "target-rung",
+            Event::MediaProblem { .. } => "media-problem",
+            Event::MediaMeasured { .. } => "media-measured",
+            Event::DispositionSet { .. } => "disposition-set",
+            Event::CallEnded { .. } => "call-ended",
+            Event::CallbackBooked { .. } => "callback-booked",
+            Event::CallbackAttempted { .. } => "callback-attempted",
+            Event::CallbackClosed { .. } => "callback-closed",
+            Event::NodeStarted { .. } => "node-started",
+            Event::NodeStopped => "node-stopped",
+            Event::AnalystStateSet { .. } => "analyst-state-set",
+            Event::BindingSet(_) => "binding-set",
+            Event::BindingRemoved { .. } => "binding-removed",
+            Event::NonceUsed { .. } => "nonce-used",
+            Event::Audit { .. } => "audit",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallOpened {
     pub ticket: TicketNumber,

@@ -1,5 +1,25 @@
 //! Tickets: what is remembered of every call, and how it reads.
+//!
+//! [`Record`]s go in, a [`Ticket`] comes out. Everything here is a pure function of the records, so the store, the
+//! command line and the tests tell the same story of a call.
 
 mod event;
+mod explain;
+mod lifecycle;
+mod line;
+mod report;
+mod report_text;
+mod ticket;
 
 pub use event::*;
+pub use explain::explain;
+pub use lifecycle::Lifecycle;
+pub use line::Line;
+pub use report::{
+    Abandonment, CallbackFigures, Exclusion, FirstContact, HoldFigures, Period, RepeatFigures, Report, SecondsToHuman,
+    Wait, figures, fold,
+};
+pub use report_text::render;
+pub use ticket::{
+    Callback, CallbackState, End, Hold, MediaQuality, Offer, Repeat, RepeatBy, SetDisposition, Ticket, Transfer,
+};

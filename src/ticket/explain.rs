@@ -1,0 +1,188 @@
+//! One call in a paragraph: who called from where, what was asked, who was rung and why, what came of it.
+//!
+//! Keyed numbers and analysts' notes are left out: the paragraph may be read aloud.
+
+use super::line::{
+    callback_reason_words, caller_words, disposition_words, need_source_words, need_words, outcome_words, party_words,
+};
+use super::ticket::{CallbackState, MediaQuality, Offer, RepeatBy, Ticket, seconds};
+use super::{Lifecycle, Party};
+use crate::routing::OfferOutcome;
+
+/// The whole call as one paragraph of plain sentences.
+pub fn explain(ticket: &Ticket) -> String {
+    let mut sentences = vec![who(ticket)];
+    sentences.extend(asked(ticket));
+    sentences.push(needed(ticket));
+    sentences.extend(rung(ticket));
+    sentences.push(outcome(ticket));
+    sentences.extend(holds_and_transfers(ticket));
+    sentences.extend(audio(ticket));
+    sentences.extend(ended(ticket));
+    sentences.extend(callback(ticket));
+    sentences.push(disposition(ticket));
+    sentences.extend(repeats(ticket));
+    sentences.join(" ")
+}
+
+fn who(ticket: &Ticket) -> String {
+    let caller = match &ticket.caller {
+        Some(caller) => caller_words(caller),
+        None if ticket.calling.is_empty() => "an anonymous caller".to_owned(),
+        None => ticket.calling.clone(),
+    };
+    let test = if ticket.test { "test call " } else { "" };
+    format!("Ticket {}: {test}on {:.0} from {caller}, to {}.", ticket.number, ticket.opened, ticket.dialled)
+}
+
+fn asked(ticket: &Ticket) -> Option<String> {
+    if ticket.spoken.is_empty() && ticket.keys.is_empty() {
+        return None;
+    }
+    let said: Vec<String> = ticket.spoken.iter().map(|words| format!("\"{words}\"")).collect();
+    let said = if said.is_empty() { "nothing".to_owned() } else { said.join(", ") };
+    let keys: String = ticket.keys.iter().map(|key| key.as_char()).collect();
+    let keyed = match keys.len() {
+        0 => "no key was pressed".to_owned(),
+        1 => format!("the caller pressed {keys}"),
+        _ => format!("the caller pressed {} keys ({keys})", keys.len()),
+    };
+    let mut sentence = format!("Wardline said {said}; {keyed}.");
+    if !ticket.questions_skipped.is_empty() {
+        sentence.push_str(" A question was left out because no answer would have changed who is rung.");
+    }
+    Some(sentence)
+}
+
+fn needed(ticket: &Ticket) -> String {
+    match (&ticket.need, ticket.need_by) {
+        (Some(need), Some(by)) => format!("It was about {} ({}).", need_words(need), need_source_words(by)),
+        (Some(need), None) => format!("It was about {}.", need_words(need)),
+        (None, _) => "What it was about was not settled.".to_owned(),
+    }
+}
+
+/// Who was rung, when, why, and how each ended.
+fn rung(ticket: &Ticket) -> Vec<String> {
+    if ticket.offers.is_empty() {
+        let last = ticket.decisions.last();
+        let nobody = last.map(|decision| format!("Nobody was rung: rung {} had no candidate.", decision.rung));
+        return vec![nobody.unwrap_or_else(|| "Nobody was rung.".to_owned())];
+    }
+    ticket.offers.iter().map(|offer| one_offer(ticket, offer)).collect()
+}
+
+fn one_offer(ticket: &Ticket, offer: &Offer) -> String {
+    let after = seconds(ticket.opened, offer.sent);
+    let because = ticket
+        .decisions
+        .iter()
+        .filter(|decision| decision.rung == offer.rung)
+        .flat_map(|decision| &decision.chosen)
+        .find(|choice| choice.analyst == offer.analyst)
+        .map(|choice| format!(", because: {}", choice.because.trim_end_matches('.')))
+        .unwrap_or_default();
+    let outside = if offer.outside { " on an outside phone" } else { "" };
+    let outcome = offer.outcome.map_or("is ringing", outcome_words);
+    format!("{} was rung{outside} {after:.1} s after the INVITE (rung {}{because}) and {outcome}.", offer.analyst, offer.rung)
+        .replace("and is ringing", "and still rings")
+}
+
+fn outcome(ticket: &Ticket) -> String {
+    match (ticket.seconds_to_human(), ticket.analyst()) {
+        (Some(heard), Some(analyst)) if ticket.heard_in_own_call() => {
+            format!("The caller heard {analyst} {heard:.1} s after the INVITE.")
+        }
+        (Some(heard), Some(analyst)) => {
+            format!("The caller heard {analyst} in the callback, {heard:.0} s after the INVITE.")
+        }
+        (Some(heard), None) => format!("The caller heard a human {heard:.1} s after the INVITE."),
+        (None, _) if ticket.target_heard.is_some() => {
+            "The caller spoke with the operator or another target, and with no analyst.".to_owned()
+        }
+        (None, Some(analyst)) => format!("{analyst} answered, but no voice was heard."),
+        (None, None) => "No analyst was heard.".to_owned(),
+    }
+}
+
+fn holds_and_transfers(ticket: &Ticket) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if !ticket.holds.is_empty() {
+        let early = ticket.hold_in_first_minute_s();
+        let times = if ticket.holds.len() == 1 { "once".to_owned() } else { format!("{} times", ticket.holds.len()) };
+        sentences.push(format!("The call was on hold {times}, {early:.0} s of it in the first minute."));
+    }
+    for transfer in &ticket.transfers {
+        let how = match transfer.ok {
+            Some(true) => "succeeded",
+            Some(false) => "failed",
+            None => "was asked for",
+        };
+        sentences.push(format!("A transfer to {} {how}.", transfer.target));
+    }
+    sentences
+}
+
+fn audio(ticket: &Ticket) -> Option<String> {
+    let quality = match ticket.media_quality() {
+        MediaQuality::Unmeasured => return None,
+        MediaQuality::Good => "good",
+        MediaQuality::Fair => "fair",
+        MediaQuality::Poor => "poor",
+    };
+    Some(format!("The audio was {quality}."))
+}
+
+fn ended(ticket: &Ticket) -> Option<String> {
+    let end = ticket.end.as_ref()?;
+    let length = seconds(ticket.opened, end.at);
+    let by = match end.by {
+        Party::Desk => String::new(),
+        Party::Caller | Party::Analyst | Party::Target => format!(" by {}", party_words(end.by)),
+    };
+    Some(format!("The call ended {}{by} after {length:.0} s.", end.cause.words()).replace("hang-up by", "hang-up of"))
+}
+
+fn callback(ticket: &Ticket) -> Option<String> {
+    let callback = ticket.callback.as_ref()?;
+    let state = match callback.state {
+        CallbackState::Due => format!("is due {:.0} after {} attempts", callback.due, callback.attempts),
+        CallbackState::Done => format!("was done, both spoke (attempt {})", callback.attempts),
+        CallbackState::Failed => format!("failed after {} attempts", callback.attempts),
+        CallbackState::Lapsed => "was not needed, because an analyst answered after all".to_owned(),
+    };
+    let reason = callback_reason_words(callback.reason);
+    Some(format!("A callback to {} was booked because {reason}; it {state}.", callback.number))
+}
+
+fn disposition(ticket: &Ticket) -> String {
+    match (ticket.disposition(), ticket.state()) {
+        (Some(set), _) => format!("{} set the disposition: {}.", set.by, disposition_words(&set.disposition)),
+        (None, Lifecycle::Open) => "The call is up now.".to_owned(),
+        (None, Lifecycle::WrapUpDue) => "The disposition is due.".to_owned(),
+        (None, Lifecycle::CallbackDue | Lifecycle::Working | Lifecycle::Closed) => {
+            "No disposition was set.".to_owned()
+        }
+    }
+}
+
+fn repeats(ticket: &Ticket) -> Option<String> {
+    let latest = ticket.repeats.first()?;
+    let by = match latest.by {
+        RepeatBy::Person => "the same person",
+        RepeatBy::UnitAndSystem => "the same unit and system",
+    };
+    Some(format!("It repeats ticket {} of {by}, {} h earlier.", latest.earlier, latest.hours))
+}
+
+/// Whether an offer counts against the analyst as missed: losing a race or a caller who left does not.
+pub(crate) fn missed(outcome: OfferOutcome) -> bool {
+    match outcome {
+        OfferOutcome::NoAnswer | OfferOutcome::Unreachable | OfferOutcome::NotAccepted => true,
+        OfferOutcome::Answered
+        | OfferOutcome::LostRace
+        | OfferOutcome::Busy
+        | OfferOutcome::Declined
+        | OfferOutcome::Withdrawn => false,
+    }
+}

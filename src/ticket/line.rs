@@ -1,0 +1,248 @@
+//! One record as a line that people read.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CallOpened, CallbackOutcome, CallbackReason, Disposition, DispositionCode, Event, MediaProblem, NeedSource, Party,
+    Record,
+};
+use crate::bridge::MediaReport;
+use crate::identity::{Caller, Confidence, PhoneClass};
+use crate::ids::Seq;
+use crate::routing::{Decision, Level, Need, OfferOutcome};
+
+/// One dated line of a ticket's timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub seq: Seq,
+    pub at: Timestamp,
+    pub kind: String,
+    pub text: String,
+}
+
+/// The line of a record; `None` for what says nothing to people (steps, bindings, nonces).
+pub(crate) fn line(record: &Record) -> Option<Line> {
+    let text = words(&record.event)?;
+    Some(Line { seq: record.seq, at: record.at, kind: record.event.kind().to_owned(), text })
+}
+
+fn words(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::CallOpened(opened) => opened_words(opened),
+        Event::CallerIdentified { caller } => format!("Caller: {}.", caller_words(caller)),
+        Event::Answered => "Wardline answered.".to_owned(),
+        Event::Confirmed => "The caller's phone confirmed.".to_owned(),
+        Event::Spoken { words, .. } => format!("Said \"{words}\""),
+        Event::KeyPressed { digit, .. } => format!("Key {}.", digit.as_char()),
+        Event::Collected { step, accepted: true } => format!("Keyed number accepted ({step})."),
+        Event::Collected { step, accepted: false } => format!("Keyed number not accepted ({step})."),
+        Event::NeedSettled { need, by } => format!("Needed: {} ({}).", need_words(need), need_source_words(*by)),
+        Event::QuestionSkipped { step } => format!("Question {step} left out: no answer would change who is rung."),
+        Event::RouteDecided { decision } => decision_words(decision),
+        Event::OfferSent { analyst, rung, outside, .. } => {
+            format!("Ringing {analyst}{} (rung {rung}).", if *outside { " on an outside phone" } else { "" })
+        }
+        Event::OfferRinging { analyst, .. } => format!("{analyst}'s phone rings."),
+        Event::OfferEnded { analyst, outcome, .. } => format!("{analyst} {}.", outcome_words(*outcome)),
+        Event::AnalystAnswered { analyst, .. } => format!("{analyst} answered."),
+        Event::Bridged { with } => format!("Caller joined with {}.", party_words(*with)),
+        Event::HumanHeard => "The caller hears a human.".to_owned(),
+        Event::Held { by } => format!("On hold by {}.", party_words(*by)),
+        Event::Resumed { by } => format!("Hold ended by {}.", party_words(*by)),
+        Event::TransferAsked { target } => format!("Transfer to {target} asked for."),
+        Event::TransferEnded { target, ok: true } => format!("Transferred to {target}."),
+        Event::TransferEnded { target, ok: false } => format!("Transfer to {target} failed; the caller is back."),
+        Event::TargetRung { target } => format!("Ringing {target}."),
+        Event::MediaProblem { party, problem } => problem_words(*party, *problem),
+        Event::MediaMeasured { party, report } => {
+            format!("Audio of {}: {}.", party_words(*party), media_words(report))
+        }
+        Event::DispositionSet { by, disposition } => format!("{by} set: {}.", disposition_words(disposition)),
+        Event::CallEnded { cause, by } => format!("Call ended {} ({}).", cause.words(), party_words(*by)),
+        Event::CallbackBooked { number, due, reason } => {
+            format!("Callback to {number} booked, due {due:.0}: {}.", callback_reason_words(*reason))
+        }
+        Event::CallbackAttempted { attempt, outcome } => {
+            format!("Callback attempt {attempt}: {}.", callback_outcome_words(*outcome))
+        }
+        Event::CallbackClosed { done: true } => "Callback done.".to_owned(),
+        Event::CallbackClosed { done: false } => "Callback closed without both having spoken.".to_owned(),
+        Event::Audit { actor, action, object, reason } => {
+            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("{actor} did {action} on {object}{reason}.")
+        }
+        Event::StepEntered { .. }
+        | Event::NodeStarted { .. }
+        | Event::NodeStopped
+        | Event::AnalystStateSet { .. }
+        | Event::BindingSet(_)
+        | Event::BindingRemoved { .. }
+        | Event::NonceUsed { .. } => return None,
+    })
+}
+
+fn opened_words(opened: &CallOpened) -> String {
+    let from = if opened.calling.is_empty() { "an anonymous number" } else { opened.calling.as_str() };
+    let over = opened.trunk.as_ref().map_or("a registered phone".to_owned(), |trunk| format!("trunk {trunk}"));
+    let test = if opened.test { " (test call)" } else { "" };
+    match opened.continues {
+        Some(_) => format!("Calling back {from} over {over}{test}."),
+        None => format!("Call from {from} to {} over {over}{test}.", opened.dialled),
+    }
+}
+
+/// "4 West, room 12, extension 4710, ward phone, epic-prod production (extension map), person unknown".
+pub(crate) fn caller_words(caller: &Caller) -> String {
+    let mut parts = Vec::new();
+    match &caller.place {
+        Some(place) => {
+            parts.push(place.value.unit_name.clone());
+            parts.extend(place.value.room.as_ref().map(|room| format!("room {room}")));
+            parts.extend(place.value.workstation.as_ref().map(|station| format!("workstation {station}")));
+        }
+        None => parts.push("place unknown".to_owned()),
+    }
+    match (&caller.extension, &caller.number) {
+        (Some(extension), _) => parts.push(format!("extension {}", extension.value)),
+        (None, Some(number)) => parts.push(format!("number {}", number.value)),
+        (None, None) => parts.push("number withheld".to_owned()),
+    }
+    parts.extend(caller.class.as_ref().map(|class| class_words(class.value).to_owned()));
+    parts.extend(caller.ehr.as_ref().map(|ehr| format!("{} {}", ehr.value.system, ehr.value.environment)));
+    parts.push(match &caller.person {
+        Some(person) => format!("person {} ({})", person.value, confidence_words(person.confidence)),
+        None => "person unknown".to_owned(),
+    });
+    parts.join(", ")
+}
+
+fn class_words(class: PhoneClass) -> &'static str {
+    match class {
+        PhoneClass::Ward => "ward phone",
+        PhoneClass::Office => "office phone",
+        PhoneClass::Patient => "patient's phone",
+        PhoneClass::Public => "public phone",
+    }
+}
+
+fn confidence_words(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Unknown => "unknown",
+        Confidence::Claimed => "claimed",
+        Confidence::Verified => "verified",
+    }
+}
+
+/// "charting of epic-prod, expert".
+pub(crate) fn need_words(need: &Need) -> String {
+    let mut words = match (&need.module, &need.system) {
+        (Some(module), Some(system)) => format!("{module} of {system}"),
+        (Some(module), None) => module.to_string(),
+        (None, Some(system)) => system.to_string(),
+        (None, None) => "any analyst".to_owned(),
+    };
+    match need.level {
+        Level::Basic => {}
+        Level::Advanced => words.push_str(", advanced"),
+        Level::Expert => words.push_str(", expert"),
+    }
+    words
+}
+
+pub(crate) fn need_source_words(by: NeedSource) -> &'static str {
+    match by {
+        NeedSource::Place => "the place says it",
+        NeedSource::Key => "by the caller's key",
+        NeedSource::NoKey => "no key",
+        NeedSource::Plan => "by the dial plan",
+    }
+}
+
+fn decision_words(decision: &Decision) -> String {
+    let chosen: Vec<String> =
+        decision.chosen.iter().map(|choice| format!("{}: {}", choice.analyst, choice.because)).collect();
+    let chosen = if chosen.is_empty() { "nobody".to_owned() } else { chosen.join(" ") };
+    let mut words = format!("Rung {} chose {chosen}", decision.rung);
+    if !decision.passed_over.is_empty() {
+        let passed: Vec<String> =
+            decision.passed_over.iter().map(|passed| format!("{} ({})", passed.analyst, passed.because)).collect();
+        words.push_str(&format!(" Passed over: {}.", passed.join(", ")));
+    }
+    words
+}
+
+pub(crate) fn outcome_words(outcome: OfferOutcome) -> &'static str {
+    match outcome {
+        OfferOutcome::Answered => "answered",
+        OfferOutcome::LostRace => "was not needed: somebody else was first",
+        OfferOutcome::NoAnswer => "did not answer",
+        OfferOutcome::Busy => "was busy",
+        OfferOutcome::Declined => "declined",
+        OfferOutcome::Unreachable => "could not be reached",
+        OfferOutcome::NotAccepted => "picked up but did not press 1",
+        OfferOutcome::Withdrawn => "was no longer needed: the call had ended",
+    }
+}
+
+pub(crate) fn party_words(party: Party) -> &'static str {
+    match party {
+        Party::Caller => "the caller",
+        Party::Analyst => "the analyst",
+        Party::Target => "the transfer target",
+        Party::Desk => "Wardline",
+    }
+}
+
+fn problem_words(party: Party, problem: MediaProblem) -> String {
+    let party = party_words(party);
+    match problem {
+        MediaProblem::Dead => format!("No audio comes from {party}."),
+        MediaProblem::OneWay => format!("Audio is one-way: {party} is not heard."),
+        MediaProblem::Recovered => format!("Audio of {party} came back."),
+        MediaProblem::KeysLost => format!("Keys of {party} were lost."),
+    }
+}
+
+/// "PCMU, 1500 packets received, 3 lost, jitter 2.1 ms, longest gap 40 ms".
+pub(crate) fn media_words(report: &MediaReport) -> String {
+    let codec = report.codec.map_or("no codec", |codec| codec.name());
+    format!(
+        "{codec}, {} packets received, {} lost, jitter {:.1} ms, longest gap {} ms",
+        report.received, report.lost, report.jitter_ms, report.max_gap_ms
+    )
+}
+
+pub(crate) fn disposition_words(disposition: &Disposition) -> String {
+    let code = match disposition.code {
+        DispositionCode::Solved => "solved",
+        DispositionCode::Open => "work goes on",
+        DispositionCode::NotForUs => "not for us",
+        DispositionCode::Test => "test",
+    };
+    match disposition.solved {
+        Some(true) => format!("{code}, solved at first contact"),
+        Some(false) => format!("{code}, not solved at first contact"),
+        None => code.to_owned(),
+    }
+}
+
+pub(crate) fn callback_reason_words(reason: CallbackReason) -> &'static str {
+    match reason {
+        CallbackReason::Waiting => "the caller has waited",
+        CallbackReason::Asked => "the caller asked for it",
+        CallbackReason::NobodyFree => "nobody was free",
+        CallbackReason::OperatorSilent => "the operator did not answer",
+        CallbackReason::Abandoned => "the caller left before a human answered",
+        CallbackReason::NodeFailure => "the call was cut by a failure of the node",
+    }
+}
+
+fn callback_outcome_words(outcome: CallbackOutcome) -> &'static str {
+    match outcome {
+        CallbackOutcome::NoAnalyst => "no analyst answered",
+        CallbackOutcome::ClinicianNoAnswer => "nobody picked up on the ward",
+        CallbackOutcome::BothSpoke => "both spoke",
+        CallbackOutcome::Failed => "it failed",
+    }
+}

@@ -1,0 +1,125 @@
+//! The report as people read it. JSON is `serde_json` of [`Report`] itself.
+
+use std::fmt::Write;
+
+use super::report::{Report, Wait};
+
+/// Lists longer than this are cut, with the number of what is left out.
+const MAX_LISTED: usize = 10;
+
+/// The whole report as text, a figure a line.
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing into a String can't fail.
+    let _ = write_report(&mut out, report);
+    out
+}
+
+fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
+    let hospital = report.hospital.as_ref().map_or("all hospitals", |hospital| hospital.as_str());
+    writeln!(out, "Report of {hospital}, {:.0} to {:.0}", report.period.from, report.period.to)?;
+    writeln!(out, "Calls            {} counted, {} still up, {} in all", report.counted, report.still_open, report.tickets)?;
+    let human = &report.seconds_to_human;
+    writeln!(
+        out,
+        "Seconds to human p50 {}, p90 {}, max {}; {} of {} within 10 s; {} failures (over 90 s or by callback), {} of them never",
+        wait(human.p50),
+        wait(human.p90),
+        wait(human.max),
+        human.within_10_s,
+        human.calls,
+        human.failures,
+        human.never
+    )?;
+    let left = &report.abandonment;
+    writeln!(
+        out,
+        "Abandoned        {} of {} ({}); without calls under 5 s: {} of {} ({})",
+        left.abandoned,
+        left.calls,
+        rate(left.rate),
+        left.abandoned - left.short_abandoned,
+        left.calls - left.short_calls,
+        rate(left.rate_without_short)
+    )?;
+    let back = &report.callbacks;
+    writeln!(
+        out,
+        "Callbacks        {} booked: {} done (both spoke), {} failed, {} not needed, {} due ({} overdue)",
+        back.booked, back.done, back.failed, back.lapsed, back.due, back.overdue
+    )?;
+    let first = &report.first_contact;
+    writeln!(
+        out,
+        "First contact    {} of {} ({}), {} provisional; not: {} several owners, {} reopened, {} repeated, {} said to be open",
+        first.resolved,
+        first.calls,
+        rate(first.rate),
+        first.provisional,
+        first.several_owners,
+        first.reopened,
+        first.repeated,
+        first.said_open
+    )?;
+    writeln!(
+        out,
+        "                 by the analysts' own word {} of {}; disposition due on {}",
+        first.self_marked, first.calls, first.disposition_due
+    )?;
+    let again = &report.repeats;
+    writeln!(
+        out,
+        "Repeats          {} within 24 h ({}), {} within 72 h ({})",
+        again.within_24_h,
+        rate(again.rate_24_h),
+        again.within_72_h,
+        rate(again.rate_72_h)
+    )?;
+    let hold = &report.hold;
+    writeln!(
+        out,
+        "Hold in first 60 s  {} calls, {:.0} s together, longest {:.0} s",
+        hold.calls, hold.total_s, hold.longest_s
+    )?;
+    writeln!(
+        out,
+        "Also             {} with the operator only, {} missed rings, {} cut by a fault of ours",
+        report.target_only, report.missed_rings, report.cut
+    )?;
+    write_exclusions(out, report)?;
+    write_unmapped(out, report)
+}
+
+fn write_exclusions(out: &mut String, report: &Report) -> std::fmt::Result {
+    if report.exclusions.is_empty() {
+        return writeln!(out, "Left out         nothing");
+    }
+    for exclusion in &report.exclusions {
+        let numbers: Vec<String> = exclusion.tickets.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+        let more = exclusion.tickets.len().saturating_sub(MAX_LISTED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let count = exclusion.tickets.len();
+        let (reason, author) = (exclusion.reason, &exclusion.author);
+        writeln!(out, "Left out         {count} \"{reason}\" by {author}: {}{more}", numbers.join(", "))?;
+    }
+    Ok(())
+}
+
+fn write_unmapped(out: &mut String, report: &Report) -> std::fmt::Result {
+    for (number, calls) in report.unmapped.iter().take(MAX_LISTED) {
+        writeln!(out, "Unmapped         {number}: {calls} calls")?;
+    }
+    Ok(())
+}
+
+fn wait(wait: Option<Wait>) -> String {
+    match wait {
+        Some(Wait::Seconds(seconds)) => format!("{seconds:.1}"),
+        Some(Wait::Never) => "never".to_owned(),
+        None => "-".to_owned(),
+    }
+}
+
+fn rate(rate: Option<f64>) -> String {
+    rate.map_or("-".to_owned(), |rate| format!("{rate:.1} %"))
+}
