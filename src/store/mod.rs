@@ -13,8 +13,79 @@
 //! What is not here: nothing in this module is asked by the call path. A slow, full or broken store delays nobody; the
 //! projection catches up from the journal.
 //!
+//! The order at a start: [`open`] takes the journal, projects its rest and gives [`Restored`]; the runtime then feeds
+//! [`Journal::append`] and hands [`Projector::watch`] to the switch as `Input::Stored`.
+//!
 //! A data directory holds `journal/`, `wardline.db` (with -wal and -shm), `store.key` (0600) and `lock`.
 
+#![allow(clippy::disallowed_methods)] // An edge module: a start has to know what has expired.
+
 pub mod journal;
+mod projection;
+mod projector;
+mod restore;
+mod secrets;
+mod sqlite;
+mod tickets;
+mod view;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
 
 pub use journal::{Appended, Journal, JournalState};
+pub use projector::{Projected, Projector};
+pub use restore::{AnalystStateAt, CallbackOwed, Continuity, NonceCount, OpenCall, Restored};
+pub use secrets::{Credential, SecretKey, credentials, set_password};
+pub use tickets::{Filter, SqliteTickets, Tickets};
+pub use view::{View, export_csv, export_json, open_readonly, render_list, render_ticket};
+
+const JOURNAL_DIR: &str = "journal";
+
+/// A data directory in use by this process.
+pub struct Store {
+    /// Stops first, so that its last batch is still read from an open journal.
+    pub projector: Projector,
+    pub journal: Arc<Journal>,
+    /// What the journal looked like at the start: damage and torn bytes belong in the log and the alarms.
+    pub replay: journal::Replay,
+}
+
+/// Opens (or makes) a data directory, restores its state and starts the projector. Blocks until the state is there; may
+/// be called inside or outside of an async runtime.
+///
+/// # Errors
+/// When another process holds it, or when journal, database or key can't be read. Nothing is repaired by guessing.
+pub fn open(dir: &Path, options: journal::Options) -> Result<(Store, Restored)> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let (journal, replay) = Journal::open(&dir.join(JOURNAL_DIR), options)?;
+    let vault = secrets::Vault::open(dir)?;
+    let (restored, stored) = blocking(|| async {
+        let mut connection = sqlite::connect(dir).await?;
+        let restored = restore::restore(&mut connection, &vault, &journal, &replay, Timestamp::now()).await?;
+        let stored = sqlite::position(&mut connection).await?;
+        anyhow::Ok((restored, stored))
+    })??;
+    let journal = Arc::new(journal);
+    let projector = Projector::start(dir, Arc::clone(&journal), stored)?;
+    Ok((Store { projector, journal, replay }, restored))
+}
+
+/// Runs what `ask` gives to its end on a thread of its own, so that synchronous code (the command line, a start inside a
+/// runtime) can ask the store too.
+///
+/// # Errors
+/// When no thread or runtime can be made, or the future panicked.
+pub fn blocking<T: Send, F: Future<Output = T>>(ask: impl FnOnce() -> F + Send) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::scope(|scope| {
+        let thread =
+            std::thread::Builder::new().name("store".to_owned()).spawn_scoped(scope, || runtime.block_on(ask()))?;
+        thread.join().map_err(|_| anyhow::anyhow!("the store's thread panicked"))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -84,8 +84,11 @@ fn one_offer(ticket: &Ticket, offer: &Offer) -> String {
         .unwrap_or_default();
     let outside = if offer.outside { " on an outside phone" } else { "" };
     let outcome = offer.outcome.map_or("is ringing", outcome_words);
-    format!("{} was rung{outside} {after:.1} s after the INVITE (rung {}{because}) and {outcome}.", offer.analyst, offer.rung)
-        .replace("and is ringing", "and still rings")
+    format!(
+        "{} was rung{outside} {after:.1} s after the INVITE (rung {}{because}) and {outcome}.",
+        offer.analyst, offer.rung
+    )
+    .replace("and is ringing", "and still rings")
 }
 
 fn outcome(ticket: &Ticket) -> String {
@@ -160,9 +163,7 @@ fn disposition(ticket: &Ticket) -> String {
         (Some(set), _) => format!("{} set the disposition: {}.", set.by, disposition_words(&set.disposition)),
         (None, Lifecycle::Open) => "The call is up now.".to_owned(),
         (None, Lifecycle::WrapUpDue) => "The disposition is due.".to_owned(),
-        (None, Lifecycle::CallbackDue | Lifecycle::Working | Lifecycle::Closed) => {
-            "No disposition was set.".to_owned()
-        }
+        (None, Lifecycle::CallbackDue | Lifecycle::Working | Lifecycle::Closed) => "No disposition was set.".to_owned(),
     }
 }
 

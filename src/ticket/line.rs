@@ -44,6 +44,8 @@ fn words(event: &Event) -> Option<String> {
             format!("Ringing {analyst}{} (rung {rung}).", if *outside { " on an outside phone" } else { "" })
         }
         Event::OfferRinging { analyst, .. } => format!("{analyst}'s phone rings."),
+        // The answer has a line of its own.
+        Event::OfferEnded { outcome: OfferOutcome::Answered, .. } => return None,
         Event::OfferEnded { analyst, outcome, .. } => format!("{analyst} {}.", outcome_words(*outcome)),
         Event::AnalystAnswered { analyst, .. } => format!("{analyst} answered."),
         Event::Bridged { with } => format!("Caller joined with {}.", party_words(*with)),

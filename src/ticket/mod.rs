@@ -11,6 +11,9 @@ mod report;
 mod report_text;
 mod ticket;
 
+#[cfg(test)]
+pub(crate) mod script;
+
 pub use event::*;
 pub use explain::explain;
 pub use lifecycle::Lifecycle;
@@ -20,6 +23,7 @@ pub use report::{
     Wait, figures, fold,
 };
 pub use report_text::render;
+pub(crate) use ticket::REPEAT_HOURS;
 pub use ticket::{
     Callback, CallbackState, End, Hold, MediaQuality, Offer, Repeat, RepeatBy, SetDisposition, Ticket, Transfer,
 };

@@ -431,3 +431,6 @@ fn percent(part: usize, whole: usize) -> Option<f64> {
     share.map(|share| (share * 1000.0).round() / 10.0)
 }
 
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -18,7 +18,11 @@ pub fn render(report: &Report) -> String {
 fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     let hospital = report.hospital.as_ref().map_or("all hospitals", |hospital| hospital.as_str());
     writeln!(out, "Report of {hospital}, {:.0} to {:.0}", report.period.from, report.period.to)?;
-    writeln!(out, "Calls            {} counted, {} still up, {} in all", report.counted, report.still_open, report.tickets)?;
+    writeln!(
+        out,
+        "Calls            {} counted, {} still up, {} in all",
+        report.counted, report.still_open, report.tickets
+    )?;
     let human = &report.seconds_to_human;
     writeln!(
         out,

@@ -563,3 +563,6 @@ fn push<T>(list: &mut Vec<T>, item: T, limit: usize) {
     }
 }
 
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

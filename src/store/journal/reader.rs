@@ -18,7 +18,10 @@ pub(super) const EXTENSION: &str = "journal";
 pub enum Entry {
     Record(Box<Record>),
     /// A whole frame that this version can't read: written by a newer one.
-    Unreadable { seq: Seq, reason: String },
+    Unreadable {
+        seq: Seq,
+        reason: String,
+    },
     /// Bytes that are no record, with good ones after them.
     Damaged(Damage),
 }
@@ -106,7 +109,10 @@ impl Reader {
                             return Ok(Some(Raw::Frame(frame)));
                         }
                         Some(Raw::Damaged(damage)) => return Ok(Some(Raw::Damaged(damage))),
-                        None => _ = self.enter(index)?,
+                        None => match cursor.resync(self.last)? {
+                            Some(raw) => return Ok(Some(raw)),
+                            None => _ = self.enter(index)?,
+                        },
                     }
                 }
             }
@@ -127,6 +133,12 @@ impl Reader {
         let offset = MAGIC.len() as u64;
         self.at = Some(Cursor { index, path, file, offset, buffer: Vec::new(), position: 0 });
         Ok(true)
+    }
+
+    /// At the end of the last segment of a journal that nobody writes: looks behind a hole for good frames.
+    pub(super) fn behind_hole(&mut self) -> io::Result<Option<Raw>> {
+        let last = self.last;
+        self.at.as_mut().map_or(Ok(None), |cursor| cursor.resync(last))
     }
 
     /// Where the last good frame of the current segment ends.
@@ -225,7 +237,9 @@ impl Cursor {
             // The cheap look first: a checksum over each byte's offset would take minutes.
             matches!(ahead.get(..4), Some([_, _, _, 0])) && matches!(step(ahead), Step::Frame { seq, .. } if seq > last)
         };
-        let Some(skip) = (1..rest.len()).find(good) else { return Ok(None) };
+        // The preallocated rest is zeros, and a good frame has a length within its first three bytes.
+        let Some(first) = rest.iter().position(|byte| *byte != 0) else { return Ok(None) };
+        let Some(skip) = (first.saturating_sub(3).max(1)..rest.len()).find(good) else { return Ok(None) };
         let damage = Damage { segment: self.path.clone(), offset: from, bytes: skip as u64 };
         self.buffer.clear();
         self.position = 0;

@@ -1,0 +1,268 @@
+//! Tickets for the command line: beside a running server, after a stopped one, or after one that died.
+//!
+//! The database is read in one transaction, and what stands only in the journal yet is laid over it in memory; nothing
+//! is written.
+#![allow(clippy::disallowed_methods)] // An edge module: figures say what is overdue now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::sqlite::SqliteConnection;
+
+use super::journal::Reader;
+use super::projector::batch;
+use super::sqlite::{position, reader};
+use super::tickets::{Filter, MAX_LISTED, callback_due, load_list, load_records, load_whole, number_of};
+use crate::ids::{CallId, HospitalId, Seq, TicketNumber};
+use crate::ticket::{Event, Period, REPEAT_HOURS, Record, Report, Ticket, figures};
+
+/// A data directory as it is now. See [`open_readonly`].
+pub struct View {
+    database: Option<SqliteConnection>,
+    /// Tickets with records that are in the journal only, whole.
+    overlay: BTreeMap<TicketNumber, Ticket>,
+    calls: BTreeMap<CallId, TicketNumber>,
+    fresh: Vec<Record>,
+    /// How far the database reaches, and the journal.
+    pub stored: Seq,
+    pub journaled: Seq,
+}
+
+/// Opens a data directory for reading.
+///
+/// # Errors
+/// When it is none, or can't be read.
+pub async fn open_readonly(dir: &Path) -> Result<View> {
+    let journal = dir.join(super::JOURNAL_DIR);
+    if !journal.is_dir() && !dir.join(super::sqlite::DATABASE).exists() {
+        anyhow::bail!("{} is not a data directory: no server has run there", dir.display());
+    }
+    let mut database = reader(dir).await?;
+    let mut stored = Seq(0);
+    if let Some(connection) = &mut database {
+        // One snapshot for everything: the projector may go on meanwhile.
+        sqlx::query("BEGIN").execute(&mut *connection).await?;
+        stored = position(connection).await.context("the database has no position")?;
+    }
+    let mut view = View {
+        database,
+        overlay: BTreeMap::new(),
+        calls: BTreeMap::new(),
+        fresh: Vec::new(),
+        stored,
+        journaled: stored,
+    };
+    let mut tail = Reader::new(&journal, stored);
+    while let (records, Some(upto)) = batch(&mut tail)? {
+        for record in records {
+            view.lay_over(&record).await?;
+            view.fresh.push(record);
+        }
+        view.journaled = upto;
+    }
+    Ok(view)
+}
+
+impl View {
+    async fn lay_over(&mut self, record: &Record) -> Result<()> {
+        let Some(call) = record.call else { return Ok(()) };
+        let number = match &record.event {
+            Event::CallOpened(opened) => Some(opened.ticket),
+            _ => self.number(call).await?,
+        };
+        let Some(number) = number else { return Ok(()) };
+        self.calls.insert(call, number);
+        if !self.overlay.contains_key(&number) {
+            let known = match &mut self.database {
+                Some(connection) => load_whole(connection, number).await?,
+                None => None,
+            };
+            self.overlay.extend(known.or_else(|| Ticket::open(record)).map(|ticket| (number, ticket)));
+        }
+        if let Some(ticket) = self.overlay.get_mut(&number) {
+            ticket.apply(record);
+        }
+        Ok(())
+    }
+
+    async fn number(&mut self, call: CallId) -> Result<Option<TicketNumber>> {
+        if let Some(number) = self.calls.get(&call) {
+            return Ok(Some(*number));
+        }
+        match &mut self.database {
+            Some(connection) => Ok(number_of(connection, call).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// One ticket with its timeline.
+    ///
+    /// # Errors
+    /// When the database can't be read; so for all that follow.
+    pub async fn by_number(&mut self, number: TicketNumber) -> Result<Option<Ticket>> {
+        if let Some(ticket) = self.overlay.get(&number) {
+            return Ok(Some(ticket.clone()));
+        }
+        match &mut self.database {
+            Some(connection) => Ok(load_whole(connection, number).await?),
+            None => Ok(None),
+        }
+    }
+
+    pub async fn by_call(&mut self, call: CallId) -> Result<Option<Ticket>> {
+        match self.number(call).await? {
+            Some(number) => self.by_number(number).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Newest first, without timelines.
+    pub async fn list(&mut self, filter: &Filter) -> Result<Vec<Ticket>> {
+        let mut found: BTreeMap<TicketNumber, Ticket> = BTreeMap::new();
+        if let Some(connection) = &mut self.database {
+            // As many more as the overlay may take away again.
+            let wanted = Filter { limit: Some(filter.limit() + self.overlay.len()), ..filter.clone() };
+            found.extend(load_list(connection, &wanted).await?.into_iter().map(|ticket| (ticket.number, ticket)));
+        }
+        let newer: BTreeSet<TicketNumber> = self.overlay.keys().copied().collect();
+        found.retain(|number, _| !newer.contains(number));
+        for ticket in self.overlay.values().filter(|ticket| filter.matches(ticket)) {
+            found.insert(ticket.number, Ticket { timeline: Vec::new(), ..ticket.clone() });
+        }
+        Ok(found.into_values().rev().take(filter.limit()).collect())
+    }
+
+    /// Tickets that are owed a callback, longest due first.
+    pub async fn callbacks_due(&mut self) -> Result<Vec<Ticket>> {
+        let mut due = self.list(&Filter { callback_due: true, tests: true, ..Filter::default() }).await?;
+        due.retain(callback_due);
+        due.sort_by_key(|ticket| ticket.callback.as_ref().map(|callback| (callback.due, ticket.number)));
+        Ok(due)
+    }
+
+    /// The raw records of one ticket, in order.
+    pub async fn records(&mut self, number: TicketNumber) -> Result<Vec<Record>> {
+        let mut records = match &mut self.database {
+            Some(connection) => load_records(connection, number).await?,
+            None => Vec::new(),
+        };
+        let calls = &self.calls;
+        let ours = |record: &&Record| record.call.and_then(|call| calls.get(&call)) == Some(&number);
+        records.extend(self.fresh.iter().filter(ours).cloned());
+        Ok(records)
+    }
+
+    /// The desk's figures of a period.
+    pub async fn report(&mut self, period: Period, hospital: Option<&HospitalId>) -> Result<Report> {
+        let beyond = SignedDuration::from_hours(REPEAT_HOURS);
+        let mut tickets = Vec::new();
+        let mut until = Some(period.to.checked_add(beyond).unwrap_or(Timestamp::MAX));
+        let since = Some(period.from.checked_sub(beyond).unwrap_or(Timestamp::MIN));
+        // Page by page: a quarter of a large desk is more than one answer holds.
+        loop {
+            let filter = Filter { hospital: hospital.cloned(), since, until, tests: true, ..Filter::default() };
+            let page = self.list(&filter).await?;
+            let full = page.len() == MAX_LISTED;
+            let oldest = page.iter().map(|ticket| ticket.opened).min();
+            tickets.extend(page);
+            if !full || oldest == until {
+                break;
+            }
+            until = oldest;
+        }
+        tickets.sort_by_key(|ticket| ticket.number);
+        tickets.dedup_by_key(|ticket| ticket.number);
+        Ok(figures(&tickets, period, hospital, Timestamp::now()))
+    }
+}
+
+/// One line a ticket, for `tickets list`.
+pub fn render_list(tickets: &[Ticket], zone: &TimeZone) -> String {
+    let mut out = String::new();
+    for ticket in tickets {
+        let place = ticket.unit_name().unwrap_or("unmapped");
+        let from = ticket.extension().map_or(ticket.calling.as_str(), |extension| extension.as_str());
+        let analyst = ticket.analyst().map_or("-", |analyst| analyst.as_str());
+        let human = ticket.seconds_to_human().map_or("-".to_owned(), |seconds| format!("{seconds:.1} s"));
+        let (number, opened, state) = (ticket.number, dated(ticket.opened, zone), ticket.state());
+        // Writing into a String can't fail; so below.
+        let _ = writeln!(out, "{number:<6} {opened}  {state:<12}  {from:<8} {place:<20} {analyst:<16} {human}");
+    }
+    out
+}
+
+/// A ticket and its timeline, for `tickets show`.
+pub fn render_ticket(ticket: &Ticket, zone: &TimeZone) -> String {
+    let mut out = format!("Ticket {} · {} · call {}\n", ticket.number, ticket.state(), ticket.call);
+    let _ = writeln!(out, "{}\n", crate::ticket::explain(ticket));
+    for line in ticket.timeline() {
+        let after = line.at.duration_since(ticket.opened).as_secs_f64();
+        let _ = writeln!(out, "{}  +{after:>8.3}  {}", dated(line.at, zone), line.text);
+    }
+    out
+}
+
+fn dated(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// Tickets as one JSON array.
+///
+/// # Errors
+/// Only if a number in them is no JSON number.
+pub fn export_json(tickets: &[Ticket]) -> Result<String> {
+    Ok(serde_json::to_string_pretty(tickets)?)
+}
+
+/// Tickets as CSV (RFC 4180) with a header line.
+pub fn export_csv(tickets: &[Ticket]) -> String {
+    let mut out = String::from(
+        "ticket,call,hospital,state,opened,ended,calling,extension,unit,system,module,analyst,seconds_to_human,\
+         cause,disposition,solved,callback,test\r\n",
+    );
+    for ticket in tickets {
+        let need = ticket.need.as_ref();
+        let cells = [
+            ticket.number.to_string(),
+            ticket.call.to_string(),
+            ticket.hospital.to_string(),
+            ticket.state().to_string(),
+            ticket.opened.to_string(),
+            text(ticket.last_end),
+            ticket.calling.clone(),
+            text(ticket.extension()),
+            text(ticket.unit()),
+            text(ticket.system()),
+            text(need.and_then(|need| need.module.as_ref())),
+            text(ticket.analyst()),
+            ticket.seconds_to_human().map_or(String::new(), |seconds| format!("{seconds:.3}")),
+            word(ticket.end.as_ref().map(|end| end.cause)),
+            word(ticket.disposition().map(|set| set.disposition.code)),
+            text(ticket.solved()),
+            word(ticket.callback.as_ref().map(|callback| callback.state)),
+            ticket.test.to_string(),
+        ];
+        let _ = write!(out, "{}\r\n", cells.map(|cell| quoted(&cell)).join(","));
+    }
+    out
+}
+
+fn text<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn word<T: serde::Serialize>(value: Option<T>) -> String {
+    let value = value.and_then(|value| serde_json::to_value(value).ok());
+    value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A cell that a spreadsheet neither splits nor runs: a caller chooses what stands in "calling".
+fn quoted(cell: &str) -> String {
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let guarded = if formula { format!("'{cell}") } else { cell.to_owned() };
+    if guarded.contains([',', '"', '\n', '\r']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
+}

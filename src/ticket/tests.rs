@@ -1,0 +1,259 @@
+use super::super::script::{Script, at, call, caller, decision, opened};
+use super::super::*;
+use super::*;
+use crate::bridge::Codec;
+use crate::digit::DigitSource;
+use crate::identity::{Confidence, Source, Sourced};
+
+fn helped_call() -> Script {
+    let mut script = Script::new();
+    script
+        .open(4172, 0.0)
+        .from(0.0, "4-west", "epic")
+        .event(0.05, Event::Answered)
+        .need(0.06, "charting", "epic")
+        .event(0.07, decision("ada", "Holds charting for epic; idle longest, 12 min."))
+        .offer(0.1, 1, "ada")
+        .offer(0.1, 2, "ben")
+        .ringing(0.3, 1, "ada")
+        .event(0.4, Event::Confirmed)
+        .event(0.9, Event::Spoken { prompts: vec!["ringing".into()], words: "Ringing your analyst.".to_owned() })
+        .event(4.0, Event::AnalystAnswered { offer: OfferId(1), analyst: "ada".into() })
+        .offer_ended(4.0, 1, "ada", OfferOutcome::Answered)
+        .offer_ended(4.0, 2, "ben", OfferOutcome::LostRace)
+        .event(4.1, Event::Bridged { with: Party::Analyst })
+        .event(4.5, Event::HumanHeard);
+    script
+}
+
+#[test]
+fn a_helped_call_is_a_ticket_with_times_offers_and_owner() {
+    let mut script = helped_call();
+    script.ended(64.0, HangupCause::Normal, Party::Caller);
+    let ticket = script.ticket();
+    assert_eq!(ticket.number, TicketNumber(4172));
+    assert_eq!(ticket.seconds_to_human(), Some(4.5));
+    assert_eq!(ticket.first_offer, Some(at(0.1)));
+    assert_eq!(ticket.answered, Some(at(0.05)));
+    assert_eq!(ticket.analyst().map(AnalystId::as_str), Some("ada"));
+    assert_eq!(ticket.unit_name(), Some("4-WEST"));
+    let outcomes: Vec<_> = ticket.offers.iter().map(|offer| (offer.analyst.as_str(), offer.outcome)).collect();
+    assert_eq!(outcomes, [("ada", Some(OfferOutcome::Answered)), ("ben", Some(OfferOutcome::LostRace))]);
+    assert_eq!(ticket.offers[0].ringing, Some(at(0.3)));
+    assert_eq!(ticket.state(), Lifecycle::WrapUpDue);
+}
+
+#[test]
+fn the_lifecycle_follows_the_call() {
+    let mut script = helped_call();
+    assert_eq!(script.ticket().state(), Lifecycle::Open);
+    script.ended(64.0, HangupCause::Normal, Party::Caller);
+    assert_eq!(script.ticket().state(), Lifecycle::WrapUpDue);
+    script.disposition(70.0, "ada", DispositionCode::Open, None);
+    assert_eq!(script.ticket().state(), Lifecycle::Working);
+    script.disposition(90.0, "ada", DispositionCode::Solved, Some(true));
+    assert_eq!(script.ticket().state(), Lifecycle::Closed);
+    assert!(!script.ticket().reopened());
+    assert_eq!(script.ticket().solved(), Some(true));
+    script.disposition(99.0, "ada", DispositionCode::Open, None);
+    assert_eq!(script.ticket().state(), Lifecycle::Working);
+    assert!(script.ticket().reopened());
+}
+
+#[test]
+fn a_caller_who_leaves_closes_the_ticket_and_withdraws_its_offers() {
+    let mut script = Script::new();
+    script.open(1, 0.0).offer(0.1, 1, "ada").ended(5.0, HangupCause::Abandoned, Party::Caller);
+    let ticket = script.ticket();
+    assert_eq!(ticket.offers[0].outcome, Some(OfferOutcome::Withdrawn));
+    assert_eq!(ticket.state(), Lifecycle::Closed);
+    assert_eq!(ticket.end, Some(End { at: at(5.0), cause: HangupCause::Abandoned, by: Party::Caller }));
+}
+
+#[test]
+fn a_callback_is_due_until_both_spoke() {
+    let mut script = Script::new();
+    script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Waiting).ended(12.0, HangupCause::Abandoned, Party::Caller);
+    assert_eq!(script.ticket().state(), Lifecycle::CallbackDue);
+    let continued = CallOpened { continues: Some(call(1)), ..opened(1) };
+    script.push(60.0, Some(call(2)), Event::CallOpened(continued));
+    assert_eq!(script.ticket().state(), Lifecycle::Open);
+    script.on(2).helped(70.0, 1, "ada").ended(100.0, HangupCause::Normal, Party::Caller);
+    script.on(1).event(100.0, Event::CallbackAttempted { attempt: 1, outcome: CallbackOutcome::BothSpoke });
+    script.event(100.0, Event::CallbackClosed { done: true });
+    let ticket = script.ticket();
+    assert_eq!(ticket.call, call(1));
+    assert_eq!(ticket.callback.as_ref().map(|callback| callback.state), Some(CallbackState::Done));
+    assert_eq!(ticket.state(), Lifecycle::WrapUpDue);
+    assert_eq!(ticket.seconds_to_human(), Some(70.0));
+    assert!(!ticket.heard_in_own_call());
+    assert_eq!(ticket.end.as_ref().map(|end| end.cause), Some(HangupCause::Abandoned));
+}
+
+#[test]
+fn a_callback_closed_as_done_without_both_speaking_is_failed() {
+    let mut script = Script::new();
+    script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Asked).ended(12.0, HangupCause::PlanEnded, Party::Desk);
+    script.event(60.0, Event::CallbackAttempted { attempt: 3, outcome: CallbackOutcome::ClinicianNoAnswer });
+    script.event(61.0, Event::CallbackClosed { done: true });
+    let callback = script.ticket().callback.unwrap();
+    assert_eq!((callback.state, callback.attempts), (CallbackState::Failed, 3));
+}
+
+#[test]
+fn an_analyst_who_answers_after_all_lets_the_callback_lapse() {
+    let mut script = Script::new();
+    script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Waiting).helped(15.0, 1, "ada");
+    script.ended(50.0, HangupCause::Normal, Party::Analyst);
+    let ticket = script.ticket();
+    assert_eq!(ticket.callback.as_ref().map(|callback| callback.state), Some(CallbackState::Lapsed));
+    assert_eq!(ticket.state(), Lifecycle::WrapUpDue);
+}
+
+#[test]
+fn the_operators_voice_is_not_an_analysts() {
+    let mut script = Script::new();
+    script.open(1, 0.0).event(3.0, Event::Bridged { with: Party::Target }).event(3.2, Event::HumanHeard);
+    let ticket = script.ticket();
+    assert_eq!((ticket.human_heard, ticket.target_heard), (None, Some(at(3.2))));
+}
+
+#[test]
+fn hold_counts_within_the_first_minute_and_by_our_side_only() {
+    let mut script = helped_call();
+    script
+        .event(10.0, Event::Held { by: Party::Analyst })
+        .event(20.0, Event::Resumed { by: Party::Analyst })
+        .event(30.0, Event::Held { by: Party::Caller })
+        .event(35.0, Event::Resumed { by: Party::Caller })
+        .event(60.0, Event::Held { by: Party::Analyst })
+        .ended(90.0, HangupCause::Normal, Party::Caller);
+    // 10..20, and 60..64.5: heard at 4.5.
+    assert!((script.ticket().hold_in_first_minute_s() - 14.5).abs() < 1e-6);
+}
+
+#[test]
+fn a_record_applied_twice_changes_nothing() {
+    let mut script = helped_call();
+    script.ended(64.0, HangupCause::Normal, Party::Caller);
+    let once = script.ticket();
+    let mut twice = once.clone();
+    for record in &script.records {
+        twice.apply(record);
+    }
+    assert_eq!(once, twice);
+}
+
+#[test]
+fn there_is_exactly_one_ticket_for_each_call_opened() {
+    let mut script = Script::new();
+    for number in 1..=5 {
+        script.open(number, number as f64).ended(number as f64 + 1.0, HangupCause::Cancelled, Party::Caller);
+    }
+    let doubled: Vec<Record> = script.records.iter().chain(&script.records).cloned().collect();
+    let numbers: Vec<u64> = fold(&doubled).into_keys().map(|number| number.0).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn only_the_same_trouble_within_72_hours_is_a_repeat() {
+    let mut script = Script::new();
+    script.open(1, 0.0).from(0.0, "4-west", "epic");
+    script.open(2, 3_600.0).from(3_600.0, "4-west", "epic");
+    script.open(3, 3_700.0).from(3_700.0, "5-east", "epic");
+    script.open(4, 72.5 * 3_600.0).from(72.5 * 3_600.0, "4-west", "epic");
+    let tickets: Vec<Ticket> = fold(&script.records).into_values().collect();
+    let repeat = Repeat { earlier: TicketNumber(1), by: RepeatBy::UnitAndSystem, hours: 1 };
+    assert_eq!(tickets[1].repeats(&tickets[0]), Some(repeat));
+    assert_eq!(tickets[0].repeats(&tickets[1]), None);
+    assert_eq!(tickets[2].repeats(&tickets[0]), None);
+    assert_eq!(tickets[3].repeats(&tickets[0]), None);
+    assert_eq!(tickets[3].repeats(&tickets[1]).map(|repeat| repeat.hours), Some(71));
+}
+
+#[test]
+fn the_same_person_repeats_from_another_unit() {
+    let mut script = Script::new();
+    for (number, unit) in [(1, "4-west"), (2, "5-east")] {
+        let mut caller = caller(unit, "epic");
+        let (value, source, confidence) = ("rn-17".into(), Source::Keyed, Confidence::Claimed);
+        caller.person = Some(Sourced { value, source, confidence, at: at(0.0) });
+        script.open(number, 0.0).event(0.0, Event::CallerIdentified { caller: Box::new(caller) });
+    }
+    let tickets: Vec<Ticket> = fold(&script.records).into_values().collect();
+    assert_eq!(tickets[1].repeats(&tickets[0]).map(|repeat| repeat.by), Some(RepeatBy::Person));
+}
+
+#[test]
+fn media_quality_is_the_worst_of_what_was_measured() {
+    let measured = |received, lost| {
+        let report = MediaReport { codec: Some(Codec::Pcmu), received, lost, ..MediaReport::default() };
+        Event::MediaMeasured { party: Party::Caller, report: Box::new(report) }
+    };
+    let mut script = helped_call();
+    assert_eq!(script.ticket().media_quality(), MediaQuality::Unmeasured);
+    script.event(10.0, measured(1_000, 1));
+    assert_eq!(script.ticket().media_quality(), MediaQuality::Good);
+    script.event(11.0, Event::MediaProblem { party: Party::Caller, problem: MediaProblem::OneWay });
+    assert_eq!(script.ticket().media_quality(), MediaQuality::Poor);
+    script.event(12.0, Event::MediaProblem { party: Party::Caller, problem: MediaProblem::Recovered });
+    assert_eq!(script.ticket().media_quality(), MediaQuality::Fair);
+    script.event(15.0, measured(1_000, 100));
+    assert_eq!(script.ticket().media_quality(), MediaQuality::Poor);
+}
+
+#[test]
+fn the_timeline_reads_as_dated_lines() {
+    let ticket = helped_call().ticket();
+    let lines: Vec<&str> = ticket.timeline().iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(
+        lines,
+        [
+            "Call from 4710 to 7000 over trunk pbx.",
+            "Caller: 4-WEST, extension 4710, epic production, person unknown.",
+            "Wardline answered.",
+            "Needed: charting of epic (the place says it).",
+            "Rung qualified chose ada: Holds charting for epic; idle longest, 12 min.",
+            "Ringing ada (rung qualified).",
+            "Ringing ben (rung qualified).",
+            "ada's phone rings.",
+            "The caller's phone confirmed.",
+            "Said \"Ringing your analyst.\"",
+            "ada answered.",
+            "ben was not needed: somebody else was first.",
+            "Caller joined with the analyst.",
+            "The caller hears a human.",
+        ]
+    );
+    assert_eq!(ticket.timeline()[9].at, at(0.9));
+}
+
+#[test]
+fn explain_tells_the_call_in_a_paragraph() {
+    let mut script = helped_call();
+    script.event(2.0, Event::KeyPressed { digit: Digit::D1, source: DigitSource::Info });
+    script.ended(64.0, HangupCause::Normal, Party::Caller);
+    script.disposition(70.0, "ada", DispositionCode::Solved, Some(true));
+    assert_eq!(
+        explain(&script.ticket()),
+        "Ticket 4172: on 2026-11-23T12:00:00Z from 4-WEST, extension 4710, epic production, person unknown, to 7000. \
+         Wardline said \"Ringing your analyst.\"; the caller pressed 1. \
+         It was about charting of epic (the place says it). \
+         ada was rung 0.1 s after the INVITE (rung qualified, because: Holds charting for epic; idle longest, 12 min) \
+         and answered. \
+         ben was rung 0.1 s after the INVITE (rung qualified) and was not needed: somebody else was first. \
+         The caller heard ada 4.5 s after the INVITE. \
+         The call ended by a hang-up of the caller after 64 s. \
+         ada set the disposition: solved, solved at first contact."
+    );
+}
+
+#[test]
+fn a_ticket_survives_json() {
+    let mut script = helped_call();
+    script.booked(5.0, 60.0, CallbackReason::Waiting).event(6.0, Event::Held { by: Party::Analyst });
+    let mut ticket = script.ticket();
+    ticket.timeline.clear();
+    let json = serde_json::to_string(&ticket).unwrap();
+    assert_eq!(serde_json::from_str::<Ticket>(&json).unwrap(), ticket);
+}
