@@ -30,6 +30,16 @@ impl DialogError {
             DialogError::Body | DialogError::Encoding => Status::UNSUPPORTED_MEDIA_TYPE,
         }
     }
+
+    /// The answer to the request that failed so.
+    pub fn response(self, request: &Request, to_tag: &str) -> Response {
+        let response = Response::to_request(request, self.status()).with_to_tag(to_tag);
+        match self {
+            DialogError::Header(name) => response.with_reason(format!("Missing {name}")),
+            DialogError::Body => response.with_header("Accept", super::body::SDP),
+            DialogError::Encoding => response.with_header("Accept-Encoding", "identity"),
+        }
+    }
 }
 
 /// The request's CSeq number is lower than one seen before (12.2.2): 500.
@@ -72,16 +82,33 @@ impl Dialog {
     /// The caller's side, from the INVITE and a response above 100 (12.1.2). A missing Contact falls back on the
     /// INVITE's target, a missing To tag is kept as none: both are RFC 2543's ways.
     pub fn of_caller(invite: &Request, response: &Response) -> Result<Dialog, DialogError> {
-        let local = invite.headers.from().map_err(|_| DialogError::Header("From"))?;
+        Dialog::of_response(&invite.headers, response, &invite.uri)
+    }
+
+    /// The caller's side of a 2xx whose INVITE nobody remembers (before a restart): good for an ACK and a BYE.
+    pub fn of_stray(response: &Response) -> Result<Dialog, DialogError> {
+        let to = response.headers.to().map_err(|_| DialogError::Header("To"))?;
+        Dialog::of_response(&response.headers, response, &to.uri)
+    }
+
+    fn of_response(ours: &Headers, response: &Response, fallback: &Uri) -> Result<Dialog, DialogError> {
+        let local = ours.from().map_err(|_| DialogError::Header("From"))?;
+        let local_cseq = ours.cseq().map_err(|_| DialogError::Header("CSeq"))?.number;
         let remote = response.headers.to().map_err(|_| DialogError::Header("To"))?;
-        let call_id = invite.headers.call_id().to_owned();
-        let local_cseq = invite.headers.cseq().map_err(|_| DialogError::Header("CSeq"))?.number;
-        let remote_target = contact(&response.headers).unwrap_or_else(|| bare(&invite.uri));
+        let remote_target = contact(&response.headers).unwrap_or_else(|| bare(fallback));
         let mut route_set = response.headers.record_routes().map_err(|_| DialogError::Header("Record-Route"))?;
         route_set.reverse();
-        let local_tag = local.tag().unwrap_or_default().to_owned();
-        let id = DialogId { call_id, local_tag, remote_tag: remote.tag().map(str::to_owned) };
+        let id = DialogId {
+            call_id: ours.call_id().to_owned(),
+            local_tag: local.tag().unwrap_or_default().to_owned(),
+            remote_tag: remote.tag().map(str::to_owned),
+        };
         Ok(Dialog { id, local, remote, local_cseq, remote_cseq: None, remote_target, route_set })
+    }
+
+    /// The same dialog as `early`, made anew by the 2xx: what that settles is new, both counters run on (13.2.2.4).
+    pub fn continuing(self, early: &Dialog) -> Dialog {
+        Dialog { local_cseq: self.local_cseq.max(early.local_cseq), remote_cseq: early.remote_cseq, ..self }
     }
 
     pub fn id(&self) -> &DialogId {
@@ -119,14 +146,6 @@ impl Dialog {
     pub fn refresh_target(&mut self, headers: &Headers) {
         if let Some(target) = contact(headers) {
             self.remote_target = target;
-        }
-    }
-
-    /// A 2xx settles the route set that a provisional response had begun (13.2.2.4).
-    pub fn settle_routes(&mut self, response: &Response) {
-        if let Ok(mut routes) = response.headers.record_routes() {
-            routes.reverse();
-            self.route_set = routes;
         }
     }
 
