@@ -5,6 +5,10 @@
 
 mod hospital;
 mod node;
+mod raw_node;
+mod reader;
+mod tree;
+mod values;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

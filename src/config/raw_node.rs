@@ -1,0 +1,400 @@
+//! `wardline.toml` as written: read into [`Node`], with the places that later checks point at.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use crate::config::reader::{Fields, Problems, Read, Spanned, Wrong};
+use crate::config::tree::{Place, Tree};
+use crate::config::values::{FromText, PortRange};
+use crate::config::{Canary, Credentials, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Secret, Trunk};
+use crate::identity::NumberRules;
+use crate::ids::{AnalystId, Extension, HospitalId, ListenerId, TrunkId};
+use crate::sip::Transport;
+use crate::time::Duration;
+
+/// More calls than one node was ever measured with are a typing error.
+const MAX_CALLS: usize = 10_000;
+/// Media threads beyond the cores of any machine help nobody.
+const MAX_WORKERS: usize = 64;
+/// Probing more often tells nothing more: an INVITE finds a dead peer within 32 s (Timer B) by itself.
+const MIN_PROBE: Duration = Duration::from_secs(5);
+
+/// `wardline.toml`, and where its parts stand.
+#[derive(Debug)]
+pub struct NodeFile {
+    pub node: Node,
+    /// Everything declared, also what could not be read whole: references to it are no further error.
+    pub trunk_names: BTreeMap<TrunkId, TrunkPlaces>,
+    pub listener_places: BTreeMap<ListenerId, Place>,
+    pub ports_place: Place,
+    pub canary: Option<CanaryPlaces>,
+}
+
+#[derive(Debug)]
+pub struct TrunkPlaces {
+    pub name: Place,
+    pub hospital: Option<Spanned<HospitalId>>,
+    pub peers: Vec<Spanned<IpNet>>,
+    pub host: Place,
+    pub listener: Option<Spanned<ListenerId>>,
+    pub transport: Place,
+    pub password: Place,
+}
+
+#[derive(Debug)]
+pub struct CanaryPlaces {
+    pub hospital: Spanned<HospitalId>,
+    pub number: Spanned<Extension>,
+    pub analyst: Spanned<AnalystId>,
+}
+
+impl FromText for NextHop {
+    const WANTED: &'static str = "a host or address";
+    const REMEDY: &'static str = "write one such as \"pbx.example\", \"pbx.example:5060\" or \"10.1.2.3:5060\"";
+
+    fn from_text(text: &str) -> Option<NextHop> {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Some(NextHop::Address(address));
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Some(NextHop::Address(SocketAddr::new(address, 5060)));
+        }
+        let (name, port) = match text.split_once(':') {
+            Some((name, port)) => (name, Some(port.parse().ok().filter(|port| *port > 0)?)),
+            None => (text, None),
+        };
+        let label = |label: &str| {
+            let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            (1..=63).contains(&label.len()) && label.bytes().all(inner)
+        };
+        // Something like "10.1.2" or "999.1.1.1" is a broken address, not a name (RFC 3696 section 2).
+        let last = name.rsplit('.').next().unwrap_or_default();
+        let named = name.split('.').all(label) && !last.bytes().all(|byte| byte.is_ascii_digit());
+        (name.len() <= 253 && named).then(|| NextHop::Host { name: name.to_owned(), port })
+    }
+}
+
+impl Read for NextHop {
+    fn read(tree: &Tree) -> Result<NextHop, Vec<Wrong>> {
+        let text = String::read(tree)?;
+        let wrong = || vec![Wrong::of(tree, NextHop::WANTED).remedy(NextHop::REMEDY)];
+        NextHop::from_text(&text).ok_or_else(wrong)
+    }
+}
+
+/// Reads the tree of `wardline.toml`. `base` is what relative paths start from.
+pub fn read(tree: &Tree, base: &Path, problems: &Problems) -> Option<NodeFile> {
+    let fields = Fields::of(tree, "wardline.toml", problems)?;
+    let name = fields.required::<String>("name", "\"ward-1\"").unwrap_or_default();
+    let data_dir = base.join(fields.or("data_dir", PathBuf::from("data")));
+    let within = |key, default: &str| match fields.optional::<PathBuf>(key) {
+        Some(path) => base.join(path),
+        None => data_dir.join(default),
+    };
+    let (store, control_socket) = (within("store", "wardline.db"), within("control_socket", "control.sock"));
+    let metrics = fields.optional("metrics");
+    let max_calls = bounded(&fields, "max_calls", 100, 1..=MAX_CALLS);
+    let drain = fields.or("drain", Duration::from_secs(60));
+    let log = read_log(&fields);
+    let (listeners, listener_places) = read_listeners(&fields);
+    let (media, ports_place) = read_media(&fields, max_calls);
+    let registration = read_registration(&fields);
+    let (trunks, trunk_names) = read_trunks(&fields, base);
+    let (canary, canary_places) = read_canary(&fields).unzip();
+    let node = Node {
+        name,
+        store,
+        control_socket,
+        data_dir,
+        metrics,
+        log,
+        listeners,
+        trunks,
+        media,
+        registration,
+        canary,
+        max_calls,
+        drain,
+    };
+    Some(NodeFile { node, trunk_names, listener_places, ports_place, canary: canary_places })
+}
+
+/// A number within a range; outside of it an error and `default`.
+fn bounded(fields: &Fields<'_>, key: &'static str, default: usize, range: std::ops::RangeInclusive<usize>) -> usize {
+    let Some(Spanned { value, place }) = fields.optional::<Spanned<usize>>(key) else { return default };
+    if range.contains(&value) {
+        return value;
+    }
+    let finding = place.error(format!("`{key}` must lie between {} and {}", range.start(), range.end()));
+    fields.problems.push(finding.why(format!("found {value}")));
+    default
+}
+
+fn read_log(fields: &Fields<'_>) -> Log {
+    let default = Log { filter: "info".to_owned(), format: LogFormat::Auto };
+    let Some(log) = fields.table("log") else { return default };
+    Log { filter: log.or("filter", default.filter), format: log.or("format", default.format) }
+}
+
+fn read_listeners(fields: &Fields<'_>) -> (BTreeMap<ListenerId, Listener>, BTreeMap<ListenerId, Place>) {
+    let (mut listeners, mut places) = (BTreeMap::new(), BTreeMap::new());
+    let named = fields.named("listeners", "listener");
+    if named.is_empty() {
+        let finding = fields.key_place("listeners").error("no listener is declared, so no phone can reach this node");
+        let remedy = "add [listeners.main] with bind = \"10.1.2.3:5060\" and transports = [\"udp\", \"tcp\"]";
+        fields.problems.push(finding.remedy(remedy));
+    }
+    for (name, entry) in named {
+        let id = ListenerId::new(&name.value);
+        let bind = entry.required::<Spanned<SocketAddr>>("bind", "\"10.1.2.3:5060\"");
+        let transports = entry.optional::<Vec<Transport>>("transports");
+        let advertised = entry.optional::<Spanned<SocketAddr>>("advertised");
+        places.insert(id.clone(), bind.as_ref().map_or(name.place, |bind| bind.place.clone()));
+        let Some(bind) = bind else { continue };
+        let advertised = advertise(&entry, &bind, advertised, |address| address.ip());
+        let mut transports = transports.unwrap_or_else(|| vec![Transport::Udp, Transport::Tcp]);
+        transports.sort_unstable();
+        transports.dedup();
+        if transports.is_empty() {
+            let finding = entry.key_place("transports").error("a listener needs at least one transport");
+            entry.problems.push(finding.remedy("write [\"udp\", \"tcp\"]"));
+        }
+        listeners.insert(id.clone(), Listener { id, bind: bind.value, transports, advertised });
+    }
+    (listeners, places)
+}
+
+/// What peers are told; has to be written when bound to all addresses, and must be of the same family.
+fn advertise<T: Copy>(
+    entry: &Fields<'_>,
+    bind: &Spanned<T>,
+    advertised: Option<Spanned<T>>,
+    ip: impl Fn(&T) -> IpAddr,
+) -> T {
+    let bound = ip(&bind.value);
+    let told = advertised.as_ref().map_or(bound, |told| ip(&told.value));
+    if told.is_unspecified() {
+        let place = advertised.as_ref().map_or(&bind.place, |told| &told.place);
+        let finding = place.error("peers cannot be told this address").why("it means every address of this machine");
+        entry.problems.push(finding.remedy("add `advertised` with the address that the PBX reaches"));
+    } else if told.is_ipv4() != bound.is_ipv4() {
+        let place = advertised.as_ref().map_or(&bind.place, |told| &told.place);
+        let finding = place.error("`advertised` and `bind` must both be IPv4 or both IPv6");
+        entry.problems.push(finding.remedy("declare one listener for each family"));
+    }
+    advertised.map_or(bind.value, |told| told.value)
+}
+
+fn read_media(fields: &Fields<'_>, max_calls: usize) -> (Media, Place) {
+    let default = Media {
+        bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        advertised: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        first_port: 20_000,
+        last_port: 20_999,
+        workers: 1,
+        quarantine: Duration::from_secs(30),
+    };
+    let Some(media) = fields.table("media") else {
+        let finding = fields.place.error("wardline.toml has no [media]");
+        let remedy = "add [media] with bind = \"10.1.2.3\" and ports = \"20000-20999\"";
+        fields.problems.push(finding.remedy(remedy));
+        return (default, fields.place.clone());
+    };
+    let bind = media.required::<Spanned<IpAddr>>("bind", "\"10.1.2.3\"");
+    let advertised = media.optional::<Spanned<IpAddr>>("advertised");
+    let ports = media.required::<Spanned<PortRange>>("ports", "\"20000-20999\"");
+    let workers = bounded(&media, "workers", default.workers, 1..=MAX_WORKERS);
+    let quarantine = media.or("quarantine", default.quarantine);
+    let mut read = Media { workers, quarantine, ..default };
+    if let Some(bind) = bind {
+        read.advertised = advertise(&media, &bind, advertised, |address| *address);
+        read.bind = bind.value;
+    }
+    let Some(ports) = ports else { return (read, media.place.clone()) };
+    (read.first_port, read.last_port) = (ports.value.first, ports.value.last);
+    check_ports(&read, &ports.place, max_calls, media.problems);
+    (read, ports.place)
+}
+
+/// One call with two analysts rung takes three pairs; below this not even the canary fits beside it.
+const MIN_PAIRS: usize = 8;
+/// Caller and two analysts.
+const PAIRS_A_CALL: usize = 3;
+
+fn check_ports(media: &Media, place: &Place, max_calls: usize, problems: &Problems) {
+    let (first, last) = (media.first_port, media.last_port);
+    if first % 2 == 1 || last % 2 == 0 {
+        let finding = place.error("the port range must begin with an even port and end with an odd one");
+        let finding = finding.why("RTP takes an even port and RTCP the next one (RFC 3550 section 11)");
+        let even = first.saturating_add(first % 2);
+        problems.push(
+            finding.remedy(format!("write \"{even}-{}\"", if last % 2 == 0 { last.saturating_sub(1) } else { last })),
+        );
+    } else if media.pairs() < MIN_PAIRS {
+        let finding =
+            place.error(format!("the port range holds {} pairs, at least {MIN_PAIRS} are needed", media.pairs()));
+        let until = first.saturating_add(999);
+        problems.push(finding.remedy(format!("give it room for {PAIRS_A_CALL} pairs a call: \"{first}-{until}\"")));
+    } else if media.pairs() < max_calls.saturating_mul(PAIRS_A_CALL) {
+        let finding = place.warning(format!("{} port pairs are few for {max_calls} calls at once", media.pairs()));
+        let finding = finding.why("a call with two analysts rung takes three; beyond it new calls get 503");
+        problems.push(finding.remedy("widen `ports`, or lower `max_calls`"));
+    }
+}
+
+fn read_registration(fields: &Fields<'_>) -> Registration {
+    let mut read = Registration {
+        realm: "wardline".to_owned(),
+        min_expires: Duration::from_secs(60),
+        max_expires: Duration::from_secs(3600),
+    };
+    if let Some(entry) = fields.table("registration") {
+        read.realm = entry.or("realm", read.realm);
+        read.min_expires = entry.or("min_expires", read.min_expires);
+        read.max_expires = entry.or("max_expires", read.max_expires);
+        if read.min_expires > read.max_expires || read.min_expires.is_zero() {
+            let finding =
+                entry.key_place("min_expires").error("`min_expires` must be above 0 and not above `max_expires`");
+            entry.problems.push(finding.remedy("write \"60s\""));
+        }
+        if read.realm.contains(['"', '\\', ' ']) {
+            let finding = entry.key_place("realm").error("a realm has no quotes, backslashes or spaces");
+            entry.problems.push(finding.remedy("write a name such as \"desk.hospital.example\""));
+        }
+    }
+    read
+}
+
+type Trunks = (BTreeMap<TrunkId, Trunk>, BTreeMap<TrunkId, TrunkPlaces>);
+
+fn read_trunks(fields: &Fields<'_>, base: &Path) -> Trunks {
+    let (mut trunks, mut names) = (BTreeMap::new(), BTreeMap::new());
+    let named = fields.named("trunks", "trunk");
+    if named.is_empty() {
+        let finding = fields.key_place("trunks").error("no trunk is declared, so no call can come in");
+        let remedy = "add [trunks.pbx] with hospital, peers and host of your PBX";
+        fields.problems.push(finding.remedy(remedy));
+    }
+    for (name, entry) in named {
+        let id = TrunkId::new(&name.value);
+        let (trunk, places) = read_trunk(&id, name.place, &entry, base);
+        trunks.extend(trunk.map(|trunk| (id.clone(), trunk)));
+        names.insert(id, places);
+    }
+    (trunks, names)
+}
+
+fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>, base: &Path) -> (Option<Trunk>, TrunkPlaces) {
+    let places = TrunkPlaces {
+        name,
+        hospital: entry.required("hospital", "\"mercy-harbor\""),
+        peers: entry.optional("peers").unwrap_or_default(),
+        host: entry.key_place("host"),
+        listener: entry.optional("listener"),
+        transport: entry.key_place("transport"),
+        password: entry.key_place("password"),
+    };
+    let peers: Vec<IpNet> = places.peers.iter().map(|peer| peer.value).collect();
+    let next_hop = entry.optional::<NextHop>("host").or_else(|| only_peer(&peers));
+    if !entry.has("peers") && !entry.has("host") {
+        let finding = places.name.error(format!("trunk `{id}` has neither `peers` nor `host`"));
+        let finding = finding.why("no call could come in over it and none go out");
+        entry.problems.push(finding.remedy("add peers = [\"10.1.2.0/24\"], host = \"pbx.example\", or both"));
+    }
+    let probe = entry.optional::<Spanned<Duration>>("probe");
+    if let Some(probe) = probe.as_ref().filter(|probe| probe.value < MIN_PROBE) {
+        let finding = probe.place.error("`probe` must be at least 5s");
+        entry.problems.push(finding.remedy("write \"30s\", or leave it out for no probing"));
+    }
+    let prefixes = entry.optional::<Vec<Extension>>("strip_prefixes").unwrap_or_default();
+    let trunk = Trunk {
+        id: id.clone(),
+        hospital: places.hospital.as_ref().map_or_else(|| HospitalId::new(""), |hospital| hospital.value.clone()),
+        peers,
+        next_hop,
+        transport: entry.or("transport", Transport::Udp),
+        listener: places.listener.as_ref().map(|listener| listener.value.clone()),
+        trusted: entry.or("trusted", false),
+        nat: entry.or("nat", false),
+        probe: probe.map(|probe| probe.value),
+        max_calls: entry.has("max_calls").then(|| bounded(entry, "max_calls", MAX_CALLS, 1..=MAX_CALLS)),
+        plain: entry.optional("plain"),
+        outside_prefix: entry.optional::<Extension>("outside_prefix").map(|prefix| prefix.to_string()),
+        numbers: NumberRules { strip: prefixes.iter().map(ToString::to_string).collect() },
+        credentials: read_credentials(entry, base),
+    };
+    let complete = places.hospital.is_some();
+    (complete.then_some(trunk), places)
+}
+
+/// A single address is also where calls go.
+fn only_peer(peers: &[IpNet]) -> Option<NextHop> {
+    match peers {
+        [net] if net.prefix_len() == net.max_prefix_len() => Some(NextHop::Address(SocketAddr::new(net.addr(), 5060))),
+        [] | [_] | [_, _, ..] => None,
+    }
+}
+
+fn read_credentials(entry: &Fields<'_>, base: &Path) -> Option<Credentials> {
+    let user = entry.optional::<String>("user");
+    let password = read_secret(entry, "password", base);
+    match (user, password) {
+        (Some(user), Some(password)) => Some(Credentials { user, password }),
+        (Some(_), None) if !entry.has("password") => {
+            let finding = entry.key_place("user").error("`user` needs a `password` beside it");
+            entry.problems.push(finding.remedy("add password = { env = \"PBX_PASSWORD\" }"));
+            None
+        }
+        (None, Some(_)) if !entry.has("user") => {
+            let finding = entry.key_place("password").error("`password` needs a `user` beside it");
+            entry.problems.push(finding.remedy("add user = \"wardline\""));
+            None
+        }
+        (Some(_) | None, Some(_) | None) => None,
+    }
+}
+
+/// A secret is only ever a reference.
+fn read_secret(entry: &Fields<'_>, key: &'static str, base: &Path) -> Option<Secret> {
+    if !entry.has(key) {
+        return None;
+    }
+    // A secret written in clear must not be quoted in the finding: only its key is marked.
+    if !entry.is_table(key) {
+        let finding = entry.key_place(key).error(format!("`{key}` must not stand in a file"));
+        let remedy =
+            format!("write {key} = {{ env = \"NAME\" }} or {key} = {{ file = \"path\" }}, and change the secret");
+        entry.problems.push(finding.why("files of sip-config/ are kept in version control").remedy(remedy));
+        return None;
+    }
+    let reference = entry.table(key)?;
+    match (reference.optional::<String>("env"), reference.optional::<PathBuf>("file")) {
+        (Some(name), None) => Some(Secret::Env(name)),
+        (None, Some(path)) => Some(Secret::File(base.join(path))),
+        (Some(_), Some(_)) | (None, None) => {
+            let finding = reference.place.error(format!("`{key}` must name exactly one of `env` and `file`"));
+            reference.problems.push(finding.remedy("write { env = \"NAME\" } or { file = \"path\" }"));
+            None
+        }
+    }
+}
+
+fn read_canary(fields: &Fields<'_>) -> Option<(Canary, CanaryPlaces)> {
+    let entry = fields.table("canary")?;
+    let enabled = entry.or("enabled", true);
+    let every = entry.or("every", Duration::from_secs(60));
+    let hospital = entry.required::<Spanned<HospitalId>>("hospital", "\"mercy-harbor\"");
+    let number = entry.required::<Spanned<Extension>>("number", "\"7199\"");
+    let analyst = entry.required::<Spanned<AnalystId>>("analyst", "\"canary\"");
+    let places = CanaryPlaces { hospital: hospital?, number: number?, analyst: analyst? };
+    let canary = Canary {
+        hospital: places.hospital.value.clone(),
+        every,
+        number: places.number.value.clone(),
+        analyst: places.analyst.value.clone(),
+    };
+    enabled.then_some((canary, places))
+}

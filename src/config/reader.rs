@@ -1,0 +1,247 @@
+//! Typed values out of a [`Tree`], collecting every error instead of stopping at the first.
+//!
+//! [`Fields`] is one table. Each key that the code asks for becomes known; when the `Fields` is dropped, keys that
+//! nobody asked for are reported with the nearest known one. So a reader asks for all its keys first, and only then
+//! gives up on what is missing.
+
+use std::cell::RefCell;
+
+use crate::config::tree::{Entry, Place, Tree, Value};
+use crate::diagnostic::{Diagnostic, Report};
+
+/// Errors so far. Shared by all [`Fields`] of one reading.
+#[derive(Default)]
+pub struct Problems(RefCell<Vec<Diagnostic>>);
+
+impl Problems {
+    pub fn push(&self, diagnostic: Diagnostic) {
+        self.0.borrow_mut().push(diagnostic);
+    }
+
+    pub fn into_report(self, report: &mut Report) {
+        report.extend(self.0.into_inner());
+    }
+}
+
+/// A value that is not what is wanted.
+#[derive(Debug)]
+pub struct Wrong {
+    pub place: Place,
+    pub found: String,
+    /// With its article: "a duration".
+    pub wanted: String,
+    pub remedy: Option<String>,
+    pub nearest: Option<String>,
+}
+
+impl Wrong {
+    pub fn of(tree: &Tree, wanted: &str) -> Wrong {
+        Wrong {
+            place: tree.place.clone(),
+            found: tree.value.describe(),
+            wanted: wanted.to_owned(),
+            remedy: None,
+            nearest: None,
+        }
+    }
+
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Wrong {
+        self.remedy = Some(remedy.into());
+        self
+    }
+}
+
+/// Something that stands in a file as one value.
+pub trait Read: Sized {
+    fn read(tree: &Tree) -> Result<Self, Vec<Wrong>>;
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub struct Spanned<T> {
+    pub value: T,
+    pub place: Place,
+}
+
+impl<T: Read> Read for Spanned<T> {
+    fn read(tree: &Tree) -> Result<Spanned<T>, Vec<Wrong>> {
+        Ok(Spanned { value: T::read(tree)?, place: tree.place.clone() })
+    }
+}
+
+impl<T: Read> Read for Vec<T> {
+    fn read(tree: &Tree) -> Result<Vec<T>, Vec<Wrong>> {
+        let split;
+        let items = match &tree.value {
+            Value::List(items) => items,
+            Value::Loose(text) => {
+                split = loose_items(text, &tree.place);
+                &split
+            }
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Date(_)
+            | Value::Table(_) => {
+                return Err(vec![Wrong::of(tree, "a list").remedy("write it in brackets: [ … ]")]);
+            }
+        };
+        let mut read = Vec::with_capacity(items.len());
+        let mut wrong = Vec::new();
+        for item in items {
+            match T::read(item) {
+                Ok(value) => read.push(value),
+                Err(errors) => wrong.extend(errors),
+            }
+        }
+        if wrong.is_empty() { Ok(read) } else { Err(wrong) }
+    }
+}
+
+/// A list in the environment is split at its commas.
+fn loose_items(text: &str, place: &Place) -> Vec<Tree> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| Tree { place: place.clone(), value: Value::Loose(part.to_owned()) }).collect()
+}
+
+/// One table being read.
+pub struct Fields<'a> {
+    entries: &'a [Entry],
+    pub place: Place,
+    /// What it is, for people: "trunk `mercy-pbx`".
+    subject: String,
+    pub problems: &'a Problems,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Fields<'a> {
+    /// `None`, with an error, when `tree` is no table.
+    pub fn of(tree: &'a Tree, subject: impl Into<String>, problems: &'a Problems) -> Option<Fields<'a>> {
+        let subject = subject.into();
+        let Value::Table(entries) = &tree.value else {
+            let finding = tree.place.error(format!("{subject} must be a table"));
+            problems.push(finding.why(format!("found {}", tree.value.describe())));
+            return None;
+        };
+        Some(Fields { entries, place: tree.place.clone(), subject, problems, known: RefCell::default() })
+    }
+
+    fn find(&self, key: &'static str) -> Option<&'a Entry> {
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
+        drop(known);
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    pub fn has(&self, key: &'static str) -> bool {
+        self.find(key).is_some()
+    }
+
+    pub fn is_table(&self, key: &'static str) -> bool {
+        self.find(key).is_some_and(|entry| matches!(entry.tree.value, Value::Table(_)))
+    }
+
+    /// The place of a key, or of the table when it is absent.
+    pub fn key_place(&self, key: &'static str) -> Place {
+        self.find(key).map_or_else(|| self.place.clone(), |entry| entry.key_place.clone())
+    }
+
+    /// `None` when absent or wrong; only the latter is an error.
+    pub fn optional<T: Read>(&self, key: &'static str) -> Option<T> {
+        let entry = self.find(key)?;
+        T::read(&entry.tree).map_err(|wrong| self.report(key, wrong)).ok()
+    }
+
+    /// `None` when absent or wrong: both are errors.
+    pub fn required<T: Read>(&self, key: &'static str, example: &str) -> Option<T> {
+        if !self.has(key) {
+            let finding = self.place.error(format!("{} has no `{key}`", self.subject));
+            self.problems.push(finding.remedy(format!("add a line like {key} = {example}")));
+        }
+        self.optional(key)
+    }
+
+    /// `default` when absent or wrong (then the error is reported).
+    pub fn or<T: Read>(&self, key: &'static str, default: T) -> T {
+        self.optional(key).unwrap_or(default)
+    }
+
+    fn report(&self, key: &str, wrong: Vec<Wrong>) {
+        for Wrong { place, found, wanted, remedy, nearest } in wrong {
+            let mut finding = place.error(format!("`{key}` of {} must be {wanted}", self.subject));
+            finding.why = Some(format!("found {found}"));
+            finding.remedy = remedy;
+            finding.nearest = nearest;
+            self.problems.push(finding);
+        }
+    }
+
+    /// A table within this one.
+    pub fn table(&self, key: &'static str) -> Option<Fields<'a>> {
+        let entry = self.find(key)?;
+        Fields::of(&entry.tree, format!("`{key}`"), self.problems)
+    }
+
+    /// A table of named tables: `[units.4-west]`. `what` is one of them: "unit".
+    pub fn named(&self, key: &'static str, what: &str) -> Vec<(Spanned<String>, Fields<'a>)> {
+        let entries = match self.find(key).map(|entry| (&entry.tree.value, entry)) {
+            None => return Vec::new(),
+            Some((Value::Table(entries), _)) => entries,
+            Some((other, entry)) => {
+                let finding = entry.tree.place.error(format!("`{key}` must be a table of named tables"));
+                let remedy = format!("write each {what} as [{key}.its-name]");
+                self.problems.push(finding.why(format!("found {}", other.describe())).remedy(remedy));
+                return Vec::new();
+            }
+        };
+        let each = entries.iter().filter_map(|entry| {
+            let name = Spanned { value: entry.key.clone(), place: entry.key_place.clone() };
+            if !is_name(&entry.key) {
+                let finding = entry.key_place.error(format!("`{}` cannot name a {what}", entry.key));
+                let remedy = "use small letters, digits and hyphens, 1 to 40 of them";
+                self.problems.push(finding.remedy(remedy));
+            }
+            Some((name, Fields::of(&entry.tree, format!("{what} `{}`", entry.key), self.problems)?))
+        });
+        each.collect()
+    }
+
+    /// A list of tables: `[[extensions]]`, or inline tables in brackets.
+    pub fn tables(&self, key: &'static str, what: &str) -> Vec<Fields<'a>> {
+        let Some(entry) = self.find(key) else { return Vec::new() };
+        let Value::List(items) = &entry.tree.value else {
+            let finding = entry.tree.place.error(format!("`{key}` must be a list of tables"));
+            let remedy = format!("write {key} = [ {{ … }}, … ] or [[{key}]]");
+            self.problems.push(finding.why(format!("found {}", entry.tree.value.describe())).remedy(remedy));
+            return Vec::new();
+        };
+        items.iter().filter_map(|item| Fields::of(item, what, self.problems)).collect()
+    }
+}
+
+/// Ids that admins write: they show in URLs, metrics and logs.
+fn is_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    (1..=40).contains(&name.len()) && name.bytes().all(plain)
+}
+
+impl Drop for Fields<'_> {
+    /// Reports the keys that nobody asked for.
+    fn drop(&mut self) {
+        let known = self.known.borrow();
+        for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            let finding = entry.key_place.error(format!("unknown key `{}` in {}", entry.key, self.subject));
+            let mut finding = finding.nearest(&entry.key, known.iter().copied());
+            if finding.nearest.is_none() {
+                let mut names: Vec<&str> = known.clone();
+                names.sort_unstable();
+                finding.remedy = Some(format!("known keys are {}", names.join(", ")));
+            }
+            self.problems.push(finding);
+        }
+    }
+}
