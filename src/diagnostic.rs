@@ -166,6 +166,15 @@ impl Report {
         name
     }
 
+    /// Blanks bytes of a file's text (a secret that stands where none should), so that no finding can show them.
+    pub fn redact(&mut self, file: &str, span: Range<usize>) {
+        let Some(text) = self.sources.get_mut(file) else { return };
+        // Same length in bytes, so that other places stay right; line ends stay for the same reason.
+        let blank = |(position, byte): (usize, u8)| if span.contains(&position) && byte != b'\n' { b'*' } else { byte };
+        let bytes: Vec<u8> = text.bytes().enumerate().map(blank).collect();
+        *text = Arc::from(String::from_utf8_lossy(&bytes));
+    }
+
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if self.diagnostics.len() < MAX_DIAGNOSTICS {
             self.diagnostics.push(diagnostic);
@@ -231,6 +240,14 @@ mod tests {
         assert_eq!(Position::of(text, 8), Position { line: 2, column: 2 });
         assert_eq!(Position::of(text, 9), Position { line: 2, column: 3 });
         assert_eq!(Position::of(text, 999), Position { line: 3, column: 1 });
+    }
+
+    #[test]
+    fn a_redacted_secret_is_gone_and_places_stay() {
+        let mut report = Report::new();
+        report.add_source("a.toml", "p = \"hünter2\"\nb = 1");
+        report.redact("a.toml", 4..14);
+        assert_eq!(&*report.sources["a.toml"], "p = **********\nb = 1");
     }
 
     #[test]

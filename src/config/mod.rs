@@ -3,21 +3,29 @@
 //! `load` gathers the files, `tree` reads TOML with places, `reader` and `values` take typed values out of it and
 //! collect every error, `raw_*` are the files as written, `check` ties them together, `render` shows what is wrong.
 
+mod check;
+mod check_node;
+mod check_staff;
 mod hospital;
+mod load;
 mod node;
+mod raw_analysts;
+mod raw_hospital;
 mod raw_node;
 mod reader;
+pub mod render;
 mod tree;
 mod values;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::Path;
 
 use crate::diagnostic::Report;
 use crate::ids::{Extension, HospitalId, TrunkId};
+use crate::routing::Staff;
 
 pub use hospital::{Hospital, Hotline, Target};
+pub use load::{File, Folder, Surroundings, compose, load};
 pub use node::{Canary, Credentials, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Secret, Trunk};
 
 /// The checked configuration of a whole node.
@@ -27,6 +35,7 @@ pub struct Config {
     pub version: String,
     pub node: Node,
     pub hospitals: BTreeMap<HospitalId, Hospital>,
+    pub staff: Staff,
 }
 
 impl Config {
@@ -61,12 +70,4 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings only.
     pub warnings: Report,
-}
-
-/// Reads and checks a folder such as sip-config/.
-///
-/// # Errors
-/// Everything that is wrong, all at once, warnings included.
-pub fn load(_folder: &Path) -> Result<Loaded, Report> {
-    Err(Report::new())
 }

@@ -363,7 +363,7 @@ fn read_secret(entry: &Fields<'_>, key: &'static str, base: &Path) -> Option<Sec
         return None;
     }
     // A secret written in clear must not be quoted in the finding: only its key is marked.
-    if !entry.is_table(key) {
+    if !entry.is_reference(key) {
         let finding = entry.key_place(key).error(format!("`{key}` must not stand in a file"));
         let remedy =
             format!("write {key} = {{ env = \"NAME\" }} or {key} = {{ file = \"path\" }}, and change the secret");

@@ -5,21 +5,33 @@
 //! gives up on what is missing.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use crate::config::tree::{Entry, Place, Tree, Value};
 use crate::diagnostic::{Diagnostic, Report};
 
 /// Errors so far. Shared by all [`Fields`] of one reading.
 #[derive(Default)]
-pub struct Problems(RefCell<Vec<Diagnostic>>);
+pub struct Problems {
+    found: RefCell<Vec<Diagnostic>>,
+    /// Places whose text no finding may show.
+    secrets: RefCell<Vec<Place>>,
+}
 
 impl Problems {
     pub fn push(&self, diagnostic: Diagnostic) {
-        self.0.borrow_mut().push(diagnostic);
+        self.found.borrow_mut().push(diagnostic);
+    }
+
+    pub fn hide(&self, place: &Place) {
+        self.secrets.borrow_mut().push(place.clone());
     }
 
     pub fn into_report(self, report: &mut Report) {
-        report.extend(self.0.into_inner());
+        for place in self.secrets.into_inner() {
+            report.redact(&place.file, place.span);
+        }
+        report.extend(self.found.into_inner());
     }
 }
 
@@ -141,8 +153,14 @@ impl<'a> Fields<'a> {
         self.find(key).is_some()
     }
 
-    pub fn is_table(&self, key: &'static str) -> bool {
-        self.find(key).is_some_and(|entry| matches!(entry.tree.value, Value::Table(_)))
+    /// Whether a key holds a table; any other value of it is hidden from findings.
+    pub fn is_reference(&self, key: &'static str) -> bool {
+        let Some(entry) = self.find(key) else { return false };
+        let table = matches!(entry.tree.value, Value::Table(_));
+        if !table {
+            self.problems.hide(&entry.tree.place);
+        }
+        table
     }
 
     /// The place of a key, or of the table when it is absent.
@@ -186,6 +204,14 @@ impl<'a> Fields<'a> {
         Fields::of(&entry.tree, format!("`{key}`"), self.problems)
     }
 
+    /// Names and values of a table of named tables, without judging them.
+    pub fn entries_of(&self, key: &'static str) -> Vec<(&'a str, &'a Tree)> {
+        match self.find(key).map(|entry| &entry.tree.value) {
+            Some(Value::Table(entries)) => entries.iter().map(|entry| (entry.key.as_str(), &entry.tree)).collect(),
+            Some(_) | None => Vec::new(),
+        }
+    }
+
     /// A table of named tables: `[units.4-west]`. `what` is one of them: "unit".
     pub fn named(&self, key: &'static str, what: &str) -> Vec<(Spanned<String>, Fields<'a>)> {
         let entries = match self.find(key).map(|entry| (&entry.tree.value, entry)) {
@@ -221,6 +247,25 @@ impl<'a> Fields<'a> {
         };
         items.iter().filter_map(|item| Fields::of(item, what, self.problems)).collect()
     }
+}
+
+/// The texts of a list within a table, without judging them.
+pub fn texts<T: for<'t> From<&'t str> + Ord>(tree: &Tree, key: &str) -> BTreeSet<T> {
+    let Value::Table(entries) = &tree.value else { return BTreeSet::new() };
+    let Some(Value::List(items)) = entries.iter().find(|entry| entry.key == key).map(|entry| &entry.tree.value) else {
+        return BTreeSet::new();
+    };
+    let text = |item: &Tree| match &item.value {
+        Value::Text(text) => Some(T::from(text)),
+        Value::Loose(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Date(_)
+        | Value::List(_)
+        | Value::Table(_) => None,
+    };
+    items.iter().filter_map(text).collect()
 }
 
 /// Ids that admins write: they show in URLs, metrics and logs.

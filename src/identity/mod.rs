@@ -4,8 +4,6 @@
 mod directory;
 mod identify;
 mod number;
-#[cfg(test)]
-mod tests;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -99,3 +97,6 @@ pub struct Caller {
     pub ehr: Option<Sourced<EhrContext>>,
     pub person: Option<Sourced<ClinicianId>>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! What one file cannot know by itself: references between files, clashes, and that hospitals stay apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::raw_analysts::RawAnalyst;
+use crate::config::raw_hospital::{HospitalFile, RawTarget, known};
+use crate::config::raw_node::NodeFile;
+use crate::config::reader::{Problems, Spanned};
+use crate::config::{Hospital, Hotline, Node, Surroundings, Target, check_node, check_staff};
+use crate::digit::Digit;
+use crate::identity::Directory;
+use crate::ids::{Extension, HospitalId, Language, PlanId, PromptId, TargetId, TrunkId};
+use crate::routing::Staff;
+
+/// A hotline and a code number that differ in less are one slip of a finger apart.
+const MIN_DIGITS_APART: usize = 2;
+
+/// Everything that was read, before it is tied together.
+#[derive(Debug)]
+pub struct Files {
+    pub node: NodeFile,
+    pub hospitals: Vec<HospitalFile>,
+    /// Every hospital's file could be read: else an unknown hospital is no news.
+    pub hospitals_complete: bool,
+    pub analysts: Vec<RawAnalyst>,
+    /// Each plan, with the keys that its menus listen to.
+    pub plans: BTreeMap<PlanId, Vec<Digit>>,
+    pub prompts: BTreeMap<Language, BTreeSet<PromptId>>,
+}
+
+/// What comes out when `problems` hold no error.
+#[derive(Debug)]
+pub struct Checked {
+    pub node: Node,
+    pub hospitals: BTreeMap<HospitalId, Hospital>,
+    pub staff: Staff,
+}
+
+pub fn check(mut files: Files, surroundings: &Surroundings, problems: &Problems) -> Checked {
+    check_node::check(&files, surroundings, problems);
+    let distinct = distinct_hospitals(std::mem::take(&mut files.hospitals), problems);
+    for file in distinct.values() {
+        check_hospital(file, &files, problems);
+    }
+    let staff = check_staff::check(&files, &distinct, surroundings, problems);
+    let hospitals = distinct.into_iter().map(|(id, file)| (id, hospital(file, &files)));
+    let hospitals = hospitals.collect();
+    Checked { node: files.node.node, hospitals, staff }
+}
+
+/// One file a hospital.
+fn distinct_hospitals(files: Vec<HospitalFile>, problems: &Problems) -> BTreeMap<HospitalId, HospitalFile> {
+    let mut distinct: BTreeMap<HospitalId, HospitalFile> = BTreeMap::new();
+    for file in files {
+        if let Some(first) = distinct.get(&file.id.value) {
+            let finding = file.id.place.error(format!("two files declare the hospital `{}`", file.id.value));
+            let finding = finding.remedy("give each hospital its own id, or join the files");
+            problems.push(finding.related(&first.id.place.file, first.id.place.span.clone(), "first declared here"));
+            continue;
+        }
+        distinct.insert(file.id.value.clone(), file);
+    }
+    distinct
+}
+
+fn check_hospital(file: &HospitalFile, files: &Files, problems: &Problems) {
+    let own = |trunk: &Spanned<TrunkId>| own_trunk(trunk, &file.id.value, files, problems);
+    if let Some(trunk) = &file.trunk {
+        own(trunk);
+        let way_out = files.node.node.trunks.get(&trunk.value).map(|trunk| trunk.next_hop.is_some());
+        if way_out == Some(false) {
+            let finding = trunk.place.error(format!("trunk `{}` says not where calls go out", trunk.value));
+            let finding = finding.why("callbacks and the operator are dialled over it");
+            problems.push(finding.remedy(format!("add `host` to [trunks.{}] in wardline.toml", trunk.value)));
+        }
+    }
+    for target in &file.targets {
+        target.trunk.iter().for_each(own);
+    }
+    for language in &file.languages {
+        known(language, "language of prompts", files.prompts.keys().map(Language::as_str), problems);
+    }
+    for hotline in &file.hotlines {
+        known(&hotline.plan, "plan", files.plans.keys().map(PlanId::as_str), problems);
+        if let Some(language) = &hotline.language {
+            known(
+                language,
+                "language of this hospital",
+                file.languages.iter().map(|known| known.value.as_str()),
+                problems,
+            );
+        }
+    }
+    check_numbers(file, problems);
+    check_code_numbers(file, files, problems);
+    check_spoken(file, files, problems);
+}
+
+/// Hospital isolation: whatever a hospital dials goes over its own trunks.
+pub fn own_trunk(trunk: &Spanned<TrunkId>, hospital: &HospitalId, files: &Files, problems: &Problems) {
+    let names = &files.node.trunk_names;
+    if !known(trunk, "trunk", names.keys().map(TrunkId::as_str), problems) {
+        return;
+    }
+    let owner = names.get(&trunk.value).and_then(|places| places.hospital.as_ref());
+    let Some(owner) = owner.filter(|owner| owner.value != *hospital) else { return };
+    let what = format!("trunk `{}` belongs to hospital `{}`, not to `{hospital}`", trunk.value, owner.value);
+    let finding = trunk.place.error(what).why("hospitals are isolated: a call never leaves over another's trunk");
+    let finding = finding.remedy(format!("name a trunk of `{hospital}`"));
+    problems.push(finding.related(&owner.place.file, owner.place.span.clone(), "declared here"));
+}
+
+/// A number that callers dial must mean one thing.
+fn check_numbers(file: &HospitalFile, problems: &Problems) {
+    let hotlines = || file.hotlines.iter().map(|hotline| &hotline.number);
+    for phone in &file.parts.phones {
+        for hotline in hotlines().filter(|hotline| phone.numbers.contains(&hotline.value)) {
+            let finding = hotline.place.error(format!("hotline {} is also an extension of the map", hotline.value));
+            problems.push(finding.remedy("take it out of [[extensions]]: a phone that is the hotline cannot call it"));
+        }
+    }
+    let operator = file.operator.iter().map(|operator| ("the operator", operator));
+    let targets = file.code_numbers.iter().map(|code| ("a code number", code));
+    for (what, number) in operator.chain(targets) {
+        if let Some(hotline) = hotlines().find(|hotline| hotline.value == number.value) {
+            let finding = number.place.error(format!("{what} cannot be the hotline {}", hotline.value));
+            let finding = finding.remedy("write the number of the PBX's own line");
+            problems.push(finding.related(&hotline.place.file, hotline.place.span.clone(), "the hotline"));
+        }
+    }
+}
+
+/// Nobody may reach the desk by a slip while dialling for a code team, nor lose the first digit to a menu.
+fn check_code_numbers(file: &HospitalFile, files: &Files, problems: &Problems) {
+    for code in &file.code_numbers {
+        for hotline in &file.hotlines {
+            let number = &hotline.number;
+            let apart = strsim::levenshtein(code.value.as_str(), number.value.as_str());
+            // Equal numbers are reported by `check_numbers`.
+            if (1..MIN_DIGITS_APART).contains(&apart) {
+                let what = format!("code number {} and hotline {} differ in one digit only", code.value, number.value);
+                let finding = code.place.error(what).why("one slip while dialling for a code team reaches the desk");
+                let finding = finding.remedy("choose a hotline number that differs in at least two digits");
+                problems.push(finding.related(&number.place.file, number.place.span.clone(), "the hotline"));
+            }
+            let first = code.value.as_str().chars().next().and_then(Digit::from_char);
+            let keys = files.plans.get(&hotline.plan.value);
+            if let Some(key) = first.filter(|first| keys.is_some_and(|keys| keys.contains(first))) {
+                let plan = &hotline.plan;
+                let what =
+                    format!("code number {} begins with {}, a key of plan `{}`", code.value, key.as_char(), plan.value);
+                let finding = code.place.error(what).why("somebody keying it in the menu would choose that answer");
+                let finding = finding.remedy("give that answer of the plan another key");
+                problems.push(finding.related(&plan.place.file, plan.place.span.clone(), "the hotline's plan"));
+            }
+        }
+    }
+}
+
+fn check_spoken(file: &HospitalFile, files: &Files, problems: &Problems) {
+    for language in &file.languages {
+        let Some(prompts) = files.prompts.get(&language.value) else { continue };
+        for spoken in &file.spoken {
+            known(spoken, &format!("prompt in `{}`", language.value), prompts.iter().map(PromptId::as_str), problems);
+        }
+        for unit in file.parts.units.iter().filter(|unit| unit.spoken.is_none()) {
+            let Some(place) = file.unit_places.get(&unit.id) else { continue };
+            let prompt = format!("unit-{}", unit.id);
+            if !prompts.contains(prompt.as_str()) {
+                let finding =
+                    place.warning(format!("the name of unit `{}` is not recorded in `{}`", unit.id, language.value));
+                let finding = finding.why("its callers are greeted without it");
+                let remedy = format!("record prompt `{prompt}`, or name another by spoken = \"…\"");
+                problems.push(finding.remedy(remedy));
+            }
+        }
+    }
+}
+
+/// The checked hospital. Where an error was reported, something harmless stands in: it is never run.
+fn hospital(file: HospitalFile, files: &Files) -> Hospital {
+    let trunk = file.trunk.map_or_else(|| TrunkId::new(""), |trunk| trunk.value);
+    let operator = file.operator.map_or_else(|| Extension::new("0"), |operator| operator.value);
+    let languages: Vec<Language> = file.languages.into_iter().map(|language| language.value).collect();
+    let mut parts = file.parts;
+    let first = languages.first().and_then(|language| files.prompts.get(language));
+    for unit in parts.units.iter_mut().filter(|unit| unit.spoken.is_none()) {
+        let usual = PromptId::new(&format!("unit-{}", unit.id));
+        unit.spoken = first.is_some_and(|prompts| prompts.contains(&usual)).then_some(usual);
+    }
+    let by_trunk = |raw: RawTarget| {
+        let trunk = raw.trunk.map_or_else(|| trunk.clone(), |trunk| trunk.value);
+        (raw.id.clone(), Target { id: raw.id, name: raw.name, number: raw.number, trunk, outside: raw.outside })
+    };
+    let mut targets: BTreeMap<TargetId, Target> = file.targets.into_iter().map(by_trunk).collect();
+    let id = TargetId::new("operator");
+    let name = "Hospital operator".to_owned();
+    let (number, over) = (operator.clone(), trunk.clone());
+    targets.insert(id.clone(), Target { id, name, number, trunk: over, outside: false });
+    let hotlines = file.hotlines.into_iter().map(|raw| {
+        let (number, plan) = (raw.number.value, raw.plan.value);
+        (number.clone(), Hotline { number, plan, language: raw.language.map(|language| language.value) })
+    });
+    Hospital {
+        directory: Directory::new(file.id.value.clone(), parts),
+        id: file.id.value,
+        name: file.name,
+        time_zone: file.time_zone,
+        trunk,
+        operator,
+        code_numbers: file.code_numbers.into_iter().map(|code| code.value).collect(),
+        hotlines: hotlines.collect(),
+        targets,
+        holidays: file.holidays,
+        languages,
+    }
+}

@@ -1,0 +1,192 @@
+//! Checks of the people against the hospitals they serve, and the [`Staff`] that comes out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+
+use crate::config::Surroundings;
+use crate::config::check::{Files, own_trunk};
+use crate::config::raw_analysts::{RawAnalyst, RawPhone, RawQualification, Reach};
+use crate::config::raw_hospital::{HospitalFile, known};
+use crate::config::reader::{Problems, Spanned};
+use crate::config::tree::Place;
+use crate::ids::{AnalystId, HospitalId, ModuleId, SiteId, SystemId};
+use crate::routing::{
+    Analyst, Hours, Modules, Phone, PhoneKind, PhoneUse, Qualification, Releases, Schedule, Span, Staff, Weekly,
+};
+
+type Hospitals = BTreeMap<HospitalId, HospitalFile>;
+
+pub fn check(files: &Files, hospitals: &Hospitals, surroundings: &Surroundings, problems: &Problems) -> Staff {
+    let mut seen: BTreeMap<&AnalystId, &Place> = BTreeMap::new();
+    let mut users: BTreeMap<&str, &Place> = BTreeMap::new();
+    let mut analysts = Vec::new();
+    for raw in &files.analysts {
+        if let Some(first) = seen.insert(&raw.id, &raw.place) {
+            let finding = raw.place.error(format!("analyst `{}` is declared twice", raw.id)).remedy("keep one of them");
+            problems.push(finding.related(&first.file, first.span.clone(), "first declared here"));
+            continue;
+        }
+        let served = served(raw, files, hospitals, problems);
+        check_sites(raw, &served, problems);
+        check_phones(raw, files, hospitals, &mut users, problems);
+        for qualification in &raw.qualifications {
+            check_qualification(qualification, raw, &served, surroundings, problems);
+        }
+        if raw.qualifications.is_empty() && !raw.supervisor {
+            let finding =
+                raw.place.warning(format!("analyst `{}` holds no qualification and is no supervisor", raw.id));
+            problems.push(finding.why("no call will ever ring there").remedy("add `qualifications`"));
+        }
+        analysts.push(analyst(raw, served.first().copied()));
+    }
+    match Staff::new(analysts) {
+        Ok(staff) => staff,
+        Err(error) => {
+            if let Some(first) = files.analysts.first() {
+                problems.push(first.place.error(error.to_string()).remedy("declare fewer"));
+            }
+            Staff::default()
+        }
+    }
+}
+
+/// The hospitals an analyst serves, those that exist.
+fn served<'a>(raw: &RawAnalyst, files: &Files, hospitals: &'a Hospitals, problems: &Problems) -> Vec<&'a HospitalFile> {
+    let names = || hospitals.keys().map(HospitalId::as_str);
+    let judged =
+        |hospital: &&Spanned<HospitalId>| !files.hospitals_complete || known(hospital, "hospital", names(), problems);
+    let existing = raw.hospitals.iter().filter(judged);
+    existing.filter_map(|hospital| hospitals.get(&hospital.value)).collect()
+}
+
+fn check_sites(raw: &RawAnalyst, served: &[&HospitalFile], problems: &Problems) {
+    let names: BTreeSet<&str> = served.iter().flat_map(|file| &file.names.sites).map(SiteId::as_str).collect();
+    // A hospital that is unknown has been reported; its sites cannot be judged.
+    if served.len() == raw.hospitals.len() {
+        for site in raw.sites.iter().flatten() {
+            known(site, "site", names.iter().copied(), problems);
+        }
+    }
+}
+
+fn check_phones<'a>(
+    raw: &'a RawAnalyst,
+    files: &Files,
+    hospitals: &Hospitals,
+    users: &mut BTreeMap<&'a str, &'a Place>,
+    problems: &Problems,
+) {
+    if raw.phones.is_empty() {
+        let finding = raw.place.error(format!("analyst `{}` has no phone", raw.id));
+        problems.push(finding.remedy("add phones = [{ register = \"user\" }]"));
+    }
+    for phone in &raw.phones {
+        match &phone.reach {
+            Reach::Sip(_) => {}
+            Reach::Registered(user) => {
+                if let Some(first) = users.insert(&user.value, &user.place) {
+                    let finding = user.place.error(format!("two phones register as `{}`", user.value));
+                    let finding = finding.remedy("give each phone a user name of its own");
+                    problems.push(finding.related(&first.file, first.span.clone(), "first used here"));
+                }
+            }
+            Reach::Trunk { trunk, .. } => {
+                let owner = files.node.trunk_names.get(&trunk.value).and_then(|places| places.hospital.as_ref());
+                let owner = owner.map(|owner| &owner.value);
+                let serves = |id: &HospitalId| raw.hospitals.iter().any(|hospital| hospital.value == *id);
+                if owner.is_none_or(|owner| hospitals.contains_key(owner) && !serves(owner)) {
+                    let first = raw.hospitals.first().map(|hospital| hospital.value.clone());
+                    own_trunk(trunk, &first.unwrap_or_else(|| HospitalId::new("")), files, problems);
+                }
+            }
+        }
+    }
+}
+
+fn check_qualification(
+    held: &RawQualification,
+    raw: &RawAnalyst,
+    served: &[&HospitalFile],
+    surroundings: &Surroundings,
+    problems: &Problems,
+) {
+    if let Some(hospital) = &held.hospital {
+        known(hospital, "hospital of this analyst", raw.hospitals.iter().map(|own| own.value.as_str()), problems);
+    }
+    let mut systems: BTreeMap<&SystemId, BTreeSet<&str>> = BTreeMap::new();
+    let counts = |file: &&&HospitalFile| held.hospital.as_ref().is_none_or(|only| only.value == file.id.value);
+    for (system, modules) in served.iter().filter(counts).flat_map(|file| &file.names.systems) {
+        systems.entry(system).or_default().extend(modules.iter().map(ModuleId::as_str));
+    }
+    if served.len() == raw.hospitals.len() && !served.is_empty() {
+        known(&held.system, "system", systems.keys().map(|id| id.as_str()), problems);
+    }
+    if let Some(modules) = systems.get(&held.system.value) {
+        for module in held.modules.iter().flatten() {
+            known(module, &format!("module of `{}`", held.system.value), modules.iter().copied(), problems);
+        }
+    }
+    let zone = served.first().map_or(TimeZone::UTC, |file| file.time_zone.clone());
+    let today = zone.to_datetime(surroundings.now).date();
+    if let Some(Spanned { value, place }) = held.valid_until.as_ref().filter(|until| until.value < today) {
+        let finding = place.warning(format!("this qualification of `{}` expired on {value}", raw.id));
+        problems.push(finding.why("no call is routed by it").remedy("renew it or remove it"));
+    }
+}
+
+/// The checked person. Shifts and dates are read in the first hospital's time zone.
+fn analyst(raw: &RawAnalyst, home: Option<&HospitalFile>) -> Analyst {
+    let zone = home.map_or(TimeZone::UTC, |file| file.time_zone.clone());
+    let holidays: Vec<Date> = home.map(|file| file.holidays.iter().copied().collect()).unwrap_or_default();
+    let mut analyst = Analyst::new(raw.id.clone(), &raw.name, zone.clone());
+    analyst.hospitals = raw.hospitals.iter().map(|hospital| hospital.value.clone()).collect();
+    analyst.sites = raw.sites.as_ref().map(|sites| sites.iter().map(|site| site.value.clone()).collect());
+    analyst.languages = raw.languages.clone();
+    analyst.phones = raw.phones.iter().map(phone).collect();
+    analyst.qualifications = raw.qualifications.iter().map(qualification).collect();
+    analyst.supervisor = raw.supervisor;
+    if !raw.shifts.is_empty() {
+        let exceptions = holidays.iter().map(|holiday| (*holiday, Vec::new())).collect();
+        analyst.shifts = Schedule::Weekly(Weekly { zone: zone.clone(), spans: raw.shifts.clone(), exceptions });
+    }
+    if !raw.on_call.is_empty() {
+        let exceptions = holidays.iter().map(|holiday| (*holiday, holiday_duty(&raw.on_call, *holiday))).collect();
+        analyst.on_call = Schedule::Weekly(Weekly { zone, spans: raw.on_call.clone(), exceptions });
+    }
+    analyst
+}
+
+/// Whoever is on call for a part of a holiday is on call for the whole of it, as nobody is on shift.
+fn holiday_duty(on_call: &[Span], holiday: Date) -> Vec<Hours> {
+    let mut hours: Vec<Hours> =
+        on_call.iter().filter(|span| span.begins_on(holiday.weekday())).map(|span| span.hours).collect();
+    if !hours.is_empty() {
+        hours.push(Hours { from: Time::midnight(), until: Time::midnight() });
+    }
+    hours
+}
+
+fn phone(raw: &RawPhone) -> Phone {
+    let kind = match &raw.reach {
+        Reach::Registered(user) => PhoneKind::Registered { user: user.value.clone() },
+        Reach::Sip(uri) => PhoneKind::Sip { uri: uri.clone() },
+        Reach::Trunk { trunk, number } => PhoneKind::Trunk { trunk: trunk.value.clone(), number: number.to_string() },
+    };
+    let usage: PhoneUse = raw.usage;
+    Phone { kind, outside: raw.outside, usage }
+}
+
+fn qualification(raw: &RawQualification) -> Qualification {
+    let modules = raw.modules.as_ref().map(|modules| modules.iter().map(|module| module.value.clone()).collect());
+    Qualification {
+        hospital: raw.hospital.as_ref().map(|hospital| hospital.value.clone()),
+        system: raw.system.value.clone(),
+        modules: modules.map_or(Modules::All, Modules::Only),
+        level: raw.level,
+        releases: raw.releases.clone().map_or(Releases::Any, Releases::Only),
+        valid_from: raw.valid_from,
+        valid_until: raw.valid_until.as_ref().map(|until| until.value),
+    }
+}

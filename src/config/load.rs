@@ -1,0 +1,256 @@
+//! Gathers the files of a folder such as sip-config/, and makes one [`Config`] of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::config::check::{self, Files};
+use crate::config::reader::Problems;
+use crate::config::tree::{self, Tree};
+use crate::config::{Config, Loaded, raw_analysts, raw_hospital, raw_node};
+use crate::diagnostic::{Diagnostic, Report};
+use crate::ids::{Language, PlanId, PromptId};
+
+/// More files than any group of hospitals has; a bound against the wrong folder.
+const MAX_FILES: usize = 1_000;
+
+/// What the process knows besides the files.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Environment variables: overrides, and whether named secrets are there.
+    pub variables: BTreeMap<String, String>,
+    /// Tells what has expired.
+    pub now: Timestamp,
+}
+
+impl Surroundings {
+    /// Of this process. Variables that are not Unicode are left out: none of ours is such.
+    pub fn of_process(now: Timestamp) -> Surroundings {
+        let text = |value: std::ffi::OsString| value.into_string().ok();
+        let variables = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
+        Surroundings { variables, now }
+    }
+}
+
+/// The files of one configuration as bytes, by the name that findings use.
+#[derive(Clone, Debug, Default)]
+pub struct Folder {
+    /// "sip-config".
+    pub name: String,
+    /// What relative paths start from, and where prompts/ lies.
+    pub base: PathBuf,
+    pub node: Option<File>,
+    pub hospitals: Vec<File>,
+    pub analysts: Vec<File>,
+    pub plans: Vec<File>,
+    /// Files that belong to nothing.
+    pub strange: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct File {
+    /// "sip-config/plans/main.toml".
+    pub name: String,
+    /// "main".
+    pub stem: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Reads and checks a folder such as sip-config/. Prompts are looked for in prompts/ beside it.
+///
+/// # Errors
+/// Everything that is wrong, all at once, warnings included.
+pub fn load(folder: &Path, surroundings: &Surroundings) -> Result<Loaded, Report> {
+    let mut report = Report::new();
+    match gather(folder, &mut report) {
+        Some(folder) => compose(&folder, surroundings, report),
+        None => Err(report),
+    }
+}
+
+fn gather(path: &Path, report: &mut Report) -> Option<Folder> {
+    let name = path.file_name().map_or_else(|| ".".to_owned(), |name| name.to_string_lossy().into_owned());
+    let mut folder = Folder { base: path.parent().unwrap_or(Path::new("")).to_path_buf(), name, ..Folder::default() };
+    for (stem, path) in toml_files(path, report)? {
+        let name = format!("{}/{stem}.toml", folder.name);
+        let mut read = |name: String| read_file(name, stem.clone(), &path, report);
+        if stem == "wardline" {
+            folder.node = read(name);
+        } else if stem == "hospital" || stem.starts_with("hospital-") {
+            folder.hospitals.extend(read(name));
+        } else if stem == "analysts" || stem.starts_with("analysts-") {
+            folder.analysts.extend(read(name));
+        } else {
+            folder.strange.push(name);
+        }
+    }
+    let plans = path.join("plans");
+    if plans.is_dir() {
+        for (stem, path) in toml_files(&plans, report)? {
+            let name = format!("{}/plans/{stem}.toml", folder.name);
+            folder.plans.extend(read_file(name, stem, &path, report));
+        }
+    }
+    Some(folder)
+}
+
+/// Stems and paths of a folder's TOML files, in order.
+fn toml_files(path: &Path, report: &mut Report) -> Option<BTreeMap<String, PathBuf>> {
+    let shown: Arc<str> = Arc::from(path.to_string_lossy());
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let finding = Diagnostic::error(&shown, 0..0, format!("this folder cannot be read: {error}"));
+            report.push(finding.remedy("name the folder that holds wardline.toml"));
+            return None;
+        }
+    };
+    let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let toml = paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let named = toml.filter_map(|path| Some((path.file_stem()?.to_string_lossy().into_owned(), path)));
+    let files: BTreeMap<String, PathBuf> = named.take(MAX_FILES + 1).collect();
+    if files.len() > MAX_FILES {
+        report.push(Diagnostic::error(&shown, 0..0, format!("this folder holds more than {MAX_FILES} files")));
+        return None;
+    }
+    Some(files)
+}
+
+fn read_file(name: String, stem: String, path: &Path, report: &mut Report) -> Option<File> {
+    // One byte more than allowed is enough to see that it is too large.
+    let limit = u64::try_from(tree::MAX_FILE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let read = |path: &Path| -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, limit), &mut bytes)?;
+        Ok(bytes)
+    };
+    match read(path) {
+        Ok(bytes) => Some(File { name, stem, bytes }),
+        Err(error) => {
+            let finding = Diagnostic::error(&Arc::from(name), 0..0, format!("this file cannot be read: {error}"));
+            report.push(finding.remedy("give the user that runs Wardline leave to read it"));
+            None
+        }
+    }
+}
+
+/// Checks files that are in memory already. Of the disk, only prompts/ and the presence of secret files are looked at.
+///
+/// # Errors
+/// As [`load`].
+pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report) -> Result<Loaded, Report> {
+    let problems = Problems::default();
+    let node = read_node(folder, surroundings, &problems, &mut report);
+    let mut parse = |file: &File| -> Option<Tree> { tree::parse(&file.name, &file.bytes, &mut report) };
+    let hospitals: Vec<_> = folder.hospitals.iter().filter_map(|file| Some((file, parse(file)?))).collect();
+    let analysts: Vec<_> = folder.analysts.iter().filter_map(|file| Some((file, parse(file)?))).collect();
+    let hospitals = hospitals.iter().filter_map(|(file, tree)| raw_hospital::read(tree, &file.name, &problems));
+    let hospitals: Vec<_> = hospitals.collect();
+    let hospitals_complete = hospitals.len() == folder.hospitals.len();
+    let analysts = analysts.iter().flat_map(|(file, tree)| raw_analysts::read(tree, &file.name, &problems)).collect();
+    missing_files(folder, &mut report);
+    let plans = folder.plans.iter().map(|file| (PlanId::new(&file.stem), Vec::new())).collect();
+    let languages: BTreeSet<Language> =
+        hospitals.iter().flat_map(|file| &file.languages).map(|language| language.value.clone()).collect();
+    let prompts = prompt_names(folder, &languages, &mut report);
+    let checked = node.map(|node| {
+        let files = Files { node, hospitals, hospitals_complete, analysts, plans, prompts };
+        check::check(files, surroundings, &problems)
+    });
+    problems.into_report(&mut report);
+    report.sort();
+    match checked {
+        Some(checked) if !report.has_errors() => {
+            let version = version(folder, surroundings);
+            let config = Config { version, node: checked.node, hospitals: checked.hospitals, staff: checked.staff };
+            Ok(Loaded { config, warnings: report })
+        }
+        Some(_) | None => Err(report),
+    }
+}
+
+fn read_node(
+    folder: &Folder,
+    surroundings: &Surroundings,
+    problems: &Problems,
+    report: &mut Report,
+) -> Option<raw_node::NodeFile> {
+    let file = folder.node.as_ref()?;
+    let mut tree = tree::parse(&file.name, &file.bytes, report)?;
+    tree::overlay(&mut tree, &surroundings.variables, report);
+    raw_node::read(&tree, &folder.base, problems)
+}
+
+fn missing_files(folder: &Folder, report: &mut Report) {
+    let name: Arc<str> = Arc::from(folder.name.as_str());
+    let mut missing = |what: &str, remedy: &str| {
+        report.push(Diagnostic::error(&name, 0..0, format!("the folder holds no {what}")).remedy(remedy));
+    };
+    if folder.node.is_none() {
+        missing("wardline.toml", "add it: listeners, trunks, media and storage stand there");
+    }
+    if folder.hospitals.is_empty() {
+        missing("hospital.toml", "add one file a hospital: hospital.toml, hospital-*.toml");
+    }
+    if folder.analysts.is_empty() {
+        missing("analysts.toml", "add the people who take calls");
+    }
+    if folder.plans.is_empty() {
+        missing("plans/*.toml", "add a dial plan such as plans/main.toml");
+    }
+    for file in &folder.strange {
+        let stem = file.rsplit('/').next().unwrap_or(file);
+        let known = ["wardline.toml", "hospital.toml", "analysts.toml"];
+        let finding =
+            Diagnostic::warning(&Arc::from(file.as_str()), 0..0, "this file belongs to nothing and is not read");
+        let finding = finding.nearest(stem, known);
+        report.push(finding.remedy("files are wardline.toml, hospital*.toml, analysts*.toml and plans/*.toml"));
+    }
+}
+
+fn prompt_names(
+    folder: &Folder,
+    languages: &BTreeSet<Language>,
+    report: &mut Report,
+) -> BTreeMap<Language, BTreeSet<PromptId>> {
+    let mut names = BTreeMap::new();
+    for language in languages {
+        let name = format!("prompts/{language}/manifest.toml");
+        let Ok(bytes) = fs::read(folder.base.join(&name)) else { continue };
+        let Some(tree) = tree::parse(&name, &bytes, report) else { continue };
+        let mut found = BTreeSet::new();
+        if let tree::Value::Table(entries) = &tree.value {
+            for section in entries.iter().filter(|entry| ["prompts", "sounds"].contains(&entry.key.as_str())) {
+                if let tree::Value::Table(prompts) = &section.tree.value {
+                    found.extend(prompts.iter().map(|prompt| PromptId::new(&prompt.key)));
+                }
+            }
+        }
+        names.insert(language.clone(), found);
+    }
+    names
+}
+
+/// Names the content: equal files and overrides have equal versions.
+fn version(folder: &Folder, surroundings: &Surroundings) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update(bytes.len().to_be_bytes());
+        hash.update(bytes);
+    };
+    let files = folder.node.iter().chain(&folder.hospitals).chain(&folder.analysts).chain(&folder.plans);
+    for file in files {
+        add(file.name.as_bytes());
+        add(&file.bytes);
+    }
+    for (name, value) in surroundings.variables.iter().filter(|(name, _)| name.starts_with("WARDLINE__")) {
+        add(name.as_bytes());
+        add(value.as_bytes());
+    }
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,162 @@
+//! One `analysts*.toml` as written: people, with the places of what they refer to.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::{Date, Time, Weekday};
+
+use crate::config::reader::{Fields, Problems, Read, Spanned, Wrong};
+use crate::config::tree::{Place, Tree};
+use crate::ids::{AnalystId, Extension, HospitalId, Language, ModuleId, SiteId, SystemId, TrunkId};
+use crate::routing::{Level, PhoneUse, Span};
+
+#[derive(Debug)]
+pub struct RawAnalyst {
+    pub id: AnalystId,
+    pub place: Place,
+    pub name: String,
+    pub hospitals: Vec<Spanned<HospitalId>>,
+    pub sites: Option<Vec<Spanned<SiteId>>>,
+    pub languages: BTreeSet<Language>,
+    pub phones: Vec<RawPhone>,
+    pub qualifications: Vec<RawQualification>,
+    /// Empty: on shift whenever signed in.
+    pub shifts: Vec<Span>,
+    pub on_call: Vec<Span>,
+    pub supervisor: bool,
+}
+
+#[derive(Debug)]
+pub struct RawPhone {
+    pub reach: Reach,
+    pub outside: bool,
+    pub usage: PhoneUse,
+    pub place: Place,
+}
+
+/// The three ways to reach a phone.
+#[derive(Debug)]
+pub enum Reach {
+    Registered(Spanned<String>),
+    Sip(String),
+    Trunk { trunk: Spanned<TrunkId>, number: Extension },
+}
+
+#[derive(Debug)]
+pub struct RawQualification {
+    pub hospital: Option<Spanned<HospitalId>>,
+    pub system: Spanned<SystemId>,
+    /// `None`: all ("*").
+    pub modules: Option<Vec<Spanned<ModuleId>>>,
+    pub level: Level,
+    pub releases: Option<BTreeSet<String>>,
+    pub valid_from: Option<Date>,
+    pub valid_until: Option<Spanned<Date>>,
+}
+
+impl Read for PhoneUse {
+    fn read(tree: &Tree) -> Result<PhoneUse, Vec<Wrong>> {
+        let wrong = || vec![Wrong::of(tree, "a phone's role").remedy("write \"desk\" or \"on-call\"")];
+        match String::read(tree)?.as_str() {
+            "desk" => Ok(PhoneUse::Desk),
+            "on-call" => Ok(PhoneUse::OnCall),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// A fixed SIP address: "sip:lena@10.1.2.3:5062".
+#[derive(Debug)]
+struct SipAddress(String);
+
+impl Read for SipAddress {
+    fn read(tree: &Tree) -> Result<SipAddress, Vec<Wrong>> {
+        let text = String::read(tree)?;
+        let wrong = || vec![Wrong::of(tree, "a SIP address").remedy("write one such as \"sip:lena@10.1.2.3:5062\"")];
+        let plain = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\^`{|}".contains(&byte));
+        let host = text.strip_prefix("sip:").filter(|rest| plain(rest)).map(|rest| rest.rsplit('@').next());
+        let host = host.flatten().and_then(|host| host.split([';', '?']).next()).filter(|host| !host.is_empty());
+        host.map(|_| SipAddress(text.clone())).ok_or_else(wrong)
+    }
+}
+
+/// Reads the tree of an analysts' file.
+pub fn read(tree: &Tree, file: &str, problems: &Problems) -> Vec<RawAnalyst> {
+    let Some(fields) = Fields::of(tree, file, problems) else { return Vec::new() };
+    let named = fields.named("analysts", "analyst").into_iter();
+    named.map(|(name, entry)| read_analyst(name, &entry)).collect()
+}
+
+fn read_analyst(id: Spanned<String>, entry: &Fields<'_>) -> RawAnalyst {
+    let tables = |key, what| entry.tables(key, what);
+    let phones = tables("phones", "a phone");
+    let qualifications = tables("qualifications", "a qualification");
+    let shifts = tables("shifts", "a shift");
+    let on_call = tables("on_call", "an on-call duty");
+    RawAnalyst {
+        id: AnalystId::new(&id.value),
+        name: entry.required("name", "\"Amara Osei\"").unwrap_or_default(),
+        hospitals: entry.required("hospitals", "[\"mercy-harbor\"]").unwrap_or_default(),
+        sites: entry.optional("sites"),
+        languages: entry.or("languages", vec![Language::new("en")]).into_iter().collect(),
+        phones: phones.iter().filter_map(read_phone).collect(),
+        qualifications: qualifications.iter().filter_map(read_qualification).collect(),
+        shifts: shifts.iter().filter_map(read_span).collect(),
+        on_call: on_call.iter().filter_map(read_span).collect(),
+        supervisor: entry.or("supervisor", false),
+        place: id.place,
+    }
+}
+
+fn read_phone(entry: &Fields<'_>) -> Option<RawPhone> {
+    let register = entry.optional::<Spanned<String>>("register");
+    let sip = entry.optional::<SipAddress>("sip");
+    let trunk = entry.optional::<Spanned<TrunkId>>("trunk");
+    let number = entry.optional::<Extension>("number");
+    let (outside, usage) = (entry.or("outside", false), entry.or("role", PhoneUse::Desk));
+    let ways = ["register", "sip", "trunk"].into_iter().filter(|key| entry.has(key)).count();
+    if ways != 1 {
+        let finding = entry.place.error("a phone is reached in exactly one way: `register`, `sip` or `trunk`");
+        let remedy =
+            "write { register = \"user\" }, { sip = \"sip:user@host\" } or { trunk = \"pbx\", number = \"4801\" }";
+        entry.problems.push(finding.remedy(remedy));
+        return None;
+    }
+    if entry.has("trunk") != entry.has("number") {
+        let finding = entry.place.error("`trunk` and `number` belong together");
+        entry.problems.push(finding.remedy("write { trunk = \"pbx\", number = \"4801\" }"));
+        return None;
+    }
+    let of_trunk = trunk.zip(number).map(|(trunk, number)| Reach::Trunk { trunk, number });
+    let reach = register.map(Reach::Registered).or(sip.map(|sip| Reach::Sip(sip.0))).or(of_trunk)?;
+    Some(RawPhone { reach, outside, usage, place: entry.place.clone() })
+}
+
+fn read_qualification(entry: &Fields<'_>) -> Option<RawQualification> {
+    let system = entry.required::<Spanned<SystemId>>("system", "\"meridian-prod\"");
+    let modules = entry.required::<Vec<Spanned<ModuleId>>>("modules", "[\"*\"]");
+    let all = modules.as_ref().is_some_and(|modules| modules.iter().any(|module| module.value.as_str() == "*"));
+    let releases = entry.optional::<Vec<String>>("releases");
+    let read = RawQualification {
+        hospital: entry.optional("hospital"),
+        modules: modules.filter(|_| !all),
+        level: entry.or("level", Level::Basic),
+        releases: releases.map(|releases| releases.into_iter().collect()),
+        valid_from: entry.optional("valid_from"),
+        valid_until: entry.optional("valid_until"),
+        system: system?,
+    };
+    if let (Some(from), Some(until)) = (read.valid_from, &read.valid_until)
+        && until.value < from
+    {
+        let finding = until.place.error("this qualification ends before it begins");
+        entry.problems.push(finding.remedy("write a later `valid_until`"));
+    }
+    Some(read)
+}
+
+fn read_span(entry: &Fields<'_>) -> Option<Span> {
+    let days = entry.required::<Vec<Weekday>>("days", "[\"mon\", \"tue\"]");
+    let from = entry.required::<Time>("from", "\"07:00\"");
+    let to = entry.required::<Time>("to", "\"19:00\"");
+    Some(Span::new(days?, from?, to?))
+}
