@@ -1,6 +1,7 @@
 //! What one file cannot know by itself: references between files, clashes, and that hospitals stay apart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::config::raw_analysts::RawAnalyst;
 use crate::config::raw_hospital::{HospitalFile, RawTarget, known};
@@ -10,6 +11,7 @@ use crate::config::{Hospital, Hotline, Node, Surroundings, Target, check_node, c
 use crate::digit::Digit;
 use crate::identity::Directory;
 use crate::ids::{Extension, HospitalId, Language, PlanId, PromptId, TargetId, TrunkId};
+use crate::ivr::{Plan, Prompts};
 use crate::routing::Staff;
 
 /// A hotline and a code number that differ in less are one slip of a finger apart.
@@ -23,9 +25,15 @@ pub struct Files {
     /// Every hospital's file could be read: else an unknown hospital is no news.
     pub hospitals_complete: bool,
     pub analysts: Vec<RawAnalyst>,
-    /// Each plan, with the keys that its menus listen to.
-    pub plans: BTreeMap<PlanId, Vec<Digit>>,
-    pub prompts: BTreeMap<Language, BTreeSet<PromptId>>,
+    /// `None` for a plan that could not be read: references to it are no further error.
+    pub plans: BTreeMap<PlanId, Option<Arc<Plan>>>,
+    pub prompts: Prompts,
+}
+
+impl Files {
+    fn plan(&self, id: &PlanId) -> Option<&Plan> {
+        self.plans.get(id)?.as_deref()
+    }
 }
 
 /// What comes out when `problems` hold no error.
@@ -34,6 +42,8 @@ pub struct Checked {
     pub node: Node,
     pub hospitals: BTreeMap<HospitalId, Hospital>,
     pub staff: Staff,
+    pub plans: BTreeMap<PlanId, Arc<Plan>>,
+    pub prompts: Prompts,
 }
 
 pub fn check(mut files: Files, surroundings: &Surroundings, problems: &Problems) -> Checked {
@@ -45,7 +55,8 @@ pub fn check(mut files: Files, surroundings: &Surroundings, problems: &Problems)
     let staff = check_staff::check(&files, &distinct, surroundings, problems);
     let hospitals = distinct.into_iter().map(|(id, file)| (id, hospital(file, &files)));
     let hospitals = hospitals.collect();
-    Checked { node: files.node.node, hospitals, staff }
+    let plans = files.plans.into_iter().filter_map(|(id, plan)| Some((id, plan?))).collect();
+    Checked { node: files.node.node, hospitals, staff, plans, prompts: files.prompts }
 }
 
 /// One file a hospital.
@@ -77,8 +88,9 @@ fn check_hospital(file: &HospitalFile, files: &Files, problems: &Problems) {
     for target in &file.targets {
         target.trunk.iter().for_each(own);
     }
+    let spoken: Vec<&str> = files.prompts.languages().map(Language::as_str).collect();
     for language in &file.languages {
-        known(language, "language of prompts", files.prompts.keys().map(Language::as_str), problems);
+        known(language, "language of prompts/", spoken.iter().copied(), problems);
     }
     for hotline in &file.hotlines {
         known(&hotline.plan, "plan", files.plans.keys().map(PlanId::as_str), problems);
@@ -91,9 +103,32 @@ fn check_hospital(file: &HospitalFile, files: &Files, problems: &Problems) {
             );
         }
     }
+    check_plan_languages(file, files, problems);
     check_numbers(file, problems);
     check_code_numbers(file, files, problems);
     check_spoken(file, files, problems);
+}
+
+/// A plan is checked in its own language; a hotline may speak it in another.
+fn check_plan_languages(file: &HospitalFile, files: &Files, problems: &Problems) {
+    for hotline in &file.hotlines {
+        let language = hotline.language.as_ref().or(file.languages.first());
+        let (Some(language), Some(plan)) = (language, files.plan(&hotline.plan.value)) else { continue };
+        if *language.value.as_str() == *plan.language.as_str() || !files.prompts.has_language(&language.value) {
+            continue;
+        }
+        let missing: BTreeSet<&str> = plan
+            .prompts()
+            .filter(|prompt| !files.prompts.contains(&language.value, prompt))
+            .map(PromptId::as_str)
+            .collect();
+        if !missing.is_empty() {
+            let what = format!("plan `{}` speaks prompts that `{}` does not have", plan.id, language.value);
+            let missing: Vec<&str> = missing.into_iter().take(12).collect();
+            let finding = hotline.number.place.error(what).why(format!("missing: {}", missing.join(", ")));
+            problems.push(finding.remedy("record them, or give the hotline a plan in its language"));
+        }
+    }
 }
 
 /// Hospital isolation: whatever a hospital dials goes over its own trunks.
@@ -144,8 +179,8 @@ fn check_code_numbers(file: &HospitalFile, files: &Files, problems: &Problems) {
                 problems.push(finding.related(&number.place.file, number.place.span.clone(), "the hotline"));
             }
             let first = code.value.as_str().chars().next().and_then(Digit::from_char);
-            let keys = files.plans.get(&hotline.plan.value);
-            if let Some(key) = first.filter(|first| keys.is_some_and(|keys| keys.contains(first))) {
+            let keys = files.plan(&hotline.plan.value).map(Plan::keys).unwrap_or_default();
+            if let Some(key) = first.filter(|first| keys.contains(first)) {
                 let plan = &hotline.plan;
                 let what =
                     format!("code number {} begins with {}, a key of plan `{}`", code.value, key.as_char(), plan.value);
@@ -159,9 +194,12 @@ fn check_code_numbers(file: &HospitalFile, files: &Files, problems: &Problems) {
 
 fn check_spoken(file: &HospitalFile, files: &Files, problems: &Problems) {
     for language in &file.languages {
-        let Some(prompts) = files.prompts.get(&language.value) else { continue };
+        if !files.prompts.has_language(&language.value) {
+            continue;
+        }
+        let prompts: BTreeSet<&str> = files.prompts.of(&language.value).map(|(id, _)| id.as_str()).collect();
         for spoken in &file.spoken {
-            known(spoken, &format!("prompt in `{}`", language.value), prompts.iter().map(PromptId::as_str), problems);
+            known(spoken, &format!("prompt in `{}`", language.value), prompts.iter().copied(), problems);
         }
         for unit in file.parts.units.iter().filter(|unit| unit.spoken.is_none()) {
             let Some(place) = file.unit_places.get(&unit.id) else { continue };
@@ -183,10 +221,8 @@ fn hospital(file: HospitalFile, files: &Files) -> Hospital {
     let operator = file.operator.map_or_else(|| Extension::new("0"), |operator| operator.value);
     let languages: Vec<Language> = file.languages.into_iter().map(|language| language.value).collect();
     let mut parts = file.parts;
-    let first = languages.first().and_then(|language| files.prompts.get(language));
     for unit in parts.units.iter_mut().filter(|unit| unit.spoken.is_none()) {
-        let usual = PromptId::new(&format!("unit-{}", unit.id));
-        unit.spoken = first.is_some_and(|prompts| prompts.contains(&usual)).then_some(usual);
+        unit.spoken = languages.first().and_then(|language| files.prompts.unit(language, &unit.id));
     }
     let by_trunk = |raw: RawTarget| {
         let trunk = raw.trunk.map_or_else(|| trunk.clone(), |trunk| trunk.value);

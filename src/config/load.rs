@@ -9,12 +9,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::config::check::{self, Files};
+use crate::config::check::{self, Checked, Files};
+use crate::config::raw_hospital::HospitalFile;
 use crate::config::reader::Problems;
 use crate::config::tree::{self, Tree};
 use crate::config::{Config, Loaded, raw_analysts, raw_hospital, raw_node};
 use crate::diagnostic::{Diagnostic, Report};
-use crate::ids::{Language, PlanId, PromptId};
+use crate::ids::{Language, PlanId, TargetId};
+use crate::ivr::{Known, Plan, Prompts};
 
 /// More files than any group of hospitals has; a bound against the wrong folder.
 const MAX_FILES: usize = 1_000;
@@ -54,7 +56,7 @@ pub struct Folder {
 
 #[derive(Clone, Debug)]
 pub struct File {
-    /// "sip-config/plans/main.toml".
+    /// "sip-config/plans/hotline.toml".
     pub name: String,
     /// "main".
     pub stem: String,
@@ -154,10 +156,8 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
     let hospitals_complete = hospitals.len() == folder.hospitals.len();
     let analysts = analysts.iter().flat_map(|(file, tree)| raw_analysts::read(tree, &file.name, &problems)).collect();
     missing_files(folder, &mut report);
-    let plans = folder.plans.iter().map(|file| (PlanId::new(&file.stem), Vec::new())).collect();
-    let languages: BTreeSet<Language> =
-        hospitals.iter().flat_map(|file| &file.languages).map(|language| language.value.clone()).collect();
-    let prompts = prompt_names(folder, &languages, &mut report);
+    let prompts = read_prompts(folder, &hospitals, &mut report);
+    let plans = read_plans(folder, &hospitals, &prompts, &mut report);
     let checked = node.map(|node| {
         let files = Files { node, hospitals, hospitals_complete, analysts, plans, prompts };
         check::check(files, surroundings, &problems)
@@ -167,7 +167,8 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
     match checked {
         Some(checked) if !report.has_errors() => {
             let version = version(folder, surroundings);
-            let config = Config { version, node: checked.node, hospitals: checked.hospitals, staff: checked.staff };
+            let Checked { node, hospitals, staff, plans, prompts } = checked;
+            let config = Config { version, node, hospitals, staff, plans, prompts };
             Ok(Loaded { config, warnings: report })
         }
         Some(_) | None => Err(report),
@@ -201,7 +202,7 @@ fn missing_files(folder: &Folder, report: &mut Report) {
         missing("analysts.toml", "add the people who take calls");
     }
     if folder.plans.is_empty() {
-        missing("plans/*.toml", "add a dial plan such as plans/main.toml");
+        missing("plans/*.toml", "add a dial plan such as plans/hotline.toml");
     }
     for file in &folder.strange {
         let stem = file.rsplit('/').next().unwrap_or(file);
@@ -213,27 +214,63 @@ fn missing_files(folder: &Folder, report: &mut Report) {
     }
 }
 
-fn prompt_names(
-    folder: &Folder,
-    languages: &BTreeSet<Language>,
-    report: &mut Report,
-) -> BTreeMap<Language, BTreeSet<PromptId>> {
-    let mut names = BTreeMap::new();
-    for language in languages {
-        let name = format!("prompts/{language}/manifest.toml");
-        let Ok(bytes) = fs::read(folder.base.join(&name)) else { continue };
-        let Some(tree) = tree::parse(&name, &bytes, report) else { continue };
-        let mut found = BTreeSet::new();
-        if let tree::Value::Table(entries) = &tree.value {
-            for section in entries.iter().filter(|entry| ["prompts", "sounds"].contains(&entry.key.as_str())) {
-                if let tree::Value::Table(prompts) = &section.tree.value {
-                    found.extend(prompts.iter().map(|prompt| PromptId::new(&prompt.key)));
-                }
-            }
+/// Every language that some hospital speaks.
+fn read_prompts(folder: &Folder, hospitals: &[HospitalFile], report: &mut Report) -> Prompts {
+    let languages = hospitals.iter().flat_map(|file| &file.languages).map(|language| language.value.clone());
+    let languages: BTreeSet<Language> = languages.collect();
+    let prompts = folder.base.join("prompts");
+    // A language without a folder is reported where the hospital names it.
+    let installed = |language: &Language| prompts.join(language.as_str()).join("manifest.toml").is_file();
+    let languages: Vec<Language> = languages.into_iter().filter(installed).collect();
+    Prompts::load(&languages, |path| fs::read(prompts.join(path)), report)
+}
+
+type Plans = BTreeMap<PlanId, Option<Arc<Plan>>>;
+
+fn read_plans(folder: &Folder, hospitals: &[HospitalFile], prompts: &Prompts, report: &mut Report) -> Plans {
+    let mut plans = Plans::new();
+    for file in &folder.plans {
+        let id = PlanId::new(&file.stem);
+        let uses = |hospital: &&HospitalFile| hospital.hotlines.iter().any(|hotline| hotline.plan.value == id);
+        let mut users: Vec<&HospitalFile> = hospitals.iter().filter(uses).collect();
+        if users.is_empty() {
+            let finding = Diagnostic::warning(&Arc::from(file.name.as_str()), 0..0, "no hotline uses this plan");
+            report.push(finding.remedy(format!("write plan = \"{id}\" at a hotline, or remove the file")));
+            users.extend(hospitals);
         }
-        names.insert(language.clone(), found);
+        let known = known_to(&users, prompts);
+        let plan = match std::str::from_utf8(&file.bytes) {
+            Ok(text) => Plan::load(&file.name, text, &known, report),
+            // Reads nothing, but reports where the text stops being UTF-8.
+            Err(_) => tree::parse(&file.name, &file.bytes, report).and(None),
+        };
+        if let Some(plan) = plan.as_ref().filter(|plan| plan.id != id) {
+            let what = format!("this plan calls itself `{}`", plan.id);
+            let finding = Diagnostic::error(&Arc::from(file.name.as_str()), 0..0, what);
+            report.push(finding.remedy(format!("write name = \"{id}\", as the file is called")));
+        }
+        plans.insert(id, plan.map(Arc::new));
     }
-    names
+    plans
+}
+
+/// What a plan may name: targets that all of its hospitals have, and whatever else any of them has.
+fn known_to<'a>(users: &[&HospitalFile], prompts: &'a Prompts) -> Known<'a> {
+    let targets = |file: &&HospitalFile| -> BTreeSet<TargetId> {
+        let operator = std::iter::once(TargetId::new("operator"));
+        file.targets.iter().map(|target| target.id.clone()).chain(operator).collect()
+    };
+    let shared = users.iter().map(targets).reduce(|all, more| all.intersection(&more).cloned().collect());
+    let names = || users.iter().map(|file| &file.names);
+    Known {
+        prompts: Some(prompts),
+        targets: shared,
+        systems: Some(names().flat_map(|names| names.systems.keys().cloned()).collect()),
+        modules: Some(names().flat_map(|names| names.systems.values().flatten().cloned()).collect()),
+        units: Some(names().flat_map(|names| names.units.iter().cloned()).collect()),
+        sites: Some(names().flat_map(|names| names.sites.iter().cloned()).collect()),
+        trunks: Some(users.iter().filter_map(|file| Some(file.trunk.as_ref()?.value.clone())).collect()),
+    }
 }
 
 /// Names the content: equal files and overrides have equal versions.

@@ -19,9 +19,11 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::diagnostic::Report;
-use crate::ids::{Extension, HospitalId, TrunkId};
+use crate::ids::{Extension, HospitalId, PlanId, TrunkId};
+use crate::ivr::{Plan, Prompts};
 use crate::routing::Staff;
 
 pub use hospital::{Hospital, Hotline, Target};
@@ -36,6 +38,8 @@ pub struct Config {
     pub node: Node,
     pub hospitals: BTreeMap<HospitalId, Hospital>,
     pub staff: Staff,
+    pub plans: BTreeMap<PlanId, Arc<Plan>>,
+    pub prompts: Prompts,
 }
 
 impl Config {
@@ -71,3 +75,6 @@ pub struct Loaded {
     /// Warnings only.
     pub warnings: Report,
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,11 +173,11 @@ fn read_hotlines(fields: &Fields<'_>) -> Vec<RawHotline> {
     let named = fields.named("hotlines", "hotline");
     if named.is_empty() {
         let finding = fields.key_place("hotlines").error("no hotline is declared, so nobody can call the desk");
-        fields.problems.push(finding.remedy("add [hotlines.7100] with plan = \"main\""));
+        fields.problems.push(finding.remedy("add [hotlines.7100] with plan = \"hotline\""));
     }
     let mut hotlines = Vec::new();
     for (name, entry) in named {
-        let plan = entry.required("plan", "\"main\"");
+        let plan = entry.required("plan", "\"hotline\"");
         let language = entry.optional("language");
         if !crate::config::values::dialable(&name.value) {
             let finding = name.place.error(format!("`{}` is no number to dial", name.value));
@@ -227,7 +227,7 @@ fn read_units(
         let id = UnitId::new(&name.value);
         places.insert(id.clone(), name.place.clone());
         let title = entry.or("name", name.value.clone());
-        let site = entry.required::<Spanned<SiteId>>("site", "\"main\"");
+        let site = entry.required::<Spanned<SiteId>>("site", "\"hotline\"");
         let system = entry.optional::<Spanned<SystemId>>("system");
         let prompt = entry.optional::<Spanned<PromptId>>("spoken");
         let said = prompt.as_ref().map(|prompt| prompt.value.clone());
