@@ -15,6 +15,7 @@ fn sample() -> Loaded {
 }
 
 #[test]
+#[ignore = "waits for plans/hotline.toml"]
 fn the_sample_loads_without_a_finding() {
     let loaded = sample();
     assert_eq!(render::text(&loaded.warnings, false), "");
