@@ -13,6 +13,7 @@ use crate::ids::{
     AnalystId, CallId, Extension, HospitalId, Language, OfferId, PlanId, PromptId, RungId, Seq, StepId, TargetId,
     TicketNumber, TrunkId,
 };
+pub use crate::registrar::BindingRecord;
 use crate::routing::{Decision, Need, OfferOutcome};
 
 /// One line of the journal.
@@ -351,18 +352,4 @@ pub enum AnalystStateRecord {
     SignedOut,
     Available,
     Paused,
-}
-
-/// A registered contact (RFC 3261 section 10), enough to call the phone after a restart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BindingRecord {
-    /// Address of record, "sip:user@realm".
-    pub aor: String,
-    /// Contact URI as the phone wrote it.
-    pub contact: String,
-    pub flow: crate::sip::Flow,
-    pub expires: Timestamp,
-    pub call_id: String,
-    pub cseq: u32,
-    pub user_agent: Option<String>,
 }
