@@ -7,7 +7,7 @@ use std::fmt;
 
 use md5::Md5;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 

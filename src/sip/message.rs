@@ -42,7 +42,7 @@ impl Message {
     /// are skipped (§7.5). A message that comes back from here has Via, From, To, Call-ID and CSeq, each well formed,
     /// every single-value header once, and Contact, Route and Record-Route well formed where present.
     pub fn parse(bytes: &Bytes) -> Result<Message, ParseError> {
-        parse::message(bytes)
+        parse::parse(bytes)
     }
 
     /// Whether a datagram holds nothing but a keep-alive: CR, LF and NUL only, or nothing.
@@ -199,7 +199,7 @@ struct Solid<T>(T);
 
 impl<T: fmt::Display> fmt::Display for Solid<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = Filter { f, keep: |c| !c.is_control() && c != ' ' };
+        let mut out = Filter { f, keep: |c| !c.is_ascii_control() && c != ' ' };
         write!(out, "{}", self.0)
     }
 }
@@ -209,9 +209,14 @@ struct Line<'a>(&'a str);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = Filter { f, keep: |c| !c.is_control() || c == '\t' };
+        let mut out = Filter { f, keep: is_text };
         out.write_str(self.0)
     }
+}
+
+/// What a line of text may hold.
+pub(super) fn is_text(c: char) -> bool {
+    !c.is_ascii_control() || c == '\t'
 }
 
 struct Filter<'a, 'b> {

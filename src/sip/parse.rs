@@ -13,7 +13,7 @@ use super::fault::{Fault, ParseError};
 use super::grammar;
 use super::headers::{self, Headers};
 use super::limits::{MAX_BODY, MAX_HEAD, MAX_HEADERS};
-use super::message::{Message, Request, Response};
+use super::message::{self, Message, Request, Response};
 use super::method::Method;
 use super::name_addr::NameAddrRef;
 use super::names::Kind;
@@ -21,7 +21,7 @@ use super::status::Status;
 use super::uri::{Uri, UriRef};
 use super::via::ViaRef;
 
-pub(super) fn message(bytes: &Bytes) -> Result<Message, ParseError> {
+pub(super) fn parse(bytes: &Bytes) -> Result<Message, ParseError> {
     let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let bytes = bytes.slice(blank..);
     if bytes.is_empty() {
@@ -39,7 +39,7 @@ pub(super) fn message(bytes: &Bytes) -> Result<Message, ParseError> {
                 let (status, reason) = line?;
                 checked?;
                 let body = measure(&headers, body)?;
-                Ok(Message::Response(Response { status, reason: reason.to_owned(), headers, body }))
+                Ok(Message::Response(Response { status, reason, headers, body }))
             };
             finish().map_err(|fault| ParseError { fault, reply: None })
         }
@@ -183,7 +183,7 @@ fn unfold(source: &str) -> Option<String> {
 
 enum Start<'a> {
     Request { method: &'a str, uri: Result<Uri, Fault> },
-    Response(Result<(Status, &'a str), Fault>),
+    Response(Result<(Status, String), Fault>),
 }
 
 /// Request-Line or Status-Line, single blanks between the parts (§7.1, §7.2).
@@ -199,7 +199,7 @@ fn read_start(line: &str) -> Start<'_> {
     Start::Request { method, uri }
 }
 
-fn read_status_line(line: &str) -> Result<(Status, &str), Fault> {
+fn read_status_line(line: &str) -> Result<(Status, String), Fault> {
     let (version, rest) = line.split_once(' ').ok_or(Fault::StartLine)?;
     check_version(version)?;
     let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -207,6 +207,7 @@ fn read_status_line(line: &str) -> Result<(Status, &str), Fault> {
         return Err(Fault::StatusCode);
     }
     let status = grammar::digits(code).and_then(|code| u16::try_from(code).ok()).and_then(Status::new);
+    let reason = reason.chars().filter(|c| message::is_text(*c)).collect();
     Ok((status.ok_or(Fault::StatusCode)?, reason))
 }
 
