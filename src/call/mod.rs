@@ -1,3 +1,407 @@
-//! The state machine of one call.
+//! One call: a caller's whole contact, from the INVITE to the ticket's last line.
+//!
+//! ```text
+//!              plan + hunt                analyst answers             caller leaves
+//!  incoming ──▶ Guided ────────────────────▶ Talking ───────────────────▶ Survey ──▶ Over
+//!                 │ │    (operator, target) ▲ │                            "Solved?"   ▲
+//!                 │ └───────────────────────┘ └── analyst leaves, or both ─────────────┤
+//!                 └── caller leaves, plan ends ────────────────────────────────────────┘
+//!
+//!  callback ──▶ Guided (no caller yet) ── analyst answers ──▶ Dialling ── clinician answers ──▶ Talking
+//! ```
+//!
+//! The switch gives a call its inputs one by one with a [`Context`]; the call leaves [`Effect`]s there. Every entry point
+//! ends in [`Call::settle`], which carries what the legs report to the stage until nothing is left to say.
+//!
+//! Files in the order a call meets them: `open` (the INVITE), `guide` (the plan speaks), `ring` (offers), `talk` (the
+//! bridge), `transfer`, `ending` (who left, the survey, the ticket's last line), `callback`.
 
 pub mod media;
+
+mod callback;
+mod context;
+mod ending;
+mod guide;
+mod leg;
+mod open;
+mod ports;
+mod ring;
+mod talk;
+mod transfer;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::bridge::pair::expects_media;
+use crate::call::media::MediaEvent;
+use crate::config::Hospital;
+use crate::dialog::{Failure, UsageEvent};
+use crate::digit::{Digit, DigitSource};
+use crate::identity::Caller;
+use crate::ids::{AnalystId, CallId, HospitalId, Language, LegId, ServerKey, TicketNumber};
+use crate::ivr::Plan;
+use crate::routing::Need;
+use crate::sip::{CSeq, Request, Response};
+use crate::ticket::{Event, HangupCause, MediaProblem, Party};
+use crate::time::{Duration, Instant};
+
+pub use callback::{CallbackDue, CallbackState};
+pub use context::{Context, Effect, Numbers, Reach, Target};
+pub use leg::Leg;
+pub use open::{Incoming, Refused};
+pub use ports::Ports;
+
+use ending::Survey;
+use guide::Guided;
+use talk::Talk;
+
+/// RTP gone for this long, with no RTCP either: the call is dead (line E68).
+const RTP_DEAD_AFTER: Duration = Duration::from_secs(60);
+/// No call lasts longer: a forgotten bridge between two machines ends some day (line F77).
+const MAX_CALL: Duration = Duration::from_secs(4 * 3600);
+/// Legs of one call, those that are still saying goodbye included.
+const MAX_LEGS: usize = 64;
+/// Leg events handled for one input; more would be a loop of ours.
+const MAX_SETTLE: usize = 256;
+
+pub struct Call {
+    pub id: CallId,
+    pub ticket: TicketNumber,
+    pub hospital: HospitalId,
+    plan: Arc<Plan>,
+    language: Language,
+    pub caller: Caller,
+    need: Need,
+    pub test: bool,
+    opened: Instant,
+    /// The caller's leg; a callback has none until the clinician is dialled.
+    caller_leg: Option<LegId>,
+    legs: BTreeMap<LegId, Leg>,
+    stage: Stage,
+    callback: CallbackState,
+    /// Analysts who spoke on this call, the last of them last: they owe the disposition.
+    spoke: Vec<AnalystId>,
+    ended: bool,
+}
+
+enum Stage {
+    Guided(Box<Guided>),
+    /// An analyst is on the line, the clinician's phone rings (a callback).
+    Dialling(callback::Dialling),
+    Talking(Talk),
+    Survey(Survey),
+    Over,
+}
+
+/// A leg event or a key, waiting for its turn.
+enum Pending {
+    Usage(LegId, UsageEvent),
+    Key(LegId, Digit, DigitSource),
+    WordsDone(LegId),
+}
+
+impl Call {
+    // -- Inputs ------------------------------------------------------------------------------------------------------
+
+    pub fn request(&mut self, ctx: &mut Context<'_>, leg: LegId, server: ServerKey, request: &Request) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.usage.receive_request(server, request);
+        }
+        self.settle(ctx, VecDeque::new());
+    }
+
+    pub fn ack(&mut self, ctx: &mut Context<'_>, leg: LegId, request: &Request) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.usage.receive_ack(request);
+        }
+        self.settle(ctx, VecDeque::new());
+    }
+
+    pub fn cancelled(&mut self, ctx: &mut Context<'_>, leg: LegId, invite: ServerKey, cancel: &Request) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.usage.receive_cancel(invite, cancel);
+        }
+        self.settle(ctx, VecDeque::new());
+    }
+
+    pub fn response(&mut self, ctx: &mut Context<'_>, leg: LegId, response: &Response) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.usage.receive_response(ctx.now, response);
+        }
+        self.settle(ctx, VecDeque::new());
+    }
+
+    /// A request of ours found nobody: timer B/F, ICMP, a refused connection.
+    pub fn failed(&mut self, ctx: &mut Context<'_>, leg: LegId, cseq: &CSeq, failure: Failure) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.usage.request_failed(cseq, failure);
+        }
+        self.settle(ctx, VecDeque::new());
+    }
+
+    pub fn media(&mut self, ctx: &mut Context<'_>, leg: LegId, event: MediaEvent) {
+        let mut pending = VecDeque::new();
+        let Some(open) = self.legs.get_mut(&leg) else { return };
+        match event {
+            MediaEvent::PlayDone { play, .. } => {
+                if open.play_done(play) {
+                    pending.push_back(Pending::WordsDone(leg));
+                }
+            }
+            MediaEvent::Key { digit, source, .. } => pending.push_back(Pending::Key(leg, digit, source)),
+            MediaEvent::FirstRtp { .. } => {
+                open.heard = true;
+                self.note_human(ctx, leg);
+            }
+            MediaEvent::Silent { rtcp_alive, .. } => self.went_silent(ctx, leg, rtcp_alive),
+            MediaEvent::Revived { .. } => {
+                if open.silent_since.take().is_some() {
+                    let party = open.role.party();
+                    ctx.record(Event::MediaProblem { party, problem: MediaProblem::Recovered });
+                }
+            }
+            MediaEvent::Report { report, last, .. } => {
+                if last {
+                    let party = open.role.party();
+                    ctx.record(Event::MediaMeasured { party, report: Box::new(report) });
+                }
+            }
+            MediaEvent::OpenFailed { .. } => {
+                let cause = HangupCause::NoCapacity;
+                if self.caller_leg == Some(leg) {
+                    self.hang_up(ctx, cause);
+                    return;
+                }
+                open.usage.bye(None);
+            }
+        }
+        self.settle(ctx, pending);
+    }
+
+    /// The answer to [`Effect::Reserve`].
+    pub fn reserved(&mut self, ctx: &mut Context<'_>, analyst: &AnalystId, granted: bool) {
+        self.lease_answered(ctx, analyst, granted);
+        self.settle(ctx, VecDeque::new());
+    }
+
+    /// The desk changed: somebody may be free for this call.
+    pub fn desk_freed(&mut self, ctx: &mut Context<'_>) {
+        self.hunt_again(ctx);
+        self.settle(ctx, VecDeque::new());
+    }
+
+    pub fn timeout(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now;
+        let mut pending = VecDeque::new();
+        for (id, leg) in &mut self.legs {
+            if leg.usage.poll_timeout().is_some_and(|at| at <= now) {
+                leg.usage.handle_timeout(now);
+            }
+            if leg.play_overdue(now) {
+                pending.push_back(Pending::WordsDone(*id));
+            }
+        }
+        if self.dead_legs(now) {
+            self.hang_up(ctx, HangupCause::RtpTimeout);
+        } else if self.opened + MAX_CALL <= now {
+            self.hang_up(ctx, HangupCause::PeerLost);
+        } else {
+            self.stage_timeout(ctx);
+        }
+        self.settle(ctx, pending);
+    }
+
+    /// Ends the call from our side: shutdown, dead media, a fault of ours.
+    pub fn hang_up(&mut self, ctx: &mut Context<'_>, cause: HangupCause) {
+        self.finish(ctx, cause, Party::Desk);
+        self.settle(ctx, VecDeque::new());
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let legs = self.legs.values().filter_map(Leg::poll_timeout);
+        let silent = self.legs.values().filter_map(|leg| leg.silent_since).map(|since| since + RTP_DEAD_AFTER);
+        let stage = match &self.stage {
+            Stage::Guided(guided) => guided.poll_timeout(),
+            Stage::Dialling(dialling) => Some(dialling.until()),
+            Stage::Talking(talk) => talk.poll_timeout(),
+            Stage::Survey(survey) => Some(survey.until()),
+            Stage::Over => None,
+        };
+        let longest = (!matches!(self.stage, Stage::Over)).then_some(self.opened + MAX_CALL);
+        let silent = silent.filter(|_| !matches!(self.stage, Stage::Over));
+        legs.chain(silent).chain(stage).chain(longest).min()
+    }
+
+    /// Nothing is left: every leg has said goodbye and given its port back.
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over) && self.legs.is_empty()
+    }
+
+    // -- What is read ------------------------------------------------------------------------------------------------
+
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    pub fn leg(&self, id: LegId) -> Option<&Leg> {
+        self.legs.get(&id)
+    }
+
+    pub fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    pub fn callback(&self) -> &CallbackState {
+        &self.callback
+    }
+
+    /// In a word, for the board.
+    pub fn stage_name(&self) -> &'static str {
+        match &self.stage {
+            Stage::Guided(guided) if guided.is_waiting() => "waiting",
+            Stage::Guided(guided) if guided.is_ringing() => "ringing",
+            Stage::Guided(_) => "ivr",
+            Stage::Dialling(_) => "calling back",
+            Stage::Talking(_) => "talking",
+            Stage::Survey(_) => "survey",
+            Stage::Over => "ending",
+        }
+    }
+
+    // -- Carrying on -------------------------------------------------------------------------------------------------
+
+    /// Hands everything the legs report to the stage, until they have nothing more to say.
+    fn settle(&mut self, ctx: &mut Context<'_>, mut pending: VecDeque<Pending>) {
+        for _ in 0..MAX_SETTLE {
+            for (id, leg) in &mut self.legs {
+                pending.extend(leg.drain(ctx).into_iter().map(|event| Pending::Usage(*id, event)));
+            }
+            match pending.pop_front() {
+                Some(Pending::Usage(leg, event)) => self.usage_event(ctx, leg, event),
+                Some(Pending::Key(leg, digit, source)) => self.key(ctx, leg, digit, source),
+                Some(Pending::WordsDone(leg)) => self.words_done(ctx, leg),
+                None => break,
+            }
+        }
+        self.sweep(ctx);
+    }
+
+    /// What a leg's signalling says, by kind. What it means depends on the stage.
+    fn usage_event(&mut self, ctx: &mut Context<'_>, id: LegId, event: UsageEvent) {
+        match event {
+            UsageEvent::Ringing { .. } => self.leg_rings(ctx, id),
+            // Early media from a called phone is not passed on: callers hear our own ringback (lines B33, B34).
+            UsageEvent::EarlyMedia { .. } => self.leg_rings(ctx, id),
+            UsageEvent::Answered { sdp } => self.leg_answered(ctx, id, sdp.as_deref()),
+            UsageEvent::Rejected(rejection) => self.leg_rejected(ctx, id, rejection.status),
+            UsageEvent::Redirected { status, .. } => self.leg_rejected(ctx, id, status),
+            UsageEvent::Confirmed { sdp } => self.leg_confirmed(ctx, id, sdp.as_deref()),
+            UsageEvent::NoAck => self.leg_lost(ctx, id, HangupCause::NoAck),
+            UsageEvent::NoAnswerInAck => self.leg_lost(ctx, id, HangupCause::MediaRefused),
+            UsageEvent::Offer { sdp } => self.leg_offers(ctx, id, sdp.as_deref()),
+            UsageEvent::OfferAnswered { sdp } => self.leg_offer_answered(ctx, id, &sdp),
+            UsageEvent::OfferWithdrawn | UsageEvent::OfferRefused { .. } => {
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.negotiation.rollback();
+                }
+            }
+            // We re-INVITE nobody by ourselves yet, so there is nothing to offer again.
+            UsageEvent::OfferAgain => {}
+            UsageEvent::Info { content_type, body } => self.leg_info(ctx, id, content_type.as_deref(), &body),
+            UsageEvent::Refer(refer) => self.leg_refers(ctx, id, &refer),
+            UsageEvent::ProbeAnswered => {}
+            UsageEvent::PeerLost => self.leg_lost(ctx, id, HangupCause::PeerLost),
+            UsageEvent::Ended { by_peer, .. } => {
+                if by_peer {
+                    self.leg_left(ctx, id);
+                }
+            }
+        }
+    }
+
+    fn stage_timeout(&mut self, ctx: &mut Context<'_>) {
+        match &self.stage {
+            Stage::Guided(_) => self.guided_timeout(ctx),
+            Stage::Dialling(_) => self.dialling_timeout(ctx),
+            Stage::Talking(_) => self.talk_timeout(ctx),
+            Stage::Survey(_) => self.survey_timeout(ctx),
+            Stage::Over => {}
+        }
+    }
+
+    /// Frees the media of legs whose signalling is over, and forgets them once nothing is left to wait for.
+    fn sweep(&mut self, ctx: &mut Context<'_>) {
+        let mut gone = Vec::new();
+        for (id, leg) in &mut self.legs {
+            if leg.usage.has_ended() {
+                leg.close_media(ctx);
+            }
+            if leg.usage.is_finished() {
+                gone.push(*id);
+            }
+        }
+        for id in gone {
+            self.legs.remove(&id);
+            ctx.effects.push(Effect::LegClosed { leg: id });
+        }
+    }
+
+    fn key(&mut self, ctx: &mut Context<'_>, id: LegId, digit: Digit, source: DigitSource) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.keys += 1;
+        }
+        match &self.stage {
+            Stage::Guided(_) => self.guided_key(ctx, id, digit, source),
+            Stage::Talking(_) => self.talk_key(ctx, id, digit, source),
+            Stage::Survey(_) => self.survey_key(ctx, id, digit),
+            Stage::Dialling(_) | Stage::Over => {}
+        }
+    }
+
+    fn words_done(&mut self, ctx: &mut Context<'_>, id: LegId) {
+        match &self.stage {
+            Stage::Guided(_) => self.guided_words_done(ctx, id),
+            Stage::Dialling(_) => self.dialling_words_done(ctx, id),
+            Stage::Survey(_) => self.survey_words_done(ctx, id),
+            Stage::Talking(_) | Stage::Over => {}
+        }
+    }
+
+    // -- Media trouble -----------------------------------------------------------------------------------------------
+
+    /// RTP that was due has stopped (line E68): first ask the phone whether it is there; silence by voice activity
+    /// detection and comfort noise is legal.
+    fn went_silent(&mut self, ctx: &mut Context<'_>, id: LegId, rtcp_alive: bool) {
+        let others_silent = self.legs.values().any(|leg| leg.id != id && leg.silent_since.is_some());
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if !expects_media(&leg.negotiation) {
+            return;
+        }
+        leg.usage.options_probe();
+        if rtcp_alive {
+            return;
+        }
+        leg.silent_since = Some(ctx.now);
+        let problem = if others_silent { MediaProblem::Dead } else { MediaProblem::OneWay };
+        ctx.record(Event::MediaProblem { party: leg.role.party(), problem });
+    }
+
+    /// Whether a leg that should be heard has been silent beyond bearing.
+    fn dead_legs(&self, now: Instant) -> bool {
+        !matches!(self.stage, Stage::Over)
+            && self.legs.values().any(|leg| {
+                leg.silent_since.is_some_and(|since| since + RTP_DEAD_AFTER <= now) && expects_media(&leg.negotiation)
+            })
+    }
+
+    // -- Small look-ups ----------------------------------------------------------------------------------------------
+
+    fn caller_leg(&mut self) -> Option<&mut Leg> {
+        let id = self.caller_leg?;
+        self.legs.get_mut(&id)
+    }
+
+    fn hospital<'a>(&self, ctx: &Context<'a>) -> Option<&'a Hospital> {
+        ctx.config.hospital(&self.hospital)
+    }
+}

@@ -168,7 +168,7 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
         Some(checked) if !report.has_errors() => {
             let version = version(folder, surroundings);
             let Checked { node, hospitals, staff, plans, prompts } = checked;
-            let config = Config { version, node, hospitals, staff, plans, prompts };
+            let config = Config { version, node, hospitals, staff, plans, prompts: Arc::new(prompts) };
             Ok(Loaded { config, warnings: report })
         }
         Some(_) | None => Err(report),

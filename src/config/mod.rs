@@ -39,7 +39,7 @@ pub struct Config {
     pub hospitals: BTreeMap<HospitalId, Hospital>,
     pub staff: Staff,
     pub plans: BTreeMap<PlanId, Arc<Plan>>,
-    pub prompts: Prompts,
+    pub prompts: Arc<Prompts>,
 }
 
 impl Config {

@@ -230,6 +230,18 @@ impl Interpreter {
         &self.facts
     }
 
+    /// The number that keys are collected for right now, if any.
+    pub fn collects(&self) -> Option<Keyed> {
+        match &self.state {
+            State::Collect { entry, .. } => Some(entry.number.what),
+            State::Connect(ringing) => ringing.collects(),
+            State::Idle | State::Play { .. } | State::Menu { .. } | State::Transfer { .. } | State::Closing { .. } => {
+                None
+            }
+            State::Ended => None,
+        }
+    }
+
     /// Nothing more will come of this walk: answered, hung up, or at its end.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Ended)

@@ -49,6 +49,11 @@ pub(super) struct Ringing {
 }
 
 impl Ringing {
+    /// The number that is being asked for while phones ring.
+    pub(super) fn collects(&self) -> Option<crate::ivr::plan::Keyed> {
+        self.asking.as_ref().map(|asking| asking.entry.number.what)
+    }
+
     pub(super) fn new(at: At, since: Instant, now: Instant) -> Ringing {
         Ringing {
             at,

@@ -1,0 +1,256 @@
+//! How calls end: who left, what that means for the others, the analyst's "Solved?", the ticket's last line.
+
+use crate::call::callback::CallbackState;
+use crate::call::context::Context;
+use crate::call::leg::Role;
+use crate::call::media::MediaCommand;
+use crate::call::{Call, Stage};
+use crate::dialog::Reason;
+use crate::digit::Digit;
+use crate::ids::{AnalystId, LegId};
+use crate::ivr::whisper::{SolvedQuestion, WhisperEffect, WhisperInput};
+use crate::ivr::{CallbackCause, Input};
+use crate::routing::OfferOutcome;
+use crate::sip::Status;
+use crate::ticket::{CallbackOutcome, Disposition, DispositionCode, Event, HangupCause, Party};
+use crate::time::{Duration, Instant};
+
+/// Time to finish the notes before the next call; an answer to "Solved?" ends it at once.
+const WRAP_UP: Duration = Duration::from_secs(30);
+/// The question, its pause and ten seconds; then the phone is let go whatever happened.
+const SURVEY_AT_MOST: Duration = Duration::from_secs(15);
+
+/// The caller has hung up; the analyst at a plain phone is asked for the disposition.
+pub(super) struct Survey {
+    leg: LegId,
+    analyst: AnalystId,
+    question: SolvedQuestion,
+    until: Instant,
+}
+
+impl Survey {
+    pub(super) fn until(&self) -> Instant {
+        self.question.poll_timeout().map_or(self.until, |at| at.min(self.until))
+    }
+}
+
+impl Call {
+    /// A phone hung up, or its signalling ended otherwise by the peer.
+    pub(super) fn leg_left(&mut self, ctx: &mut Context<'_>, id: LegId) {
+        if self.caller_leg == Some(id) {
+            self.caller_left(ctx);
+            return;
+        }
+        let Some(role) = self.legs.get(&id).map(|leg| leg.role.clone()) else { return };
+        match (&self.stage, role) {
+            (Stage::Guided(_), Role::Analyst { .. }) => self.analyst_leg_gone(ctx, id, OfferOutcome::NotAccepted),
+            (Stage::Guided(_), Role::Target(_)) => self.target_failed(ctx, id),
+            (Stage::Dialling(_), Role::Analyst { .. }) => self.attempt_failed(ctx, CallbackOutcome::Failed),
+            (Stage::Talking(talk), _) if talk.peer == id => {
+                if talk.transfer.is_some() {
+                    self.transferer_left(ctx, id);
+                } else {
+                    let by = talk.with;
+                    self.finish(ctx, HangupCause::Normal, by);
+                }
+            }
+            (Stage::Talking(_), Role::Target(_)) => self.transfer_failed(ctx, id, Status::TEMPORARILY_UNAVAILABLE),
+            (Stage::Survey(survey), _) if survey.leg == id => self.survey_over(ctx, None),
+            (Stage::Guided(_) | Stage::Dialling(_) | Stage::Talking(_) | Stage::Survey(_) | Stage::Over, _) => {}
+        }
+    }
+
+    /// Signalling broke: no ACK, or a peer that answers nothing any more.
+    pub(super) fn leg_lost(&mut self, ctx: &mut Context<'_>, id: LegId, cause: HangupCause) {
+        let bridged = matches!(&self.stage, Stage::Talking(talk) if talk.peer == id && talk.transfer.is_none());
+        if self.caller_leg == Some(id) || bridged {
+            self.caller_gone_from_plan(ctx);
+            self.finish(ctx, cause, Party::Desk);
+        } else {
+            self.leg_left(ctx, id);
+        }
+    }
+
+    fn caller_left(&mut self, ctx: &mut Context<'_>) {
+        match &self.stage {
+            Stage::Guided(_) => {
+                self.caller_gone_from_plan(ctx);
+                let cause = match self.callback {
+                    // Hanging up loses nothing: the call back was promised (HOTLINE.md).
+                    CallbackState::Owed { cause: CallbackCause::Asked | CallbackCause::NobodyFree } => {
+                        HangupCause::PlanEnded
+                    }
+                    CallbackState::Owed { .. } | CallbackState::None | CallbackState::Attempt { .. } => {
+                        HangupCause::Abandoned
+                    }
+                };
+                self.finish(ctx, cause, Party::Caller);
+            }
+            Stage::Talking(talk) => {
+                let peer = talk.peer;
+                match self.talking_analyst().filter(|_| self.legs.get(&peer).is_some_and(|leg| !leg.usage.has_ended()))
+                {
+                    Some(analyst) => self.ask_solved(ctx, peer, analyst),
+                    None => self.finish(ctx, HangupCause::Normal, Party::Caller),
+                }
+            }
+            Stage::Dialling(_) => self.attempt_failed(ctx, CallbackOutcome::ClinicianNoAnswer),
+            Stage::Survey(_) | Stage::Over => {}
+        }
+    }
+
+    /// The plan may owe the caller something (a mapped ward is called back).
+    fn caller_gone_from_plan(&mut self, ctx: &mut Context<'_>) {
+        self.guide_input(ctx, Input::CallerGone);
+    }
+
+    // -- "Solved? One yes, two no." ------------------------------------------------------------------------------------
+
+    fn ask_solved(&mut self, ctx: &mut Context<'_>, peer: LegId, analyst: AnalystId) {
+        if let Some(caller) = self.caller_leg {
+            ctx.media(MediaCommand::Unbridge { a: caller, b: peer });
+        }
+        let transfer = match &mut self.stage {
+            Stage::Talking(talk) => talk.transfer.take(),
+            Stage::Guided(_) | Stage::Dialling(_) | Stage::Survey(_) | Stage::Over => None,
+        };
+        if let Some(leg) = transfer.and_then(|transfer| self.legs.get_mut(&transfer.leg)) {
+            leg.usage.bye(None);
+        }
+        self.note_end(ctx, HangupCause::Normal, Party::Caller);
+        let mut question = SolvedQuestion::new();
+        question.handle(ctx.now, WhisperInput::Start);
+        self.stage = Stage::Survey(Survey { leg: peer, analyst, question, until: ctx.now + SURVEY_AT_MOST });
+        self.survey_effects(ctx);
+    }
+
+    pub(super) fn survey_key(&mut self, ctx: &mut Context<'_>, id: LegId, digit: Digit) {
+        self.survey_input(ctx, id, WhisperInput::Key(digit));
+    }
+
+    pub(super) fn survey_words_done(&mut self, ctx: &mut Context<'_>, id: LegId) {
+        self.survey_input(ctx, id, WhisperInput::SpokenDone);
+    }
+
+    pub(super) fn survey_timeout(&mut self, ctx: &mut Context<'_>) {
+        let Stage::Survey(survey) = &self.stage else { return };
+        if survey.until <= ctx.now {
+            self.survey_over(ctx, None);
+        } else if survey.question.poll_timeout().is_some_and(|at| at <= ctx.now) {
+            let leg = survey.leg;
+            self.survey_input(ctx, leg, WhisperInput::Timeout);
+        }
+    }
+
+    fn survey_input(&mut self, ctx: &mut Context<'_>, id: LegId, input: WhisperInput) {
+        if let Stage::Survey(survey) = &mut self.stage
+            && survey.leg == id
+        {
+            survey.question.handle(ctx.now, input);
+            self.survey_effects(ctx);
+        }
+    }
+
+    fn survey_effects(&mut self, ctx: &mut Context<'_>) {
+        loop {
+            let Stage::Survey(survey) = &mut self.stage else { return };
+            let (id, Some(effect)) = (survey.leg, survey.question.poll_effect()) else { return };
+            match effect {
+                WhisperEffect::Say(prompts) => {
+                    let language = self.language.clone();
+                    if let Some(leg) = self.legs.get_mut(&id) {
+                        leg.say(ctx, &language, &prompts);
+                    }
+                }
+                WhisperEffect::StopSaying => {
+                    if let Some(leg) = self.legs.get_mut(&id) {
+                        leg.stop_playing(ctx);
+                    }
+                }
+                WhisperEffect::Solved(solved) => self.survey_over(ctx, Some(solved)),
+                WhisperEffect::Unanswered => self.survey_over(ctx, None),
+                // Words of the other dialog.
+                WhisperEffect::Accepted | WhisperEffect::Refused => {}
+            }
+        }
+    }
+
+    /// The analyst is let go; without an answer the disposition stays due.
+    fn survey_over(&mut self, ctx: &mut Context<'_>, solved: Option<bool>) {
+        let Stage::Survey(survey) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
+        let mut wrap_up = WRAP_UP;
+        if let Some(solved) = solved {
+            wrap_up = Duration::ZERO;
+            let code = if solved { DispositionCode::Solved } else { DispositionCode::Open };
+            let disposition = Disposition { code, solved: Some(solved), note: None };
+            ctx.record(Event::DispositionSet { by: survey.analyst.clone(), disposition });
+        }
+        ctx.desk.hung_up(&survey.analyst, self.id, ctx.now, wrap_up);
+        self.let_all_go(ctx, None);
+    }
+
+    // -- The end -----------------------------------------------------------------------------------------------------
+
+    /// Ends the call for everybody: phones, desk, waiting line, ticket. Only the first ending counts.
+    pub(super) fn finish(&mut self, ctx: &mut Context<'_>, cause: HangupCause, by: Party) {
+        if matches!(self.stage, Stage::Over) {
+            return;
+        }
+        if let Some(analyst) = self.talking_analyst() {
+            ctx.desk.hung_up(&analyst, self.id, ctx.now, WRAP_UP);
+        }
+        self.stop_hunt(ctx);
+        self.stop_target(ctx);
+        self.note_end(ctx, cause, by);
+        self.stage = Stage::Over;
+        ctx.desk.call_over(self.id, ctx.now);
+        ctx.line.leave(self.id);
+        self.let_all_go(ctx, reason_of(cause).as_ref());
+    }
+
+    /// The ticket's last line of the call itself, once.
+    fn note_end(&mut self, ctx: &mut Context<'_>, cause: HangupCause, by: Party) {
+        if !std::mem::replace(&mut self.ended, true) {
+            ctx.record(Event::CallEnded { cause, by });
+        }
+        self.settle_callback(ctx);
+    }
+
+    pub(super) fn let_all_go(&mut self, ctx: &mut Context<'_>, reason: Option<&Reason>) {
+        for leg in self.legs.values_mut() {
+            leg.usage.bye(reason);
+            leg.close_media(ctx);
+        }
+    }
+
+    /// This leg's analyst leaves the call, which goes on without.
+    pub(super) fn free_analyst(&mut self, ctx: &mut Context<'_>, leg: LegId) {
+        if let Some(Role::Analyst { analyst, .. }) = self.legs.get(&leg).map(|leg| &leg.role) {
+            ctx.desk.hung_up(analyst, self.id, ctx.now, WRAP_UP);
+        }
+    }
+
+    /// Who owes the disposition.
+    pub fn last_analyst(&self) -> Option<&AnalystId> {
+        self.spoke.last()
+    }
+}
+
+/// What phones may show of an ending that nobody there asked for.
+fn reason_of(cause: HangupCause) -> Option<Reason> {
+    match cause {
+        HangupCause::RtpTimeout => Some(Reason::sip(Status::REQUEST_TIMEOUT, "No media")),
+        HangupCause::NoCapacity => Some(Reason::sip(Status::SERVICE_UNAVAILABLE, "No capacity")),
+        HangupCause::Shutdown => Some(Reason::sip(Status::SERVICE_UNAVAILABLE, "Maintenance")),
+        HangupCause::InternalError => Some(Reason::sip(Status::SERVER_INTERNAL_ERROR, "Fault")),
+        HangupCause::Normal
+        | HangupCause::Abandoned
+        | HangupCause::Cancelled
+        | HangupCause::NoAck
+        | HangupCause::MediaRefused
+        | HangupCause::PeerLost
+        | HangupCause::PlanEnded
+        | HangupCause::Transferred
+        | HangupCause::NodeFailure => None,
+    }
+}

@@ -1,0 +1,363 @@
+//! The plan speaks while phones ring: effects of the interpreter carried out, keys and ends of playback given back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::call::context::Context;
+use crate::call::open::{ACK_WITHIN, SPEECH_AFTER_200, SPEECH_AFTER_ACK, need_of};
+use crate::call::ring::{Offer, TargetRing};
+use crate::call::{Call, Stage};
+use crate::config::Config;
+use crate::digit::{Digit, DigitSource};
+use crate::identity::{claim_badge, claim_extension};
+use crate::ids::{AnalystId, Extension, LegId, PromptId, StepId, TrunkId};
+use crate::ivr::plan::Keyed;
+use crate::ivr::{self, Facts, Input, Interpreter, NeedPatch, Origin, Plan, SettledBy};
+use crate::routing::{Continuity, Desk, Hunt, Hunting, Need, Question, would_change};
+use crate::ticket::{Event, HangupCause, NeedSource, Party};
+use crate::time::Instant;
+
+/// What plays while a phone rings, recorded like every prompt.
+pub(super) const RINGBACK: &str = "ringback";
+
+/// The stage in which nobody has the call yet.
+pub(super) struct Guided {
+    /// `None` on a callback: nobody is spoken to before an analyst answers.
+    pub(super) guide: Option<Interpreter>,
+    pub(super) hunting: Option<Arc<Hunting>>,
+    pub(super) hunt: Option<Hunt>,
+    pub(super) offers: BTreeMap<AnalystId, Offer>,
+    pub(super) target: Option<TargetRing>,
+    /// Speech begins at the first of these two: ACK + 0.4 s, 200 + 1.0 s.
+    speech_at: Option<Instant>,
+    /// Without an ACK by then, offers are withdrawn; a late ACK brings them back.
+    ack_by: Option<Instant>,
+}
+
+impl Guided {
+    pub(super) fn new(now: Instant) -> Guided {
+        Guided {
+            guide: None,
+            hunting: None,
+            hunt: None,
+            offers: BTreeMap::new(),
+            target: None,
+            speech_at: Some(now + SPEECH_AFTER_200),
+            ack_by: Some(now + ACK_WITHIN),
+        }
+    }
+
+    /// Ringing without the plan: a callback, where nobody listens yet, or a caller whom a transfer left alone.
+    pub(super) fn again(hunting: Arc<Hunting>) -> Guided {
+        Guided {
+            guide: None,
+            hunting: Some(hunting),
+            hunt: None,
+            offers: BTreeMap::new(),
+            target: None,
+            speech_at: None,
+            ack_by: None,
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let guide = self.guide.as_ref().and_then(Interpreter::poll_timeout);
+        let hunt = self.hunt.as_ref().and_then(Hunt::poll_timeout);
+        let offers = self.offers.values().filter_map(Offer::poll_timeout);
+        [guide, hunt, self.speech_at, self.ack_by].into_iter().flatten().chain(offers).min()
+    }
+
+    pub(super) fn is_ringing(&self) -> bool {
+        !self.offers.is_empty() || self.target.is_some()
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.hunt.as_ref().is_some_and(|hunt| hunt.waiting_since().is_some())
+    }
+}
+
+/// The desk as the plan may ask it, frozen for one input.
+struct World<'a> {
+    config: &'a Config,
+    desk: &'a Desk,
+    continuity: &'a Continuity,
+    call: &'a Call,
+    hunting: &'a Hunting,
+    now: Instant,
+    wall: jiff::Timestamp,
+}
+
+impl ivr::World for World<'_> {
+    fn would_change(&self, options: &[NeedPatch]) -> bool {
+        let answers: Vec<Need> = options.iter().map(|patch| patched(&self.call.need, patch)).collect();
+        let question = Question {
+            base: &self.call.need,
+            options: &answers,
+            hunting: self.hunting,
+            continuity: self.call.earlier(self.continuity, self.wall),
+            now: self.now,
+            wall: self.wall,
+        };
+        would_change(&self.config.staff, self.desk, &question)
+    }
+
+    fn on_shift(&self) -> bool {
+        let present = |id: &AnalystId| self.desk.presence(id) != crate::routing::Presence::SignedOut;
+        self.config.staff.of(&self.call.hospital).any(|analyst| analyst.on_shift(self.wall) && present(&analyst.id))
+    }
+
+    fn knows(&self, what: Keyed, digits: &str) -> bool {
+        let Some(hospital) = self.config.hospital(&self.call.hospital) else { return false };
+        match what {
+            Keyed::Badge => hospital.directory.badge(digits).is_some(),
+            Keyed::Extension => hospital.directory.phone(&Extension::new(digits)).is_some(),
+        }
+    }
+}
+
+/// The need as an answer makes it.
+fn patched(need: &Need, patch: &NeedPatch) -> Need {
+    let mut need = need.clone();
+    if let Some(system) = &patch.system {
+        if need.system.as_ref() != Some(system) {
+            // The release of another system says nothing of this one.
+            need.release = None;
+        }
+        need.system = Some(system.clone());
+    }
+    if let Some(module) = &patch.module {
+        need.module = Some(module.clone());
+    }
+    if let Some(language) = &patch.language {
+        need.language = language.clone();
+    }
+    if let Some(level) = patch.level {
+        need.level = level;
+    }
+    need
+}
+
+impl Call {
+    /// At the INVITE: everything that needs no speech happens now; offers go out beside our 200.
+    pub(super) fn begin_plan(
+        &mut self,
+        ctx: &mut Context<'_>,
+        plan: Arc<Plan>,
+        trunk: Option<TrunkId>,
+        dialled: String,
+    ) {
+        let facts = self.facts(ctx, trunk, dialled);
+        let interpreter = Interpreter::new(plan, Arc::clone(&ctx.config.prompts), facts);
+        if let Stage::Guided(guided) = &mut self.stage {
+            guided.guide = Some(interpreter);
+        }
+        self.with_guide(ctx, |guide, now, world| guide.begin(now, world));
+    }
+
+    fn facts(&self, ctx: &Context<'_>, trunk: Option<TrunkId>, dialled: String) -> Facts {
+        let origin = if self.caller.extension.is_some() { Origin::Inside } else { Origin::Outside };
+        let mut facts = Facts::unknown(origin, self.language.clone());
+        facts.class = self.caller.class.as_ref().map(|class| class.value);
+        facts.mapped = self.caller.class.is_some();
+        facts.person_known = self.caller.person.is_some();
+        facts.extension = self.caller.extension.as_ref().map(|extension| extension.value.clone());
+        facts.trunk = trunk;
+        facts.dialled = dialled;
+        facts.can_call_back = self.call_back_number().is_some();
+        facts.system = self.need.system.clone();
+        facts.module = self.need.module.clone();
+        if let Some(place) = &self.caller.place {
+            facts.site = Some(place.value.site.clone());
+            facts.unit = Some(place.value.unit.clone());
+        }
+        facts.unit_prompt = self.unit_prompt(ctx);
+        if let Some(hospital) = self.hospital(ctx) {
+            let local = hospital.time_zone.to_datetime(ctx.wall);
+            facts.local_time = local.time();
+            facts.weekday = local.weekday();
+            facts.code_number = hospital.code_numbers.first().map(ToString::to_string);
+        }
+        facts
+    }
+
+    /// The recording of the unit's name in the call's language.
+    pub(super) fn unit_prompt(&self, ctx: &Context<'_>) -> Option<PromptId> {
+        let place = self.caller.place.as_ref()?;
+        let unit = self.hospital(ctx)?.directory.unit(&place.value.unit)?;
+        unit.spoken.clone().filter(|prompt| ctx.config.prompts.contains(&self.language, prompt))
+    }
+
+    // -- Inputs of the stage -----------------------------------------------------------------------------------------
+
+    /// The caller's ACK: speech may begin soon, and offers that were withdrawn for want of it come back.
+    pub(super) fn caller_confirmed(&mut self, ctx: &mut Context<'_>) {
+        ctx.record(Event::Confirmed);
+        let Stage::Guided(guided) = &mut self.stage else { return };
+        let late = guided.ack_by.take().is_none();
+        let soon = ctx.now + SPEECH_AFTER_ACK;
+        guided.speech_at = guided.speech_at.map(|at| at.min(soon));
+        if late && let Some(hunting) = guided.hunting.clone() {
+            self.begin_hunt(ctx, &hunting);
+        }
+    }
+
+    pub(super) fn guided_timeout(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now;
+        let Stage::Guided(guided) = &mut self.stage else { return };
+        if guided.ack_by.is_some_and(|at| at <= now) {
+            guided.ack_by = None;
+            self.stop_hunt(ctx);
+        }
+        let Stage::Guided(guided) = &mut self.stage else { return };
+        if guided.speech_at.is_some_and(|at| at <= now) {
+            guided.speech_at = None;
+            self.guide_input(ctx, Input::Start);
+        }
+        self.offers_timeout(ctx);
+        self.hunt_timeout(ctx);
+        let Stage::Guided(guided) = &mut self.stage else { return };
+        if guided.guide.as_ref().and_then(Interpreter::poll_timeout).is_some_and(|at| at <= now) {
+            self.guide_input(ctx, Input::Timeout);
+        }
+    }
+
+    pub(super) fn guided_key(&mut self, ctx: &mut Context<'_>, leg: LegId, digit: Digit, source: DigitSource) {
+        if self.caller_leg == Some(leg) {
+            if !self.collects_badge() {
+                ctx.record(Event::KeyPressed { digit, source });
+            }
+            self.guide_input(ctx, Input::Key(digit));
+        } else {
+            self.offer_key(ctx, leg, digit);
+        }
+    }
+
+    /// A badge number is a person's: its digits stay out of the journal, the verdict comes as `Collected`.
+    fn collects_badge(&self) -> bool {
+        let Stage::Guided(guided) = &self.stage else { return false };
+        guided.guide.as_ref().is_some_and(|guide| guide.collects() == Some(Keyed::Badge))
+    }
+
+    pub(super) fn guided_words_done(&mut self, ctx: &mut Context<'_>, leg: LegId) {
+        if self.caller_leg == Some(leg) {
+            self.guide_input(ctx, Input::SpokenDone);
+        } else {
+            self.offer_words_done(ctx, leg);
+        }
+    }
+
+    pub(super) fn guide_input(&mut self, ctx: &mut Context<'_>, input: Input) {
+        self.with_guide(ctx, |guide, now, world| guide.handle(now, input, world));
+    }
+
+    /// Runs the interpreter with the desk as it is now, then carries out what it wants.
+    fn with_guide(&mut self, ctx: &mut Context<'_>, step: impl FnOnce(&mut Interpreter, Instant, &dyn ivr::World)) {
+        let Stage::Guided(guided) = &mut self.stage else { return };
+        let Some(mut guide) = guided.guide.take() else { return };
+        let hunting = Arc::clone(&self.plan.hunting);
+        let world = World {
+            config: ctx.config,
+            desk: ctx.desk,
+            continuity: ctx.continuity,
+            call: self,
+            hunting: &hunting,
+            now: ctx.now,
+            wall: ctx.wall,
+        };
+        step(&mut guide, ctx.now, &world);
+        let effects: Vec<ivr::Effect> = std::iter::from_fn(|| guide.poll_effect()).collect();
+        if let Stage::Guided(guided) = &mut self.stage {
+            guided.guide = Some(guide);
+        }
+        for effect in effects {
+            self.guide_effect(ctx, effect);
+        }
+    }
+
+    // -- Effects -----------------------------------------------------------------------------------------------------
+
+    fn guide_effect(&mut self, ctx: &mut Context<'_>, effect: ivr::Effect) {
+        match effect {
+            ivr::Effect::Entered(step) => ctx.record(Event::StepEntered { step }),
+            ivr::Effect::Skipped(step) => ctx.record(Event::QuestionSkipped { step }),
+            ivr::Effect::Say { language, prompts } => {
+                let words = ctx.config.prompts.words(&language, &prompts);
+                ctx.record(Event::Spoken { prompts: prompts.clone(), words });
+                self.language = language.clone();
+                if let Some(leg) = self.caller_leg() {
+                    leg.say(ctx, &language, &prompts);
+                }
+            }
+            ivr::Effect::StopSaying => {
+                if let Some(leg) = self.caller_leg() {
+                    leg.stop_playing(ctx);
+                }
+            }
+            ivr::Effect::Ringback => {
+                let language = self.language.clone();
+                if let Some(leg) = self.caller_leg() {
+                    leg.play_loop(ctx, &language, PromptId::new(RINGBACK));
+                }
+            }
+            ivr::Effect::Set(patch) => self.need = patched(&self.need, &patch),
+            ivr::Effect::Alert { hunting, by } => self.alert(ctx, hunting, by),
+            ivr::Effect::Withdraw => {
+                self.stop_hunt(ctx);
+                self.stop_target(ctx);
+            }
+            ivr::Effect::BookCallback { cause } => self.book_callback(ctx, cause),
+            ivr::Effect::CancelCallback => self.cancel_callback(ctx),
+            ivr::Effect::Collected { step, what, digits, accepted } => {
+                self.collected(ctx, step, what, &digits, accepted);
+            }
+            ivr::Effect::Dial { target } => self.ring_target(ctx, target),
+            ivr::Effect::Hangup => self.finish(ctx, HangupCause::PlanEnded, Party::Desk),
+        }
+    }
+
+    fn alert(&mut self, ctx: &mut Context<'_>, hunting: Arc<Hunting>, by: SettledBy) {
+        let by = match by {
+            SettledBy::Place => NeedSource::Place,
+            SettledBy::Key => NeedSource::Key,
+            SettledBy::NoKey => NeedSource::NoKey,
+            SettledBy::Plan => NeedSource::Plan,
+        };
+        ctx.record(Event::NeedSettled { need: self.need.clone(), by });
+        if let Stage::Guided(guided) = &mut self.stage {
+            guided.hunting = Some(Arc::clone(&hunting));
+        }
+        self.begin_hunt(ctx, &hunting);
+    }
+
+    /// A number was keyed: what it says of the caller is a claim.
+    fn collected(&mut self, ctx: &mut Context<'_>, step: StepId, what: Keyed, digits: &str, accepted: bool) {
+        ctx.record(Event::Collected { step, accepted });
+        let Some(hospital) = ctx.config.hospital(&self.hospital) else { return };
+        let known = accepted
+            && match what {
+                Keyed::Badge => claim_badge(&mut self.caller, digits, &hospital.directory, ctx.wall).is_some(),
+                Keyed::Extension => {
+                    claim_extension(&mut self.caller, &Extension::new(digits), &hospital.directory, ctx.wall)
+                }
+            };
+        if !known {
+            return;
+        }
+        ctx.record(Event::CallerIdentified { caller: Box::new(self.caller.clone()) });
+        if self.need.system.is_none() {
+            let (system, module) = (self.need.system.take(), self.need.module.take());
+            self.need = need_of(&self.caller, &self.language);
+            self.need.system = system.or(self.need.system.take());
+            self.need.module = module.or(self.need.module.take());
+        }
+        let Stage::Guided(guided) = &self.stage else { return };
+        let Some(guide) = &guided.guide else { return };
+        let (trunk, dialled) = (guide.facts().trunk.clone(), guide.facts().dialled.clone());
+        let facts = self.facts(ctx, trunk, dialled);
+        if let Stage::Guided(guided) = &mut self.stage
+            && let Some(guide) = &mut guided.guide
+        {
+            guide.learn(facts);
+        }
+    }
+}

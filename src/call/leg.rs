@@ -1,0 +1,261 @@
+//! One party's side of a call: its INVITE usage, what offer/answer agreed, its media port, what it plays.
+
+use std::net::SocketAddr;
+
+use crate::bridge::{Codec, Latch, MediaEndpoint, MediaPolicy, MediaPort, Negotiation};
+use crate::call::context::{Context, Effect};
+use crate::call::media::{MediaCommand, PlayItem};
+use crate::config::Config;
+use crate::dialog::{Output, Usage, UsageEvent};
+use crate::ids::{AnalystId, CallId, Language, LegId, OfferId, PlayId, PromptId, TargetId, TrunkId};
+use crate::sip::{Flow, Transport, Uri};
+use crate::ticket::Party;
+use crate::time::{Duration, Instant};
+
+/// How much longer than its prompts a playback may take before the core moves on without the worker's word.
+const PLAY_GRACE: Duration = Duration::from_millis(250);
+/// SIP's port where a URI names none (RFC 3261 section 19.1.2).
+const SIP_PORT: u16 = 5060;
+
+/// Whose side it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    Caller,
+    Analyst { analyst: AnalystId, offer: OfferId },
+    Target(TargetId),
+}
+
+impl Role {
+    pub fn party(&self) -> Party {
+        match self {
+            Role::Caller => Party::Caller,
+            Role::Analyst { .. } => Party::Analyst,
+            Role::Target(_) => Party::Target,
+        }
+    }
+}
+
+/// What the leg's phone hears of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Playing {
+    Nothing,
+    /// Words: over at the first of the worker's event and the deadline.
+    Words {
+        play: PlayId,
+        deadline: Instant,
+    },
+    /// Ringback or hold music, until replaced.
+    Loop(PromptId),
+}
+
+pub struct Leg {
+    pub id: LegId,
+    pub role: Role,
+    pub usage: Usage,
+    pub negotiation: Negotiation,
+    flow: Flow,
+    pinned: bool,
+    port: MediaPort,
+    playing: Playing,
+    /// RTP has come from this phone.
+    pub heard: bool,
+    /// RTP has stopped, though it is due.
+    pub silent_since: Option<Instant>,
+    /// Key presses that came by INFO make in-band detection pointless.
+    pub keys: u32,
+    closed: bool,
+}
+
+/// Everything a leg needs before its first message.
+pub struct LegPlan {
+    pub role: Role,
+    pub flow: Flow,
+    pub pinned: bool,
+    pub trunk: Option<TrunkId>,
+    pub prefer: Option<Codec>,
+}
+
+impl Leg {
+    /// Takes a port and prepares offer/answer. `None`: every port is in use or resting.
+    pub fn negotiation(ctx: &mut Context<'_>, plan: &LegPlan) -> Option<(MediaPort, Negotiation)> {
+        let port = ctx.take_port()?;
+        let endpoint = MediaEndpoint { address: media_address(ctx.config, plan.flow.remote), port };
+        let mut negotiation =
+            Negotiation::new(ctx.numbers.session(), endpoint, policy(ctx.config, plan.trunk.as_ref()));
+        negotiation.prefer(plan.prefer);
+        Some((port, negotiation))
+    }
+
+    pub fn open(
+        ctx: &mut Context<'_>,
+        call: CallId,
+        id: LegId,
+        plan: LegPlan,
+        usage: Usage,
+        (port, negotiation): (MediaPort, Negotiation),
+        sip_call_id: String,
+    ) -> Leg {
+        let local = media_bind(ctx.config, plan.flow.remote);
+        ctx.media(MediaCommand::Open { call, leg: id, local, port });
+        let local_tag = usage.local_tag().to_owned();
+        ctx.effects.push(Effect::LegOpened { leg: id, sip_call_id, local_tag });
+        Leg {
+            id,
+            role: plan.role,
+            usage,
+            negotiation,
+            flow: plan.flow,
+            pinned: plan.pinned,
+            port,
+            playing: Playing::Nothing,
+            heard: false,
+            silent_since: None,
+            keys: 0,
+            closed: false,
+        }
+    }
+
+    /// Sends what the usage wants sent and returns what it has to say.
+    pub fn drain(&mut self, ctx: &mut Context<'_>) -> Vec<UsageEvent> {
+        let mut events = Vec::new();
+        while let Some(output) = self.usage.poll_output() {
+            match output {
+                Output::Request { request, next_hop } => {
+                    let flow = self.flow_towards(&next_hop, ctx);
+                    ctx.effects.push(Effect::Request { leg: self.id, request, flow });
+                }
+                Output::Cancel { reason } => ctx.effects.push(Effect::Cancel { leg: self.id, reason }),
+                Output::Ack { request, next_hop } => {
+                    let flow = self.flow_towards(&next_hop, ctx);
+                    ctx.effects.push(Effect::Ack { request, flow });
+                }
+                Output::Respond { server, response } => ctx.effects.push(Effect::Respond { server, response }),
+                Output::Event(event) => events.push(event),
+            }
+        }
+        events
+    }
+
+    /// Tells the media worker what offer/answer agreed, when that is news.
+    pub fn apply_session(&mut self, ctx: &mut Context<'_>) {
+        if !self.negotiation.changed() {
+            return;
+        }
+        if let Some(session) = self.negotiation.session() {
+            ctx.media(MediaCommand::Session { leg: self.id, session });
+            ctx.media(MediaCommand::DetectTones { leg: self.id, on: session.telephone_event.is_none() });
+        }
+    }
+
+    /// Speaks; returns how long it takes. Replaces whatever played.
+    pub fn say(&mut self, ctx: &mut Context<'_>, language: &Language, prompts: &[PromptId]) -> Duration {
+        let length: Duration = prompts.iter().filter_map(|prompt| ctx.config.prompts.length(language, prompt)).sum();
+        let play = ctx.numbers.play();
+        let items =
+            prompts.iter().map(|prompt| PlayItem::Prompt { language: language.clone(), prompt: prompt.clone() });
+        ctx.media(MediaCommand::Play { leg: self.id, play, items: items.collect(), repeat: false });
+        self.playing = Playing::Words { play, deadline: ctx.now + length + PLAY_GRACE };
+        length
+    }
+
+    /// Plays one prompt round and round: ringback, hold music.
+    pub fn play_loop(&mut self, ctx: &mut Context<'_>, language: &Language, prompt: PromptId) {
+        if self.playing == Playing::Loop(prompt.clone()) {
+            return;
+        }
+        let play = ctx.numbers.play();
+        let item = PlayItem::Prompt { language: language.clone(), prompt: prompt.clone() };
+        ctx.media(MediaCommand::Play { leg: self.id, play, items: vec![item], repeat: true });
+        self.playing = Playing::Loop(prompt);
+    }
+
+    pub fn stop_playing(&mut self, ctx: &mut Context<'_>) {
+        if self.playing != Playing::Nothing {
+            ctx.media(MediaCommand::StopPlay { leg: self.id });
+            self.playing = Playing::Nothing;
+        }
+    }
+
+    /// The worker says that `play` is done. `false`: a stale one.
+    pub fn play_done(&mut self, play: PlayId) -> bool {
+        let current = matches!(self.playing, Playing::Words { play: current, .. } if current == play);
+        if current {
+            self.playing = Playing::Nothing;
+        }
+        current
+    }
+
+    /// The words should have ended by now and the worker said nothing.
+    pub fn play_overdue(&mut self, now: Instant) -> bool {
+        let overdue = matches!(self.playing, Playing::Words { deadline, .. } if deadline <= now);
+        if overdue {
+            self.playing = Playing::Nothing;
+        }
+        overdue
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let play = match self.playing {
+            Playing::Words { deadline, .. } => Some(deadline),
+            Playing::Nothing | Playing::Loop(_) => None,
+        };
+        [self.usage.poll_timeout(), play].into_iter().flatten().min()
+    }
+
+    /// Signalling is over: frees the port, once. The leg stays until its usage has nothing left to wait for.
+    pub fn close_media(&mut self, ctx: &mut Context<'_>) {
+        if !self.closed {
+            self.closed = true;
+            self.playing = Playing::Nothing;
+            ctx.media(MediaCommand::Close { leg: self.id });
+            ctx.ports.give_back(ctx.now, self.port);
+        }
+    }
+
+    pub fn media_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Where a request with this next hop goes. A registered phone is spoken to on its own flow; a host name means the
+    /// peer we already talk to; an address of our own would be a loop and means the same.
+    fn flow_towards(&self, next_hop: &Uri, ctx: &Context<'_>) -> Flow {
+        if self.pinned {
+            return self.flow;
+        }
+        let Some(ip) = next_hop.host.ip() else { return self.flow };
+        let remote = SocketAddr::new(ip, next_hop.port.unwrap_or(SIP_PORT));
+        let transport = match next_hop.param("transport") {
+            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+            Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
+            Some(_) | None => self.flow.transport,
+        };
+        let same_family = remote.is_ipv4() == self.flow.local.is_ipv4();
+        if !same_family || transport != self.flow.transport || ctx.reach.is_us(remote) {
+            return self.flow;
+        }
+        // A stream that is up is used again, whatever port the Contact names: it is the same peer.
+        let conn = self.flow.conn.filter(|_| remote.ip() == self.flow.remote.ip());
+        Flow { remote: if conn.is_some() { self.flow.remote } else { remote }, conn, ..self.flow }
+    }
+}
+
+/// What SDP says for a peer of that family.
+fn media_address(config: &Config, remote: SocketAddr) -> std::net::IpAddr {
+    let media = &config.node.media;
+    if media.advertised.is_ipv4() == remote.is_ipv4() {
+        return media.advertised;
+    }
+    // The whole call runs in the other family: the listener's own address is the one that the peer can reach.
+    let listener = config.node.listeners.values().find(|listener| listener.bind.is_ipv4() == remote.is_ipv4());
+    listener.map_or(media.advertised, |listener| listener.advertised.ip())
+}
+
+fn media_bind(config: &Config, remote: SocketAddr) -> std::net::IpAddr {
+    let media = &config.node.media;
+    if media.bind.is_ipv4() == remote.is_ipv4() { media.bind } else { media_address(config, remote) }
+}
+
+fn policy(config: &Config, trunk: Option<&TrunkId>) -> MediaPolicy {
+    let nat = trunk.and_then(|id| config.trunk(id)).is_some_and(|trunk| trunk.nat);
+    MediaPolicy { latch: if nat { Latch::Nat } else { Latch::Signalled }, ..MediaPolicy::default() }
+}

@@ -1,0 +1,161 @@
+//! The INVITE: media, identity, need, the 200, and the plan's first steps, all within one input.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::bridge::Refusal;
+use crate::call::callback::CallbackState;
+use crate::call::context::Context;
+use crate::call::guide::Guided;
+use crate::call::leg::{Leg, LegPlan, Role};
+use crate::call::{Call, Stage};
+use crate::config::Hospital;
+use crate::dialog::{LocalIdentity, Usage};
+use crate::identity::{Caller, NumberRules, Signalled, identify};
+use crate::ids::{CallId, Language, ServerKey, TicketNumber, TrunkId};
+use crate::ivr::Plan;
+use crate::routing::{Level, Need};
+use crate::sip::{Flow, Request, Status};
+use crate::ticket::{CallOpened, Event};
+use crate::time::Duration;
+
+/// Speech starts this long after the ACK; sooner, the phone's own click clips the first word (HOTLINE.md).
+pub(super) const SPEECH_AFTER_ACK: Duration = Duration::from_millis(400);
+/// Without an ACK, speech starts this long after the 200 all the same.
+pub(super) const SPEECH_AFTER_200: Duration = Duration::from_millis(1_000);
+/// Offers went out with our 200; a caller who has not acknowledged by then rings nobody any more.
+pub(super) const ACK_WITHIN: Duration = Duration::from_secs(2);
+
+/// A call that may be opened: everything the switch found out about the INVITE.
+pub struct Incoming<'a> {
+    pub call: CallId,
+    pub ticket: TicketNumber,
+    pub server: ServerKey,
+    pub request: &'a Request,
+    pub flow: Flow,
+    /// The phone registered with us: spoken to on its own flow.
+    pub pinned: bool,
+    pub trunk: Option<TrunkId>,
+    pub hospital: &'a Hospital,
+    pub plan: Arc<Plan>,
+    pub language: Language,
+    pub signalled: Signalled,
+    pub rules: &'a NumberRules,
+    pub dialled: String,
+    pub identity: LocalIdentity,
+    pub test: bool,
+}
+
+/// Why an INVITE opens no call: the answer it gets. No ticket: nothing was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub status: Status,
+    pub warning: Option<String>,
+    pub reason: String,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Refused {
+        Refused { status: refusal.status, warning: refusal.warning, reason: refusal.reason }
+    }
+}
+
+impl Call {
+    /// Opens the call and answers it: ticket, media leg, 200 with SDP, and already the first offer to an analyst.
+    ///
+    /// # Errors
+    /// The refusal to send when there is no port, or no session to agree on; then nothing of the call exists.
+    pub fn incoming(ctx: &mut Context<'_>, incoming: Incoming<'_>) -> Result<Call, Refused> {
+        let plan = LegPlan {
+            role: Role::Caller,
+            flow: incoming.flow,
+            pinned: incoming.pinned,
+            trunk: incoming.trunk.clone(),
+            prefer: None,
+        };
+        let Some((port, mut negotiation)) = Leg::negotiation(ctx, &plan) else {
+            let reason = "every media port is in use".to_owned();
+            return Err(Refused { status: Status::SERVICE_UNAVAILABLE, warning: None, reason });
+        };
+        let sdp = match &incoming.request.body {
+            body if body.is_empty() => Ok(negotiation.offer()),
+            body => negotiation.answer(body),
+        };
+        let opened = sdp.map_err(Refused::from).and_then(|sdp| {
+            let usage = Usage::uas(incoming.server.clone(), incoming.request, incoming.identity.clone());
+            usage.map(|usage| (sdp, usage)).map_err(|error| Refused {
+                status: error.status(),
+                warning: None,
+                reason: error.to_string(),
+            })
+        });
+        let (sdp, mut usage) = match opened {
+            Ok(opened) => opened,
+            Err(refused) => {
+                ctx.ports.give_back(ctx.now, port);
+                return Err(refused);
+            }
+        };
+        let sip_call_id = incoming.request.headers.call_id().to_owned();
+        let id = ctx.numbers.leg();
+        let mut call = Call::accepted(ctx, &incoming, id);
+        usage.answer(ctx.now, &sdp);
+        let mut leg = Leg::open(ctx, call.id, id, plan, usage, (port, negotiation), sip_call_id);
+        leg.apply_session(ctx);
+        call.legs.insert(id, leg);
+        ctx.record(Event::Answered);
+        call.begin_plan(ctx, incoming.plan, incoming.trunk, incoming.dialled);
+        call.settle(ctx, VecDeque::new());
+        Ok(call)
+    }
+
+    /// The call as a value, with its first two records.
+    fn accepted(ctx: &mut Context<'_>, incoming: &Incoming<'_>, leg: crate::ids::LegId) -> Call {
+        let caller = identify(&incoming.signalled, incoming.rules, &incoming.hospital.directory, ctx.wall);
+        let need = need_of(&caller, &incoming.language);
+        ctx.record(Event::CallOpened(CallOpened {
+            ticket: incoming.ticket,
+            hospital: incoming.hospital.id.clone(),
+            plan: incoming.plan.id.clone(),
+            language: incoming.language.clone(),
+            trunk: incoming.trunk.clone(),
+            calling: caller.number.as_ref().map(|number| number.value.clone()).unwrap_or_default(),
+            dialled: incoming.dialled.clone(),
+            sip_call_id: incoming.request.headers.call_id().to_owned(),
+            test: incoming.test,
+            continues: None,
+        }));
+        ctx.record(Event::CallerIdentified { caller: Box::new(caller.clone()) });
+        Call {
+            id: incoming.call,
+            ticket: incoming.ticket,
+            hospital: incoming.hospital.id.clone(),
+            plan: Arc::clone(&incoming.plan),
+            language: incoming.language.clone(),
+            caller,
+            need,
+            test: incoming.test,
+            opened: ctx.now,
+            caller_leg: Some(leg),
+            legs: BTreeMap::new(),
+            stage: Stage::Guided(Box::new(Guided::new(ctx.now))),
+            callback: CallbackState::None,
+            spoke: Vec::new(),
+            ended: false,
+        }
+    }
+}
+
+/// What the place alone says of the need.
+pub(super) fn need_of(caller: &Caller, language: &Language) -> Need {
+    let ehr = caller.ehr.as_ref().map(|ehr| &ehr.value);
+    Need {
+        hospital: caller.hospital.clone(),
+        site: caller.place.as_ref().map(|place| place.value.site.clone()),
+        system: ehr.map(|ehr| ehr.system.clone()),
+        module: ehr.and_then(|ehr| ehr.module.clone()),
+        release: ehr.and_then(|ehr| ehr.release.clone()),
+        language: language.clone(),
+        level: Level::default(),
+    }
+}

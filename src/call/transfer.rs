@@ -1,0 +1,134 @@
+//! Blind transfer by REFER (RFC 3515), to declared targets alone. The caller stays with the analyst until the target
+//! answers; when it does not, nothing has changed for the caller.
+
+use crate::bridge::transfer::{Declared, TransferRefusal, judge};
+use crate::call::context::Context;
+use crate::call::leg::Role;
+use crate::call::media::MediaCommand;
+use crate::call::{Call, Stage};
+use crate::dialog::ReferRequest;
+use crate::ids::{LegId, PromptId, TargetId};
+use crate::sip::{Headers, Status, Uri};
+use crate::ticket::{Event, HangupCause, Party};
+use crate::time::{Duration, Instant};
+
+/// How long a target may ring before the caller goes back to the analyst.
+const TARGET_RINGS_FOR: Duration = Duration::from_secs(20);
+
+/// A target being rung while the analyst still has the caller.
+pub(super) struct Transfer {
+    target: TargetId,
+    pub(super) leg: LegId,
+    pub(super) until: Instant,
+}
+
+impl Call {
+    /// "Transfer" was pressed on a phone of the bridge.
+    pub(super) fn leg_refers(&mut self, ctx: &mut Context<'_>, id: LegId, refer: &ReferRequest) {
+        let verdict = self.judge_refer(ctx, id, refer);
+        let target = match verdict {
+            Ok(target) => target,
+            Err(refusal) => {
+                ctx.record(Event::TransferEnded { target: refusal.to_string(), ok: false });
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.usage.refer_refuse(refusal.status());
+                }
+                return;
+            }
+        };
+        ctx.record(Event::TransferAsked { target: target.to_string() });
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.usage.refer_accept();
+        }
+        let reached = self.declared_target(ctx, &target);
+        let leg = reached.and_then(|reached| self.invite(ctx, Role::Target(target.clone()), reached));
+        match (leg, &mut self.stage) {
+            (Some(leg), Stage::Talking(talk)) => {
+                talk.transfer = Some(Transfer { target, leg, until: ctx.now + TARGET_RINGS_FOR });
+            }
+            (Some(_) | None, _) => {
+                ctx.record(Event::TransferEnded { target: target.to_string(), ok: false });
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.usage.notify_refer(Status::SERVICE_UNAVAILABLE, "Target unreachable");
+                }
+            }
+        }
+    }
+
+    /// Only the far side of the caller may transfer, one transfer at a time, to the hospital's declared targets.
+    fn judge_refer(&self, ctx: &Context<'_>, id: LegId, refer: &ReferRequest) -> Result<TargetId, TransferRefusal> {
+        let allowed = matches!(&self.stage, Stage::Talking(talk) if talk.peer == id && talk.transfer.is_none());
+        let hospital = self.hospital(ctx).filter(|_| allowed).ok_or(TransferRefusal::Undeclared)?;
+        let declared: Vec<Declared> = hospital
+            .targets
+            .values()
+            .map(|target| Declared { id: target.id.clone(), number: target.number.clone() })
+            .collect();
+        let ours = |uri: &Uri| {
+            let realm = uri.host.to_string().eq_ignore_ascii_case(&ctx.config.node.registration.realm);
+            let listeners = ctx.config.node.listeners.values();
+            realm
+                || uri.host.ip().is_some_and(|ip| {
+                    listeners.into_iter().any(|listener| listener.advertised.ip() == ip || listener.bind.ip() == ip)
+                })
+        };
+        let mut headers = Headers::new();
+        headers.push("Refer-To", &refer.refer_to);
+        judge(&headers, &declared, ours).map(|transfer| transfer.target)
+    }
+
+    /// The target took the call: it replaces the analyst, who is done.
+    pub(super) fn transfer_answered(&mut self, ctx: &mut Context<'_>, id: LegId) {
+        let (Some(caller), Stage::Talking(talk)) = (self.caller_leg, &mut self.stage) else { return };
+        let Some(transfer) = talk.transfer.take_if(|transfer| transfer.leg == id) else { return };
+        let analyst = talk.peer;
+        ctx.record(Event::TransferEnded { target: transfer.target.to_string(), ok: true });
+        ctx.media(MediaCommand::Unbridge { a: caller, b: analyst });
+        if let Some(leg) = self.legs.get_mut(&analyst) {
+            leg.usage.notify_refer(Status::OK, "OK");
+            leg.usage.bye(None);
+        }
+        self.free_analyst(ctx, analyst);
+        self.talk(ctx, id, Party::Target);
+    }
+
+    /// The target did not take it: the caller is still, or again, with the analyst.
+    pub(super) fn transfer_failed(&mut self, ctx: &mut Context<'_>, id: LegId, status: Status) {
+        let Stage::Talking(talk) = &mut self.stage else { return };
+        let Some(transfer) = talk.transfer.take_if(|transfer| transfer.leg == id) else { return };
+        let peer = talk.peer;
+        ctx.record(Event::TransferEnded { target: transfer.target.to_string(), ok: false });
+        match self.legs.get_mut(&peer).filter(|leg| !leg.usage.has_ended()) {
+            Some(leg) => leg.usage.notify_refer(status, "Transfer failed"),
+            // The analyst hung up when the transfer began: ring again, the same analyst first.
+            None => self.return_to_desk(ctx),
+        }
+    }
+
+    /// The analyst hung up while the target rings: the caller hears ringback, the transfer goes on.
+    pub(super) fn transferer_left(&mut self, ctx: &mut Context<'_>, analyst: LegId) {
+        if let Some(caller) = self.caller_leg {
+            ctx.media(MediaCommand::Unbridge { a: caller, b: analyst });
+        }
+        self.free_analyst(ctx, analyst);
+        let language = self.language.clone();
+        if let Some(leg) = self.caller_leg() {
+            leg.play_loop(ctx, &language, PromptId::new(super::guide::RINGBACK));
+        }
+    }
+
+    /// Back to the hunt with a caller whom a transfer has left alone.
+    fn return_to_desk(&mut self, ctx: &mut Context<'_>) {
+        let Some(hunting) = Some(std::sync::Arc::clone(&self.plan.hunting)).filter(|_| self.caller_leg.is_some())
+        else {
+            self.finish(ctx, HangupCause::Transferred, Party::Desk);
+            return;
+        };
+        self.stage = Stage::Guided(Box::new(super::guide::Guided::again(std::sync::Arc::clone(&hunting))));
+        let language = self.language.clone();
+        if let Some(leg) = self.caller_leg() {
+            leg.play_loop(ctx, &language, PromptId::new(super::guide::RINGBACK));
+        }
+        self.begin_hunt(ctx, &hunting);
+    }
+}
