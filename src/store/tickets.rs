@@ -199,7 +199,8 @@ pub(super) async fn load_list(connection: &mut SqliteConnection, filter: &Filter
 
 pub(super) async fn load_callbacks_due(connection: &mut SqliteConnection) -> Result<Vec<Ticket>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT doc FROM tickets JOIN callbacks ON ticket = number WHERE callbacks.state = 'due' ORDER BY due_us, number",
+        "SELECT doc FROM tickets JOIN callbacks ON callbacks.ticket = tickets.number
+         WHERE callbacks.state = 'due' ORDER BY due_us, tickets.number",
     );
     docs(rows.fetch_all(connection).await?)
 }

@@ -25,5 +25,5 @@ pub use report::{
 pub use report_text::render;
 pub(crate) use ticket::REPEAT_HOURS;
 pub use ticket::{
-    Callback, CallbackState, End, Hold, MediaQuality, Offer, Repeat, RepeatBy, SetDisposition, Ticket, Transfer,
+    Callback, CallbackState, End, Hold, MediaQuality, Offer, Repeat, RepeatBy, Routed, SetDisposition, Ticket, Transfer,
 };

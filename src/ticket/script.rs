@@ -6,7 +6,7 @@ use ulid::Ulid;
 use super::*;
 use crate::identity::{Caller, Confidence, EhrContext, Place, Source, Sourced};
 use crate::ids::{AnalystId, CallId, Extension, HospitalId, Language, OfferId, RungId, Seq, TicketNumber};
-use crate::routing::{Choice, Decision, Level, Need, OfferOutcome};
+use crate::routing::{Choice, Decision, Level, Need, OfferOutcome, Snapshot, Who};
 
 /// Second zero of every script.
 pub const NOON: &str = "2026-11-23T12:00:00Z";
@@ -49,7 +49,6 @@ impl Script {
         self.push(seconds, Some(call), event)
     }
 
-    #[allow(dead_code)]
     pub fn desk(&mut self, seconds: f64, event: Event) -> &mut Script {
         self.push(seconds, None, event)
     }
@@ -165,8 +164,14 @@ pub fn need(module: &str, system: &str) -> Need {
 }
 
 pub fn decision(analyst: &str, because: &str) -> Event {
-    let chosen = vec![Choice { analyst: analyst.into(), because: because.to_owned() }];
-    let decision =
-        Decision { need: need("charting", "epic"), rung: "qualified".into(), chosen, passed_over: Vec::new() };
+    let (who, because) = (Who::Qualified, because.to_owned());
+    let inputs = Snapshot { who: vec![who], at_once: 2, continuity: None, people: Vec::new(), unlisted: 0 };
+    let decision = Decision {
+        need: need("charting", "epic"),
+        rung: "qualified".into(),
+        chosen: vec![Choice { analyst: analyst.into(), who, phones: vec![0], because }],
+        passed_over: Vec::new(),
+        inputs,
+    };
     Event::RouteDecided { decision: Box::new(decision) }
 }

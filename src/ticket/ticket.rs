@@ -18,7 +18,7 @@ use crate::ids::{
     AnalystId, CallId, Extension, HospitalId, Language, OfferId, PlanId, RungId, Seq, StepId, SystemId, TicketNumber,
     TrunkId, UnitId,
 };
-use crate::routing::{Decision, Need, OfferOutcome};
+use crate::routing::{Choice, Decision, Need, OfferOutcome, PassedOver};
 
 /// Keys kept for the story of a call; a child at the phone doesn't grow the ticket.
 const MAX_KEYS: usize = 64;
@@ -60,8 +60,8 @@ pub struct Ticket {
     pub questions_skipped: Vec<StepId>,
     pub need: Option<Need>,
     pub need_by: Option<NeedSource>,
-    /// Every routing decision, in order: the stored "why".
-    pub decisions: Vec<Decision>,
+    /// Every routing decision, in order: the "why". Its inputs, for replaying it, stand in the record only.
+    pub decisions: Vec<Routed>,
     pub offers: Vec<Offer>,
     pub first_offer: Option<Timestamp>,
     /// Who took the call, in order, each once. The last one owns it.
@@ -95,6 +95,22 @@ pub struct Ticket {
     /// One line a step. Stored as rows of their own.
     #[serde(skip)]
     pub timeline: Vec<Line>,
+}
+
+/// What was decided on one rung, and why, in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Routed {
+    pub at: Timestamp,
+    pub rung: RungId,
+    pub chosen: Vec<Choice>,
+    pub passed_over: Vec<PassedOver>,
+}
+
+impl Routed {
+    fn new(at: Timestamp, decision: &Decision) -> Routed {
+        let Decision { rung, chosen, passed_over, .. } = decision;
+        Routed { at, rung: rung.clone(), chosen: chosen.clone(), passed_over: passed_over.clone() }
+    }
 }
 
 /// One analyst being alerted.
@@ -273,7 +289,7 @@ impl Ticket {
                 self.need_by = Some(*by);
             }
             Event::QuestionSkipped { step } => push(&mut self.questions_skipped, step.clone(), MAX_KEPT),
-            Event::RouteDecided { decision } => push(&mut self.decisions, decision.as_ref().clone(), MAX_KEPT),
+            Event::RouteDecided { decision } => push(&mut self.decisions, Routed::new(at, decision), MAX_KEPT),
             Event::OfferSent { offer, analyst, rung, outside } => {
                 self.first_offer.get_or_insert(at);
                 let (offer, analyst, rung, outside) = (*offer, analyst.clone(), rung.clone(), *outside);
