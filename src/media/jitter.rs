@@ -14,11 +14,9 @@ use crate::time::{Duration, Instant};
 pub const BLOCK: usize = 80;
 /// Blocks held: 2 s, more than the longest delay and the largest burst.
 const BLOCKS: usize = 200;
-/// Bounds of the delay, in ticks: 20 ms and 200 ms.
-const MIN_DELAY: i64 = 160;
+/// Bounds of the delay, in ticks: 40 ms and 200 ms.
+const MIN_DELAY: i64 = 320;
 const MAX_DELAY: i64 = 1_600;
-/// Delay before anything is known of the network: 40 ms.
-const FIRST_DELAY: i64 = 320;
 /// Transit times are remembered for one to two of these.
 const WINDOW: Duration = Duration::from_secs(2);
 /// A timestamp that differs from the clock by more than this (1 s) has jumped.
@@ -44,9 +42,7 @@ pub struct JitterBuffer {
     transit: Window,
     /// Next tick to be played, at a block's beginning.
     position: Option<i64>,
-    delay: i64,
     patience: u32,
-    late: u64,
 }
 
 /// 10 ms of audio.
@@ -107,19 +103,12 @@ impl Default for JitterBuffer {
             old_ssrc: None,
             transit: Window { since: Instant::ZERO, now: None, before: None },
             position: None,
-            delay: FIRST_DELAY,
             patience: 0,
-            late: 0,
         }
     }
 }
 
 impl JitterBuffer {
-    /// Packets that came too late to be heard.
-    pub fn late(&self) -> u64 {
-        self.late
-    }
-
     /// When the newest packet came.
     pub fn last_at(&self) -> Option<Instant> {
         self.newest.map(|newest| newest.at)
@@ -127,17 +116,11 @@ impl JitterBuffer {
 
     /// Takes one packet's payload. The marker bit is not asked for: phones set it as they like.
     pub fn push(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, payload: &[u8]) {
-        let Some(tick) = self.place(now, ssrc, sequence, timestamp, payload.len() as i64) else {
-            self.late += 1;
-            return;
-        };
+        let Some(tick) = self.place(now, ssrc, sequence, timestamp, payload.len() as i64) else { return };
         self.transit.add(now, clock(now) - tick);
         let end = tick + payload.len() as i64;
         match self.position {
-            Some(position) if end <= position => {
-                self.late += 1;
-                return;
-            }
+            Some(position) if end <= position => return,
             Some(position) if tick >= position + (BLOCKS * BLOCK) as i64 => return,
             Some(_) | None => {}
         }
@@ -195,9 +178,8 @@ impl JitterBuffer {
     pub fn pop(&mut self, now: Instant) -> Option<&[u8; BLOCK]> {
         let (fastest, slowest) = self.transit.bounds()?;
         let spread = slowest - fastest + BLOCK as i64;
-        self.delay = if self.position.is_none() { FIRST_DELAY } else { self.delay };
-        self.delay = spread.clamp(MIN_DELAY, MAX_DELAY).max(self.delay.min(FIRST_DELAY));
-        let ideal = (clock(now) - fastest - self.delay).div_euclid(BLOCK as i64) * BLOCK as i64;
+        let delay = spread.clamp(MIN_DELAY, MAX_DELAY);
+        let ideal = (clock(now) - fastest - delay).div_euclid(BLOCK as i64) * BLOCK as i64;
         let mut position = self.position.unwrap_or(ideal);
         let surplus = ideal - position;
         if surplus.abs() > LOST_TRACK {

@@ -9,6 +9,12 @@ pub mod rtcp;
 pub mod rtp;
 
 mod counters;
+mod exchange;
+mod health;
+mod leg;
+mod ear;
+mod outbox;
+mod outlet;
 mod dtmf_event;
 mod goertzel;
 mod jitter;
@@ -24,3 +30,6 @@ mod workers;
 pub use counters::Counters;
 pub use prompts::{MAX_PROMPT, Prompt, PromptError, PromptLibrary};
 pub use workers::{MediaOptions, Overloaded, Workers};
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ impl PortPair {
     }
 
     /// Throws away what a former call's peer still sent, so that a new call never hears it.
-    pub fn drain(&self) {
+    fn drain(&self) {
         let mut scrap = [0; 2_048];
         for socket in [&self.rtp, &self.rtcp] {
             for _ in 0..MAX_STALE {
@@ -55,9 +55,10 @@ impl Ports {
         Ports { bound: HashMap::new(), dscp }
     }
 
-    /// The pair at `local`, bound now if it never was. The worker that opens a leg on it drains it first.
+    /// The pair at `local`, bound now if it never was, and empty.
     pub fn take(&mut self, local: IpAddr, port: MediaPort) -> io::Result<Arc<PortPair>> {
         if let Some(pair) = self.bound.get(&(local, port)) {
+            pair.drain();
             return Ok(pair.clone());
         }
         let pair = Arc::new(PortPair::bind(local, port, self.dscp)?);
@@ -111,7 +112,6 @@ mod tests {
         drop(first);
         assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, port.0)).is_err(), "still ours");
         let again = ports.take(local, port).unwrap();
-        again.drain();
         assert_eq!(again.rtp.recv_from(&mut [0; 64]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
