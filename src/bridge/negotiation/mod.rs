@@ -23,7 +23,6 @@ use std::net::IpAddr;
 use crate::bridge::{Codec, Direction, Latch, MediaPort, MediaSession};
 use crate::sip::Status;
 use crate::sip::sdp::{MediaLine, Origin, SdpError, SessionDescription};
-use read::Stream;
 
 /// The shortest packet that we make, in milliseconds of audio; all packets are multiples of it.
 pub const MIN_PTIME_MS: u8 = 10;

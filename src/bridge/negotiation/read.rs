@@ -161,10 +161,10 @@ impl Negotiation {
                 Err(Refusal::not_acceptable(301, "IPv4-mapped address in c="))
             }
             IpAddr::V4(v4) if v4.is_broadcast() => Err(Refusal::not_acceptable(301, "broadcast address in c=")),
-            _ if ip.is_ipv4() != self.local.address.is_ipv4() => {
+            IpAddr::V4(_) | IpAddr::V6(_) if ip.is_ipv4() != self.local.address.is_ipv4() => {
                 Err(Refusal::not_acceptable(301, "the stream's address family is not ours"))
             }
-            _ => Ok(Some(ip)),
+            IpAddr::V4(_) | IpAddr::V6(_) => Ok(Some(ip)),
         }
     }
 

@@ -110,6 +110,18 @@ fn b29_a_broken_offer_is_400_and_changes_nothing() {
 }
 
 #[test]
+fn b30_the_worst_legal_description_is_answered() {
+    // 128 formats, each sought among 4,000 maps of which only the last is ours.
+    let formats: Vec<String> = (0..128).map(|number| number.to_string()).collect();
+    let maps = "a=rtpmap:1 X/1\r\n".repeat(4_000);
+    let body = format!("c=IN IP4 192.0.2.9|m=audio 4000 RTP/AVP {}|{maps}a=rtpmap:99 PCMA/8000", formats.join(" "));
+    let mut leg = leg();
+    leg.prefer(Some(Codec::Pcma));
+    leg.answer(&peer(1, &body)).unwrap();
+    assert_eq!(leg.session().unwrap().send_payload_type, 8);
+}
+
+#[test]
 fn b31_every_way_of_hold_gets_the_matching_direction_and_resume_ends_it() {
     let cases = [
         ("c=IN IP4 192.0.2.9|m=audio 4000 RTP/AVP 0|a=sendonly", "a=recvonly", Direction::RecvOnly, true),
@@ -414,5 +426,27 @@ fn answers_that_agree_to_nothing_are_refused() {
         let refusal = leg.accept_answer(&peer(1, answer)).unwrap_err();
         assert!(refusal.warning.is_some_and(|text| text.starts_with(&code.to_string())), "{answer}");
         assert_eq!(leg.session(), None);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_offered_the_answer_has_its_streams_and_one_at_most_is_ours(
+        media in proptest::collection::vec(("(audio|video|m)", 0u16..3, "RTP/S?AVPF?", "[0-9]{1,3}( [0-9]{1,3}){0,3}", "(sendonly|inactive|rtpmap:97 PCMA/8000|rtcp:9|ptime:0)"), 0..6),
+        connection in "(c=IN IP4 (0.0.0.0|192.0.2.9|224.0.0.1)|c=IN IP6 ::1|a=x)",
+    ) {
+        let mut rest = connection;
+        for (kind, port, protocol, formats, attribute) in &media {
+            rest.push_str(&format!("|m={kind} {port} {protocol} {formats}|a={attribute}"));
+        }
+        let mut leg = leg();
+        for version in 1..3 {
+            if let Ok(answer) = leg.answer(&peer(version, &rest)) {
+                let answer = SessionDescription::parse(answer.as_bytes()).unwrap();
+                proptest::prop_assert_eq!(answer.media.len(), media.len());
+                proptest::prop_assert!(answer.media.iter().filter(|media| media.line.port != 0).count() <= 1);
+                proptest::prop_assert!((10..=60).contains(&leg.session().unwrap().ptime_ms));
+            }
+        }
     }
 }
