@@ -232,11 +232,20 @@ impl<'a> Pick<'a> {
     }
 }
 
-/// How many more of a group to ring.
+/// How many more of a group to ring. A phone that gives no sign of ringing does not count as ringing, but its analyst
+/// still counts as free: a silent phone must not make N smaller.
 fn wanted(inputs: &Snapshot, who: Who, fitting: usize) -> usize {
-    let rings = |person: &&Person| person.with_this_call == WithThisCall::Rung { who, counts: true };
-    let ringing = inputs.people.iter().filter(rings).count();
-    let at_once = if fitting + ringing <= FEW { 1 } else { usize::from(inputs.at_once) };
+    let mut free = fitting;
+    let mut ringing = 0;
+    for person in &inputs.people {
+        if let WithThisCall::Rung { who: group, counts } = person.with_this_call
+            && group == who
+        {
+            free += 1;
+            ringing += usize::from(counts);
+        }
+    }
+    let at_once = if free <= FEW { 1 } else { usize::from(inputs.at_once) };
     at_once.saturating_sub(ringing)
 }
 

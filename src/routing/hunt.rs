@@ -88,7 +88,7 @@ struct Told {
     ringing: bool,
     on_call: bool,
     all_busy: bool,
-    /// How many of the first rung were busy when last looked.
+    /// The most of the first rung who were busy at one look.
     busy: usize,
 }
 
@@ -446,7 +446,7 @@ impl Hunt {
             self.actions.push_back(HuntAction::News(HuntNews::WaitingSince { since: now }));
         }
         let busy = busy(decision);
-        self.told.busy = busy;
+        self.told.busy = self.told.busy.max(busy);
         if busy > 0 && !self.told.all_busy {
             self.told.all_busy = true;
             self.actions.push_back(HuntAction::News(HuntNews::AllBusy { busy }));

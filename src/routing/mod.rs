@@ -26,3 +26,6 @@ pub use rungs::{Hunting, HuntingError, Rung, Who};
 pub use shifts::{Hours, Schedule, Span, Weekly};
 pub use staff::{Analyst, Modules, Phone, PhoneKind, PhoneUse, Qualification, Releases, Staff, StaffError};
 pub use waiting::WaitingLine;
+
+#[cfg(test)]
+mod tests;

@@ -129,12 +129,19 @@ pub fn judge<'a>(person: &'a Person, who: Who, need: &Need) -> Result<Fit<'a>, R
         Who::Supervisor if !person.supervisor => return Err(Refusal::NotSupervisor),
         Who::Qualified | Who::WrapUp | Who::OnCall | Who::Supervisor => {}
     }
-    unengaged(person)?;
+    untouched(person)?;
     if matches!(who, Who::Qualified | Who::WrapUp) {
         at_desk(person)?;
-        if person.wrap_up != (who == Who::WrapUp) {
-            return Err(if person.wrap_up { Refusal::WrapUp } else { Refusal::NotInWrapUp });
-        }
+    }
+    match person.occupied {
+        Occupied::Free => {}
+        Occupied::Ringing => return Err(Refusal::Ringing),
+        Occupied::OnCall => return Err(Refusal::OnCall),
+    }
+    match who {
+        Who::Qualified if person.wrap_up => return Err(Refusal::WrapUp),
+        Who::WrapUp if !person.wrap_up => return Err(Refusal::NotInWrapUp),
+        Who::Qualified | Who::WrapUp | Who::OnCall | Who::Supervisor => {}
     }
     Ok(Fit { qualification, phones: phones(person, who)? })
 }
@@ -194,18 +201,13 @@ fn covers(held: &Qualification, need: &Need, today: Date) -> Result<(), (u8, Ref
     Ok(())
 }
 
-/// Neither this call nor another has to do with the analyst.
-fn unengaged(person: &Person) -> Result<(), Refusal> {
+/// This call has had nothing to do with the analyst.
+fn untouched(person: &Person) -> Result<(), Refusal> {
     match person.with_this_call {
-        WithThisCall::Nothing => {}
-        WithThisCall::Rung { .. } => return Err(Refusal::RingsAlready),
-        WithThisCall::Tried => return Err(Refusal::AlreadyTried),
-        WithThisCall::Refused => return Err(Refusal::LeaseRefused),
-    }
-    match person.occupied {
-        Occupied::Free => Ok(()),
-        Occupied::Ringing => Err(Refusal::Ringing),
-        Occupied::OnCall => Err(Refusal::OnCall),
+        WithThisCall::Nothing => Ok(()),
+        WithThisCall::Rung { .. } => Err(Refusal::RingsAlready),
+        WithThisCall::Tried => Err(Refusal::AlreadyTried),
+        WithThisCall::Refused => Err(Refusal::LeaseRefused),
     }
 }
 

@@ -1,0 +1,210 @@
+use std::collections::BTreeMap;
+
+use super::fixture::*;
+use crate::routing::choose::{FEW, MAX_UNQUALIFIED_LISTED};
+use crate::routing::*;
+use crate::time::Duration;
+
+fn decide(people: &[&str], desk: &Desk, continuity: Option<&str>) -> Decision {
+    let rung = rung("qualified", &[Who::Qualified]);
+    let continuity = continuity.map(id);
+    let ask = Ask { continuity: continuity.as_ref(), ..Ask::first(&rung, 2, at(1_000), monday()) };
+    choose(&staff(people.iter().map(|name| charter(name))), desk, &charting(), &ask)
+}
+
+#[test]
+fn two_ring_when_more_than_three_are_free_and_else_one() {
+    assert_eq!(FEW, 3);
+    let everybody = ["ana", "ben", "cho", "dee", "eva"];
+    for (count, expected) in
+        [(5, vec!["ana", "ben"]), (4, vec!["ana", "ben"]), (3, vec!["ana"]), (1, vec!["ana"]), (0, vec![])]
+    {
+        let people = &everybody[..count];
+        assert_eq!(names(&decide(people, &all_signed_in(people), None).chosen), expected, "{count} free");
+    }
+}
+
+#[test]
+fn whoever_is_busy_does_not_count_as_free() {
+    let people = ["ana", "ben", "cho", "dee"];
+    let mut desk = all_signed_in(&people);
+    engage(&mut desk, "dee");
+    assert_eq!(names(&decide(&people, &desk, None).chosen), ["ana"]);
+}
+
+#[test]
+fn the_longest_idle_rings_first_and_a_tie_goes_by_name() {
+    let people = ["ana", "ben", "cho", "dee"];
+    let mut desk = Desk::new();
+    for (name, idle_s) in [("ana", 10), ("ben", 90), ("cho", 90), ("dee", 5)] {
+        sign_in(&mut desk, name, Duration::from_secs(idle_s));
+    }
+    assert_eq!(names(&decide(&people, &desk, None).chosen), ["ben", "cho"]);
+}
+
+#[test]
+fn a_repeat_goes_back_to_its_analyst_before_the_longest_idle() {
+    let people = ["ana", "ben", "cho", "dee"];
+    let decision = decide(&people, &all_signed_in(&people), Some("dee"));
+    assert_eq!(names(&decision.chosen), ["dee", "ana"]);
+    assert_eq!(decision.chosen[0].because, "Holds charting (basic) for epic-prod; took the last call from here.");
+}
+
+#[test]
+fn a_repeat_whose_analyst_is_busy_or_unqualified_goes_to_the_others() {
+    let people = ["ana", "ben"];
+    let mut desk = all_signed_in(&people);
+    engage(&mut desk, "ben");
+    assert_eq!(names(&decide(&people, &desk, Some("ben")).chosen), ["ana"]);
+    assert_eq!(names(&decide(&people, &desk, Some("left-the-house")).chosen), ["ana"]);
+}
+
+#[test]
+fn the_decision_says_why_in_words() {
+    let people = ["ana", "ben", "cho"];
+    let mut desk = all_signed_in(&people);
+    engage(&mut desk, "cho");
+    let decision = decide(&people, &desk, None);
+    assert_eq!(decision.chosen[0].because, "Holds charting (basic) for epic-prod; idle longest, 10 min.");
+    let passed: Vec<_> = decision.passed_over.iter().map(|p| (p.analyst.as_str(), p.because.as_str())).collect();
+    assert_eq!(passed, [("ben", "fits, but others are rung first (idle 10 min)"), ("cho", "on a call")]);
+}
+
+#[test]
+fn those_who_ring_already_count_and_those_whose_phone_is_silent_do_not() {
+    let people = ["ana", "ben", "cho", "dee", "eva"];
+    let rung = rung("qualified", &[Who::Qualified]);
+    let staff = staff(people.iter().map(|name| charter(name)));
+    let desk = all_signed_in(&people);
+    for (counts, expected) in [(true, vec!["ben"]), (false, vec!["ben", "cho"])] {
+        let so_far = BTreeMap::from([(id("ana"), WithThisCall::Rung { who: Who::Qualified, counts })]);
+        let ask = Ask { so_far: &so_far, ..Ask::first(&rung, 2, at(1_000), monday()) };
+        assert_eq!(names(&choose(&staff, &desk, &charting(), &ask).chosen), expected, "counts: {counts}");
+    }
+}
+
+#[test]
+fn the_groups_of_a_rung_ring_together() {
+    let mut desk = all_signed_in(&["ana"]);
+    engage(&mut desk, "ana");
+    desk.hung_up(&id("ana"), call(999), at(0), Duration::from_secs(60));
+    let rung = rung("backup", &[Who::WrapUp, Who::OnCall]);
+    let staff = staff([charter("ana"), on_call("oto"), on_call("pia")]);
+    let decision = choose(&staff, &desk, &charting(), &Ask::first(&rung, 2, at(1_000), monday()));
+    let chosen: Vec<_> = decision.chosen.iter().map(|c| (c.analyst.as_str(), c.who, c.because.as_str())).collect();
+    assert_eq!(
+        chosen,
+        [
+            ("ana", Who::WrapUp, "Holds charting (basic) for epic-prod; finishing the last call."),
+            ("oto", Who::OnCall, "Holds charting (basic) for epic-prod; on call now."),
+        ]
+    );
+}
+
+#[test]
+fn two_on_call_who_share_a_mobile_are_one_phone() {
+    let shared = |name: &str| {
+        let mut analyst = on_call(name);
+        analyst.phones = vec![mobile("5550100")];
+        analyst
+    };
+    let people = ["ana", "ben", "cho", "dee"];
+    let staff = staff(people.map(shared));
+    let rung = rung("on-call", &[Who::OnCall]);
+    let mut desk = Desk::new();
+    let decision = choose(&staff, &desk, &charting(), &Ask::first(&rung, 2, at(0), monday()));
+    assert_eq!(names(&decision.chosen), ["ana"]);
+    // While it rings for one call, nobody can be rung at it for another.
+    assert!(desk.reserve(&id("ana"), call(1), vec![mobile("5550100").kind], at(0)));
+    let decision = choose(&staff, &desk, &charting(), &Ask::first(&rung, 2, at(0), monday()));
+    assert_eq!(decision.chosen, []);
+    assert_eq!(decision.passed_over[1].because, "the phone is in use for another call");
+}
+
+#[test]
+fn a_decision_is_made_again_from_what_it_kept_even_after_the_journal() {
+    let people = ["ana", "ben", "cho", "dee"];
+    let mut desk = all_signed_in(&people);
+    engage(&mut desk, "ben");
+    desk.declare(&id("cho"), Presence::Paused { reason: Some("lunch".to_owned()) }, at(1));
+    let decision = decide(&people, &desk, Some("dee"));
+    let text = serde_json::to_string(&decision).expect("plain data");
+    let read: Decision = serde_json::from_str(&text).expect("what was written");
+    assert_eq!(read, decision);
+    assert_eq!(replay(&read), [id("dee")]);
+}
+
+#[test]
+fn the_unqualified_of_a_large_staff_are_counted_not_listed() {
+    let crowd: Vec<String> = (0..80).map(|number| format!("zoe-{number:02}")).collect();
+    let people = crowd.iter().map(|name| person(name)).chain([charter("ana")]);
+    let rung = rung("qualified", &[Who::Qualified]);
+    let decision =
+        choose(&staff(people), &all_signed_in(&["ana"]), &charting(), &Ask::first(&rung, 2, at(0), monday()));
+    assert_eq!(names(&decision.chosen), ["ana"]);
+    assert_eq!(decision.passed_over.len(), MAX_UNQUALIFIED_LISTED);
+    assert_eq!(decision.inputs.unlisted, 30);
+}
+
+// -- Is the question worth asking? --------------------------------------------------------------------------------------
+
+fn asks(people: Vec<Analyst>, desk: &Desk, continuity: Option<&str>) -> bool {
+    let base = need_of("epic-prod", None);
+    let options = [need_of("epic-prod", Some("charting")), need_of("epic-prod", Some("orders"))];
+    let continuity = continuity.map(id);
+    let hunting = Hunting::standard();
+    let question = Question {
+        base: &base,
+        options: &options,
+        hunting: &hunting,
+        continuity: continuity.as_ref(),
+        now: at(0),
+        wall: monday(),
+    };
+    would_change(&staff(people), desk, &question)
+}
+
+fn generalist(name: &str) -> Analyst {
+    holding(person(name), "epic-prod", &[])
+}
+
+#[test]
+fn nothing_is_asked_where_everybody_covers_everything() {
+    let people = vec![generalist("ana"), generalist("ben")];
+    assert!(!asks(people, &all_signed_in(&["ana", "ben"]), None));
+}
+
+#[test]
+fn the_question_is_asked_when_an_answer_rings_somebody_else() {
+    let people = vec![charter("ana"), holding(person("ben"), "epic-prod", &["orders"])];
+    assert!(asks(people, &all_signed_in(&["ana", "ben"]), None));
+}
+
+#[test]
+fn an_expert_who_is_not_there_changes_nothing() {
+    let people = vec![generalist("ana"), charter("ben")];
+    assert!(!asks(people, &all_signed_in(&["ana"]), None));
+}
+
+#[test]
+fn the_rung_counts_as_much_as_the_person() {
+    // Ana takes charting at her desk; orders only the on-call rung could reach, and that is Ana, too.
+    let mut ana = charter("ana");
+    ana.on_call = Schedule::Always;
+    ana.phones.push(mobile("ana"));
+    let mut night = all_signed_in(&["ana"]);
+    assert!(asks(vec![ana.clone()], &night, None));
+    // With nobody at all for either answer, nothing is worth asking.
+    night.declare(&id("ana"), Presence::SignedOut, at(0));
+    ana.on_call = Schedule::Never;
+    assert!(!asks(vec![ana], &night, None));
+}
+
+#[test]
+fn a_repeat_that_goes_back_to_its_analyst_is_asked_nothing() {
+    let people = vec![charter("ana"), holding(person("ben"), "epic-prod", &["orders"])];
+    let mut desk = all_signed_in(&["ana", "ben"]);
+    assert!(!asks(people.clone(), &desk, Some("ana")));
+    engage(&mut desk, "ana");
+    assert!(asks(people, &desk, Some("ana")));
+}
