@@ -40,7 +40,7 @@ pub struct PassedOver {
 }
 
 /// Everything that a choice reads, and nothing else: no phone number, nobody of another hospital.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The rung's groups, in order.
     pub who: Vec<Who>,
