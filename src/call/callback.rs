@@ -143,6 +143,7 @@ impl Call {
             caller: due.caller,
             need,
             test: due.test,
+            trunk: None,
             opened: ctx.now,
             caller_leg: None,
             legs: BTreeMap::new(),

@@ -38,14 +38,14 @@ use crate::config::Hospital;
 use crate::dialog::{Failure, UsageEvent};
 use crate::digit::{Digit, DigitSource};
 use crate::identity::Caller;
-use crate::ids::{AnalystId, CallId, HospitalId, Language, LegId, ServerKey, TicketNumber};
+use crate::ids::{AnalystId, CallId, HospitalId, Language, LegId, ServerKey, TicketNumber, TrunkId};
 use crate::ivr::Plan;
 use crate::routing::Need;
 use crate::sip::{CSeq, Request, Response};
 use crate::ticket::{Event, HangupCause, MediaProblem, Party};
 use crate::time::{Duration, Instant};
 
-pub use callback::{CallbackDue, CallbackState};
+pub use callback::{CallbackDue, CallbackState, FIRST_ATTEMPT_AFTER, NEXT_ATTEMPT_AFTER};
 pub use context::{Context, Effect, Numbers, Reach, Target};
 pub use leg::Leg;
 pub use open::{Incoming, Refused};
@@ -73,6 +73,7 @@ pub struct Call {
     pub caller: Caller,
     need: Need,
     pub test: bool,
+    trunk: Option<TrunkId>,
     opened: Instant,
     /// The caller's leg; a callback has none until the clinician is dialled.
     caller_leg: Option<LegId>,
@@ -135,6 +136,14 @@ impl Call {
     pub fn failed(&mut self, ctx: &mut Context<'_>, leg: LegId, cseq: &CSeq, failure: Failure) {
         if let Some(leg) = self.legs.get_mut(&leg) {
             leg.usage.request_failed(cseq, failure);
+        }
+        self.settle(ctx, VecDeque::new());
+    }
+
+    /// The stream of an unanswered INVITE is gone (line D55).
+    pub fn caller_unreachable(&mut self, ctx: &mut Context<'_>, leg: LegId) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.usage.caller_unreachable();
         }
         self.settle(ctx, VecDeque::new());
     }
@@ -245,6 +254,11 @@ impl Call {
 
     pub fn leg(&self, id: LegId) -> Option<&Leg> {
         self.legs.get(&id)
+    }
+
+    /// What the call came over.
+    pub fn trunk(&self) -> Option<&TrunkId> {
+        self.trunk.as_ref()
     }
 
     pub fn opened(&self) -> Instant {

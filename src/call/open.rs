@@ -135,6 +135,7 @@ impl Call {
             caller,
             need,
             test: incoming.test,
+            trunk: incoming.trunk.clone(),
             opened: ctx.now,
             caller_leg: Some(leg),
             legs: BTreeMap::new(),

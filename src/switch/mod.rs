@@ -1,160 +1,454 @@
-//! The whole desk as one value: inputs in, actions out, nothing else.
+//! The whole desk as one value: inputs in, actions out, nothing else. No clock, no socket, no thread, and randomness only
+//! from the seed it was given.
+//!
+//! ```text
+//!  Input ──▶ handle(now) ──▶ transactions ──▶ ingress ─┬─▶ a call ──effects──▶ carry ──▶ Action
+//!                                                      ├─▶ registrar
+//!                                                      └─▶ trunks (probes, names)
+//! ```
+//! After every input: drain [`Switch::poll_action`], then ask [`Switch::poll_timeout`]. Records come out before the
+//! packets that depend on them.
+//!
+//! Files in the order an INVITE meets them: `contract`, `ingress`, `reach`, `carry`, `trunks`, `strangers`, `callbacks`,
+//! `command`, `memory`.
 
-use std::net::{IpAddr, SocketAddr};
+mod callbacks;
+mod carry;
+mod command;
+mod contract;
+mod ingress;
+mod memory;
+mod reach;
+mod strangers;
+mod trunks;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
 
+pub use contract::{Action, Answer, Command, Input, Query, Reply, Status};
+pub use memory::{CutCall, Memory, OwedCallback};
+pub use trunks::Health;
+
+use crate::call::media::MediaEvent;
+use crate::call::{Call, Numbers, Ports};
 use crate::config::Config;
-use crate::ids::{AnalystId, CallId, CommandId, ConnId, QueryId, Seq};
-use crate::sip::Flow;
-use crate::ticket::{AnalystStateRecord, Disposition, Record};
+use crate::ids::{AnalystId, CallId, ClientKey, LegId, QueryId, Seq, ServerKey, TicketNumber, TrunkId};
+use crate::registrar::{Change, Registrar, RegistrarConfig, Suspect};
+use crate::routing::{Continuity, Desk, WaitingLine};
+use crate::sip::Host;
+use crate::ticket::{Event, Record};
+use crate::time::{Clock, Duration, Instant};
+use crate::transaction::{SentBy, Transactions};
+use callbacks::Callbacks;
+use strangers::Strangers;
+use trunks::Trunks;
 
-pub use crate::call::media::{MediaCommand, MediaEvent, PlayItem};
-pub use crate::sip::Transport;
+/// Questions to the edge that wait for an answer; more would mean that the edge is gone.
+const MAX_QUERIES: usize = 10_000;
+/// Rounds of "somebody was freed" for one input; each round can free more people by moving offers on.
+const MAX_FREED_ROUNDS: usize = 4;
+/// The staff's shifts are looked at again at the latest after this.
+const SHIFTS_AGAIN: Duration = Duration::from_secs(3600);
 
-/// Everything that can happen to the switch.
-#[derive(Debug)]
-pub enum Input {
-    /// One SIP message: a datagram, or one framed message of a stream. A stream's bytes that cannot be framed come as
-    /// they are, and are answered 400 and closed.
-    Message {
-        flow: Flow,
-        bytes: Bytes,
-    },
-    /// An INVITE of a stream that waited too long in front of the switch: refused with 503.
-    Overdue {
-        flow: Flow,
-        bytes: Bytes,
-    },
-    StreamClosed {
-        conn: ConnId,
-    },
-    /// ICMP unreachable, connection refused or a write that failed.
-    Unreachable {
-        flow: Flow,
-    },
-    Media(MediaEvent),
-    Answer {
-        query: QueryId,
-        answer: Answer,
-    },
-    /// Everything up to this record is in the store: what waits for it may be called safe.
-    Stored(Seq),
-    Command {
-        id: CommandId,
-        command: Command,
-    },
-    /// A newly published version. Calls in progress finish on theirs.
-    Config(Arc<Config>),
-    /// `now` has reached [`Switch::poll_timeout`].
-    Timeout,
+pub struct Switch {
+    config: Arc<Config>,
+    clock: Clock,
+    numbers: Numbers,
+    next_seq: Seq,
+    next_ticket: TicketNumber,
+    next_query: u64,
+
+    transactions: Transactions,
+    registrar: Registrar,
+    trunks: Trunks,
+    strangers: Strangers,
+    desk: Desk,
+    line: WaitingLine,
+    continuity: Continuity,
+    ports: Ports,
+
+    calls: BTreeMap<CallId, Call>,
+    legs: BTreeMap<LegId, LegIndex>,
+    /// By SIP Call-ID and our tag.
+    dialogs: BTreeMap<(String, String), LegId>,
+    servers: BTreeMap<ServerKey, LegId>,
+    clients: BTreeMap<ClientKey, ClientOwner>,
+    queries: BTreeMap<QueryId, Pending>,
+    callbacks: Callbacks,
+    wakes: BTreeMap<CallId, Instant>,
+    wake_order: BTreeSet<(Instant, CallId)>,
+    shifts_at: Instant,
+
+    draining: bool,
+    counters: BTreeMap<&'static str, u64>,
+    records: VecDeque<Record>,
+    actions: VecDeque<Action>,
 }
 
-/// Everything the switch asks of the runtime.
-#[derive(Debug)]
-pub enum Action {
-    /// Comes out before the `Transmit` of the same batch, and must reach the journal before it.
-    Record(Record),
-    Transmit {
-        flow: Flow,
-        bytes: Bytes,
-    },
-    CloseStream {
-        conn: ConnId,
-    },
-    Media(MediaCommand),
-    Query {
-        id: QueryId,
-        query: Query,
-    },
-    Reply {
-        id: CommandId,
-        reply: Reply,
-    },
+/// What the switch knows of a leg without asking its call.
+struct LegIndex {
+    call: CallId,
+    dialog: (String, String),
+    /// The client transaction of our INVITE, for a CANCEL.
+    invite: Option<ClientKey>,
+    servers: Vec<ServerKey>,
 }
 
-/// What the switch asks of the world outside. Each is answered once, or times out in the core.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Query {
-    /// RFC 3263: SRV, then A/AAAA.
-    Resolve { host: String, port: Option<u16>, transport: Transport },
-    /// Lease an analyst for a call. One node grants at once; a cluster asks the analyst's home node.
-    Reserve { analyst: AnalystId, call: CallId },
+/// Whose request it was.
+enum ClientOwner {
+    Leg(LegId),
+    Probe(TrunkId),
+    /// Nobody waits for the answer: the BYE to a stray 200.
+    Nobody,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    Resolved(Result<Vec<SocketAddr>, String>),
-    Reserved(bool),
+enum Pending {
+    Reserve { call: CallId, analyst: AnalystId },
+    Trunk(TrunkId),
 }
 
-/// What the control socket may ask.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "kebab-case")]
-pub enum Command {
-    Status,
-    Calls,
-    Analysts,
-    SetAnalystState {
-        analyst: AnalystId,
-        state: AnalystStateRecord,
+impl Switch {
+    /// `seed` is the only source of randomness; `wall` is the wall time at `now`.
+    pub fn new(config: Arc<Config>, memory: Memory, seed: [u8; 32], now: Instant, wall: Timestamp) -> Switch {
+        let node = &config.node;
+        let sent_by = node.listeners.values().map(|listener| {
+            let host = Host::from(listener.advertised.ip());
+            (listener.bind, SentBy { host, port: Some(listener.advertised.port()) })
+        });
+        let mut switch = Switch {
+            clock: Clock::new(now, wall),
+            numbers: Numbers::new(seed),
+            next_seq: memory.next_seq,
+            next_ticket: memory.next_ticket,
+            next_query: 0,
+            transactions: Transactions::new(sent_by.collect()),
+            registrar: Registrar::new(registrar_config(&config), memory.accounts.clone(), memory.nonce_key.clone()),
+            trunks: Trunks::default(),
+            strangers: Strangers::default(),
+            desk: Desk::new(),
+            line: WaitingLine::new(),
+            continuity: Continuity::new(),
+            ports: Ports::new(node.media.first_port..=node.media.last_port, node.media.quarantine),
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            callbacks: Callbacks::default(),
+            wakes: BTreeMap::new(),
+            wake_order: BTreeSet::new(),
+            shifts_at: now,
+            draining: false,
+            counters: BTreeMap::new(),
+            records: VecDeque::new(),
+            actions: VecDeque::new(),
+            config,
+        };
+        switch.trunks.apply(&switch.config, now);
+        switch.remember(now, memory);
+        switch
+    }
+
+    /// Takes one input. Whatever follows from it is in the actions afterwards.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Message { flow, bytes } => self.receive(now, flow, bytes),
+            Input::Overdue { flow, bytes } => self.refuse_overdue(now, flow, bytes),
+            Input::StreamClosed { conn } => {
+                self.transactions.stream_closed(now, conn);
+                self.registrar.stream_closed(conn);
+            }
+            Input::Unreachable { flow } => {
+                self.count("unreachable");
+                self.transactions.unreachable(now, flow);
+            }
+            Input::Media(event) => self.media(now, event),
+            Input::Answer { query, answer } => self.answered(now, query, answer),
+            // Nothing waits for the store yet: what people are told is safe is told by the store's own readers.
+            Input::Stored(_) => {}
+            Input::Command { id, command } => self.command(now, id, command),
+            Input::Config { config, accounts, actor } => self.configure(now, config, accounts, actor),
+            Input::Accounts(accounts) => {
+                let changes = self.registrar.set_accounts(accounts);
+                self.registrations_changed(now, changes);
+            }
+            Input::Wall(wall) => self.clock = Clock::new(now, wall),
+            Input::Timeout => self.timeout(now),
+        }
+        self.settle(now);
+    }
+
+    pub fn poll_action(&mut self) -> Option<Action> {
+        if let Some(record) = self.records.pop_front() {
+            return Some(Action::Record(record));
+        }
+        self.actions.pop_front()
+    }
+
+    /// When to give [`Input::Timeout`].
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [
+            self.transactions.poll_timeout(),
+            self.registrar.poll_timeout(),
+            self.trunks.poll_timeout(),
+            self.desk.poll_timeout(),
+            self.callbacks.poll_timeout(),
+            self.wake_order.first().map(|(at, _)| *at),
+            Some(self.shifts_at),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Nothing is up that a stop would cut.
+    pub fn is_quiet(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    pub fn status(&self) -> Status {
+        Status {
+            calls: self.calls.len(),
+            legs: self.legs.len(),
+            dialogs: self.dialogs.len(),
+            transactions: self.transactions.len(),
+            timers: self.wake_order.len(),
+            ports_free: self.ports.free(),
+            ports_used: self.ports.used(),
+            ports_resting: self.ports.resting(),
+            bindings: self.registrar.len(),
+            waiting: self.line.len(),
+            draining: self.draining,
+            counters: self.counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+        }
+    }
+
+    // -- Inputs that are not SIP -------------------------------------------------------------------------------------
+
+    fn media(&mut self, now: Instant, event: MediaEvent) {
+        let leg = match &event {
+            MediaEvent::OpenFailed { leg, .. }
+            | MediaEvent::PlayDone { leg, .. }
+            | MediaEvent::Key { leg, .. }
+            | MediaEvent::FirstRtp { leg, .. }
+            | MediaEvent::Silent { leg, .. }
+            | MediaEvent::Revived { leg }
+            | MediaEvent::Report { leg, .. } => *leg,
+        };
+        if let Some(index) = self.legs.get(&leg) {
+            self.with_call(now, index.call, |call, ctx| call.media(ctx, leg, event));
+        }
+    }
+
+    fn answered(&mut self, now: Instant, query: QueryId, answer: Answer) {
+        match (self.queries.remove(&query), answer) {
+            (Some(Pending::Reserve { call, analyst }), Answer::Reserved(granted)) => {
+                if !self.calls.contains_key(&call) {
+                    self.desk.call_over(call, now);
+                }
+                self.with_call(now, call, |call, ctx| call.reserved(ctx, &analyst, granted));
+            }
+            (Some(Pending::Trunk(trunk)), Answer::Resolved(addresses)) => {
+                if addresses.is_err() {
+                    self.count("resolve_failed");
+                }
+                self.trunks.resolved(now, &trunk, addresses);
+            }
+            // An answer of the wrong kind, or a second one, means nothing.
+            (Some(Pending::Reserve { .. } | Pending::Trunk(_)) | None, Answer::Reserved(_) | Answer::Resolved(_)) => {}
+        }
+    }
+
+    /// A new version: people, phones, plans and trunks are taken over; calls in progress keep their plan.
+    fn configure(
+        &mut self,
+        now: Instant,
+        config: Arc<Config>,
+        accounts: Vec<crate::registrar::Account>,
         actor: String,
-        reason: Option<String>,
-    },
-    SetDisposition {
-        call: CallId,
-        by: AnalystId,
-        disposition: Disposition,
-    },
-    /// New INVITEs get 503; calls up finish.
-    Drain {
-        actor: String,
-    },
-    /// Ends every call with BYE.
-    HangUpAll {
-        actor: String,
-    },
-    /// An audited change made elsewhere (a new password), journaled with its author.
-    Audit {
-        actor: String,
-        action: String,
-        object: String,
-        reason: Option<String>,
-    },
+    ) {
+        self.config = config;
+        self.trunks.apply(&self.config, now);
+        self.registrar.set_config(registrar_config(&self.config));
+        let changes = self.registrar.set_accounts(accounts);
+        self.registrations_changed(now, changes);
+        self.desk.keep_only(&self.config.staff);
+        self.desk.shifts_changed();
+        self.shifts_at = now;
+        let object = self.config.version.clone();
+        self.record(now, None, Event::Audit { actor, action: "apply configuration".to_owned(), object, reason: None });
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        self.transactions.handle_timeout(now);
+        let changes = self.registrar.handle_timeout(now);
+        self.registrations_changed(now, changes);
+        for work in self.trunks.handle_timeout(now, &self.config) {
+            self.trunk_work(now, work);
+        }
+        for (analyst, _) in self.desk.expire(now) {
+            // The hunt ends its offers itself; a lease that lapses means that it did not.
+            self.count("lease_lapsed");
+            let _ = analyst;
+        }
+        if self.shifts_at <= now {
+            self.shifts_at = self.next_shift_change(now);
+            self.desk.shifts_changed();
+            self.continuity.forget(self.clock.wall(now));
+        }
+        while let Some(call) = self.wake_order.first().filter(|(at, _)| *at <= now).map(|(_, call)| *call) {
+            self.unwake(call);
+            self.with_call(now, call, |call, ctx| call.timeout(ctx));
+        }
+        self.callbacks_due(now);
+    }
+
+    fn next_shift_change(&self, now: Instant) -> Instant {
+        let wall = self.clock.wall(now);
+        let change =
+            self.config.staff.next_change(wall).and_then(|change| Duration::try_from(change.duration_since(wall)).ok());
+        now + change.unwrap_or(SHIFTS_AGAIN).clamp(Duration::from_secs(1), SHIFTS_AGAIN)
+    }
+
+    // -- After every input -------------------------------------------------------------------------------------------
+
+    /// Carries what the transactions have to say to its owners, offers freed analysts to waiting calls, and puts
+    /// outgoing messages into the actions.
+    fn settle(&mut self, now: Instant) {
+        for _ in 0..MAX_FREED_ROUNDS {
+            while let Some(event) = self.transactions.poll_event() {
+                self.transaction_event(now, event);
+            }
+            if !self.desk.take_freed() {
+                break;
+            }
+            let waiting: Vec<CallId> = self.line.in_order().collect();
+            for call in waiting {
+                self.with_call(now, call, |call, ctx| call.desk_freed(ctx));
+            }
+        }
+        while let Some((flow, bytes)) = self.transactions.poll_transmit() {
+            self.actions.push_back(Action::Transmit { flow, bytes });
+        }
+    }
+
+    fn transaction_event(&mut self, now: Instant, event: crate::transaction::Event) {
+        use crate::dialog::Failure;
+        use crate::transaction::Event as Transaction;
+        match event {
+            Transaction::ClientTimedOut { client, cseq } => {
+                self.client_failed(now, client, &cseq, Failure::TimedOut);
+            }
+            Transaction::ClientUnreachable { client, cseq } => {
+                self.client_failed(now, client, &cseq, Failure::Unreachable);
+            }
+            Transaction::ClientEnded { client } => {
+                self.clients.remove(&client);
+            }
+            Transaction::ServerTimedOut { .. } => self.count("refusal_not_acknowledged"),
+            Transaction::ServerUnreachable { server } => {
+                if let Some(leg) = self.servers.get(&server).copied()
+                    && let Some(index) = self.legs.get(&leg)
+                {
+                    self.with_call(now, index.call, |call, ctx| call.caller_unreachable(ctx, leg));
+                }
+            }
+        }
+    }
+
+    fn client_failed(
+        &mut self,
+        now: Instant,
+        client: ClientKey,
+        cseq: &crate::sip::CSeq,
+        failure: crate::dialog::Failure,
+    ) {
+        match self.clients.get(&client) {
+            Some(ClientOwner::Leg(leg)) => {
+                let leg = *leg;
+                if let Some(index) = self.legs.get(&leg) {
+                    self.with_call(now, index.call, |call, ctx| call.failed(ctx, leg, cseq, failure));
+                }
+            }
+            Some(ClientOwner::Probe(trunk)) => {
+                let trunk = trunk.clone();
+                self.probed(now, &trunk, false);
+            }
+            Some(ClientOwner::Nobody) | None => {}
+        }
+    }
+
+    fn registrations_changed(&mut self, now: Instant, changes: Vec<Change>) {
+        for change in changes {
+            let event = match change {
+                Change::BindingSet(record) => Event::BindingSet(record),
+                Change::BindingRemoved { aor, contact } => Event::BindingRemoved { aor, contact },
+                Change::NonceUsed(used) => {
+                    Event::NonceUsed { nonce: used.nonce, count: used.count, expires: used.expires }
+                }
+                Change::Locked(locked) => {
+                    self.count("registration_locked");
+                    let object = match locked.suspect {
+                        Suspect::User(user) => format!("user {user}"),
+                        Suspect::Source(source) => format!("source {source}"),
+                    };
+                    let action = format!("lock for {} s after {} failures", locked.lasts.as_secs(), locked.failures);
+                    Event::Audit { actor: "registrar".to_owned(), action, object, reason: None }
+                }
+                Change::ForeignAor { user, aor } => {
+                    self.count("registration_foreign");
+                    let action = "refused: register somebody else's address".to_owned();
+                    Event::Audit { actor: user, action, object: aor, reason: None }
+                }
+            };
+            self.record(now, None, event);
+        }
+        self.note_reachable(now);
+    }
+
+    /// Tells the desk which analysts' registered phones can be rung.
+    fn note_reachable(&mut self, now: Instant) {
+        for analyst in self.config.staff.iter() {
+            let bound = analyst.phones.iter().any(|phone| match &phone.kind {
+                crate::routing::PhoneKind::Registered { user } => !self.registrar.bindings(user, now).is_empty(),
+                crate::routing::PhoneKind::Sip { .. } | crate::routing::PhoneKind::Trunk { .. } => false,
+            });
+            if self.desk.reachable(&analyst.id) != bound {
+                self.desk.set_reachable(&analyst.id, bound);
+            }
+        }
+    }
+
+    fn record(&mut self, now: Instant, call: Option<CallId>, event: Event) {
+        let record = Record { seq: self.next_seq, at: self.clock.wall(now), call, event };
+        self.next_seq = Seq(self.next_seq.0 + 1);
+        self.records.push_back(record);
+    }
+
+    fn count(&mut self, what: &'static str) {
+        *self.counters.entry(what).or_insert(0) += 1;
+    }
+
+    fn query(&mut self, pending: Pending, query: Query) {
+        if self.queries.len() >= MAX_QUERIES {
+            self.count("query_dropped");
+            return;
+        }
+        self.next_query += 1;
+        let id = QueryId(self.next_query);
+        self.queries.insert(id, pending);
+        self.actions.push_back(Action::Query { id, query });
+    }
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "kebab-case")]
-pub enum Reply {
-    Done,
-    Refused { reason: String },
-    Status(Box<Status>),
-    Calls { calls: Vec<serde_json::Value> },
-    Analysts { analysts: Vec<serde_json::Value> },
-}
-
-/// Counters and gauges, all of the process since it started.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Status {
-    pub calls: usize,
-    pub legs: usize,
-    pub dialogs: usize,
-    pub transactions: usize,
-    pub timers: usize,
-    pub ports_free: usize,
-    pub ports_used: usize,
-    pub ports_resting: usize,
-    pub bindings: usize,
-    pub waiting: usize,
-    pub draining: bool,
-    pub counters: std::collections::BTreeMap<String, u64>,
-}
-
-/// Addresses the switch writes into SDP and Via; part of the checked configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MediaAddress {
-    pub bind: IpAddr,
-    pub advertised: IpAddr,
+fn registrar_config(config: &Config) -> RegistrarConfig {
+    let registration = &config.node.registration;
+    RegistrarConfig {
+        min_expires: registration.min_expires,
+        max_expires: registration.max_expires,
+        ..RegistrarConfig::new(&registration.realm)
+    }
 }

@@ -1,0 +1,191 @@
+//! Lends a call its surroundings for one input, and carries out what it wants done.
+//!
+//! A panic inside a call ends that call alone: its ticket is closed, its phones hear BYE, everybody else goes on.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::call::{Call, Context, Effect};
+use crate::ids::{CallId, LegId};
+use crate::sip::{Flow, Method, Request};
+use crate::switch::reach::Routes;
+use crate::switch::trunks::TrunkWork;
+use crate::switch::{Action, ClientOwner, LegIndex, Pending, Query, Switch};
+use crate::ticket::{Event, HangupCause, Party};
+use crate::time::Instant;
+
+/// INVITE server transactions remembered of one leg, for CANCEL: the first and the latest re-INVITEs.
+const MAX_SERVERS_PER_LEG: usize = 8;
+
+impl Switch {
+    /// Runs one step of a call, then its effects. A call that does not exist any more is passed over.
+    pub(super) fn with_call(&mut self, now: Instant, id: CallId, step: impl FnOnce(&mut Call, &mut Context<'_>)) {
+        let Some(mut call) = self.calls.remove(&id) else { return };
+        let whole = self.in_context(now, |ctx| catch_unwind(AssertUnwindSafe(|| step(&mut call, ctx))).is_ok());
+        let (whole, effects) = whole;
+        self.carry(now, id, effects);
+        if !whole {
+            self.count("call_fault");
+            let (ended, effects) = self.in_context(now, |ctx| {
+                catch_unwind(AssertUnwindSafe(|| call.hang_up(ctx, HangupCause::InternalError))).is_ok()
+            });
+            self.carry(now, id, effects);
+            if !ended {
+                self.bury(now, id);
+                return;
+            }
+        }
+        self.keep(now, call);
+    }
+
+    /// Gives `step` the surroundings of a call and returns what it left behind.
+    pub(super) fn in_context<R>(&mut self, now: Instant, step: impl FnOnce(&mut Context<'_>) -> R) -> (R, Vec<Effect>) {
+        let routes = Routes { config: &self.config, registrar: &self.registrar, trunks: &self.trunks, now };
+        let mut ctx = Context {
+            now,
+            wall: self.clock.wall(now),
+            config: &self.config,
+            desk: &mut self.desk,
+            line: &mut self.line,
+            continuity: &mut self.continuity,
+            numbers: &mut self.numbers,
+            ports: &mut self.ports,
+            reach: &routes,
+            effects: Vec::new(),
+        };
+        let result = step(&mut ctx);
+        (result, ctx.effects)
+    }
+
+    /// Puts a call back with its next wake-up, or closes its book.
+    pub(super) fn keep(&mut self, now: Instant, call: Call) {
+        let id = call.id;
+        self.unwake(id);
+        if call.is_over() {
+            self.line.leave(id);
+            self.desk.call_over(id, now);
+            if let Some(due) = call.into_due() {
+                self.callbacks.add(now, due);
+            }
+            return;
+        }
+        if let Some(at) = call.poll_timeout() {
+            // A deadline that has passed already is due at once, not never.
+            self.wakes.insert(id, at);
+            self.wake_order.insert((at, id));
+        }
+        self.calls.insert(id, call);
+    }
+
+    pub(super) fn unwake(&mut self, call: CallId) {
+        if let Some(at) = self.wakes.remove(&call) {
+            self.wake_order.remove(&(at, call));
+        }
+    }
+
+    /// A call that cannot even say goodbye: its ticket is closed, nobody is held by it any more. Its ports are lost to
+    /// this process rather than given to somebody who would hear it.
+    fn bury(&mut self, now: Instant, id: CallId) {
+        let ended = Event::CallEnded { cause: HangupCause::InternalError, by: Party::Desk };
+        self.record(now, Some(id), ended);
+        self.unwake(id);
+        self.line.leave(id);
+        self.desk.call_over(id, now);
+        let legs: BTreeSet<LegId> =
+            self.legs.iter().filter(|(_, index)| index.call == id).map(|(leg, _)| *leg).collect();
+        for leg in legs {
+            let close = crate::call::media::MediaCommand::Close { leg };
+            self.actions.push_back(Action::Media(close));
+            self.forget_leg(leg);
+        }
+    }
+
+    // -- Effects -----------------------------------------------------------------------------------------------------
+
+    pub(super) fn carry(&mut self, now: Instant, call: CallId, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Record(event) => self.record(now, Some(call), event),
+                Effect::Media(command) => self.actions.push_back(Action::Media(command)),
+                Effect::Request { leg, request, flow } => self.send_request(now, leg, request, flow),
+                Effect::Cancel { leg, reason } => self.send_cancel(now, leg, reason.as_deref()),
+                Effect::Ack { request, flow } => {
+                    let branch = self.numbers.branch();
+                    self.transactions.send_ack(flow, request, &branch);
+                }
+                Effect::Respond { server, response } => self.transactions.respond(now, &server, response),
+                Effect::Reserve { analyst } => {
+                    let query = Query::Reserve { analyst: analyst.clone(), call };
+                    self.query(Pending::Reserve { call, analyst }, query);
+                }
+                Effect::LegOpened { leg, sip_call_id, local_tag } => {
+                    let dialog = (sip_call_id, local_tag);
+                    self.dialogs.insert(dialog.clone(), leg);
+                    self.legs.insert(leg, LegIndex { call, dialog, invite: None, servers: Vec::new() });
+                }
+                Effect::LegClosed { leg } => self.forget_leg(leg),
+            }
+        }
+    }
+
+    fn send_request(&mut self, now: Instant, leg: LegId, request: Request, flow: Flow) {
+        let invite = request.method == Method::Invite;
+        let branch = self.numbers.branch();
+        let client = self.transactions.request(now, flow, request, &branch);
+        self.clients.insert(client, ClientOwner::Leg(leg));
+        if let Some(index) = self.legs.get_mut(&leg).filter(|_| invite) {
+            index.invite = Some(client);
+        }
+    }
+
+    fn send_cancel(&mut self, now: Instant, leg: LegId, reason: Option<&str>) {
+        let Some(invite) = self.legs.get(&leg).and_then(|index| index.invite) else { return };
+        if let Some(client) = self.transactions.cancel(now, &invite, reason) {
+            self.clients.insert(client, ClientOwner::Leg(leg));
+        }
+    }
+
+    /// Notes which leg an INVITE transaction belongs to, so that its CANCEL finds it.
+    pub(super) fn note_server(&mut self, leg: LegId, server: crate::ids::ServerKey) {
+        let Some(index) = self.legs.get_mut(&leg) else { return };
+        if index.servers.len() >= MAX_SERVERS_PER_LEG {
+            let oldest = index.servers.remove(0);
+            self.servers.remove(&oldest);
+        }
+        index.servers.push(server);
+        self.servers.insert(server, leg);
+    }
+
+    fn forget_leg(&mut self, leg: LegId) {
+        if let Some(index) = self.legs.remove(&leg) {
+            self.dialogs.remove(&index.dialog);
+            for server in index.servers {
+                self.servers.remove(&server);
+            }
+        }
+    }
+
+    // -- Trunks ------------------------------------------------------------------------------------------------------
+
+    pub(super) fn trunk_work(&mut self, now: Instant, work: TrunkWork) {
+        match work {
+            TrunkWork::Resolve { trunk, host, port, transport } => {
+                self.query(Pending::Trunk(trunk), Query::Resolve { host, port, transport });
+            }
+            TrunkWork::Probe { trunk, flow } => {
+                let options = self.options_to(flow);
+                let branch = self.numbers.branch();
+                let client = self.transactions.request(now, flow, options, &branch);
+                self.clients.insert(client, ClientOwner::Probe(trunk));
+            }
+        }
+    }
+
+    pub(super) fn probed(&mut self, now: Instant, trunk: &crate::ids::TrunkId, answered: bool) {
+        if let Some(health) = self.trunks.probed(trunk, answered) {
+            let action = format!("trunk is {health:?}").to_lowercase();
+            let event = Event::Audit { actor: "probe".to_owned(), action, object: trunk.to_string(), reason: None };
+            self.record(now, None, event);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the control socket asks. Every change is journaled with its author in the same batch.
+
+use serde_json::{Value, json};
+
+use crate::call::Call;
+use crate::ids::{AnalystId, CallId, CommandId};
+use crate::routing::{self, Presence};
+use crate::switch::{Action, Command, Reply, Switch};
+use crate::ticket::{AnalystStateRecord, Disposition, Event, HangupCause};
+use crate::time::Instant;
+
+impl Switch {
+    pub(super) fn command(&mut self, now: Instant, id: CommandId, command: Command) {
+        let reply = match command {
+            Command::Status => Reply::Status(Box::new(self.status())),
+            Command::Calls => Reply::Calls { calls: self.calls.values().map(|call| call_view(call, now)).collect() },
+            Command::Analysts => Reply::Analysts { analysts: self.analyst_views(now) },
+            Command::SetAnalystState { analyst, state, actor, reason } => {
+                self.set_analyst_state(now, &analyst, state, actor, reason)
+            }
+            Command::SetDisposition { call, by, disposition } => self.set_disposition(now, call, by, disposition),
+            Command::Drain { actor } => {
+                self.draining = true;
+                self.audit(now, actor, "drain", "node", None);
+                Reply::Done
+            }
+            Command::HangUpAll { actor } => {
+                self.audit(now, actor, "hang up all calls", "node", None);
+                let calls: Vec<CallId> = self.calls.keys().copied().collect();
+                for call in calls {
+                    self.with_call(now, call, |call, ctx| call.hang_up(ctx, HangupCause::Shutdown));
+                }
+                Reply::Done
+            }
+            Command::Stop => {
+                self.draining = true;
+                self.record(now, None, Event::NodeStopped);
+                Reply::Done
+            }
+            Command::Audit { actor, action, object, reason } => {
+                self.audit(now, actor, &action, &object, reason);
+                Reply::Done
+            }
+        };
+        self.actions.push_back(Action::Reply { id, reply });
+    }
+
+    fn set_analyst_state(
+        &mut self,
+        now: Instant,
+        analyst: &AnalystId,
+        state: AnalystStateRecord,
+        actor: String,
+        reason: Option<String>,
+    ) -> Reply {
+        if self.config.staff.get(analyst).is_none() {
+            let known: Vec<&str> = self.config.staff.iter().map(|known| known.id.as_str()).collect();
+            let near = crate::diagnostic::nearest(analyst.as_str(), known);
+            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            return Reply::Refused { reason: format!("no analyst is called {analyst}{hint}") };
+        }
+        let presence = match state {
+            AnalystStateRecord::SignedOut => Presence::SignedOut,
+            AnalystStateRecord::Available => Presence::Available,
+            AnalystStateRecord::Paused => Presence::Paused { reason: reason.clone() },
+        };
+        self.desk.declare(analyst, presence, now);
+        let set = Event::AnalystStateSet { analyst: analyst.clone(), state, reason: reason.clone() };
+        self.record(now, None, set);
+        self.audit(now, actor, "set analyst state", analyst.as_str(), reason);
+        Reply::Done
+    }
+
+    fn set_disposition(&mut self, now: Instant, call: CallId, by: AnalystId, disposition: Disposition) -> Reply {
+        self.audit(now, by.to_string(), "set disposition", &call.to_string(), None);
+        self.record(now, Some(call), Event::DispositionSet { by: by.clone(), disposition });
+        self.desk.finish_wrap_up(&by, now);
+        Reply::Done
+    }
+
+    fn audit(&mut self, now: Instant, actor: String, action: &str, object: &str, reason: Option<String>) {
+        let event = Event::Audit { actor, action: action.to_owned(), object: object.to_owned(), reason };
+        self.record(now, None, event);
+    }
+
+    fn analyst_views(&self, now: Instant) -> Vec<Value> {
+        let wall = self.clock.wall(now);
+        let view = |analyst: &routing::Analyst| {
+            let (status, detail) = words(&self.desk.status(&analyst.id, now), now);
+            json!({
+                "analyst": analyst.id, "name": analyst.name, "status": status, "detail": detail,
+                "reachable": self.desk.reachable(&analyst.id),
+                "on_shift": analyst.on_shift(wall), "on_call": analyst.on_call(wall),
+                "missed": self.desk.missed(&analyst.id).0,
+            })
+        };
+        self.config.staff.iter().map(view).collect()
+    }
+}
+
+/// A status in a word, and what goes with it.
+fn words(status: &routing::Status, now: Instant) -> (&'static str, Option<String>) {
+    let seconds = |since: &Instant| Some(format!("{} s", now.since(*since).as_secs()));
+    match status {
+        routing::Status::SignedOut => ("signed-out", None),
+        routing::Status::Paused { reason } => ("paused", reason.clone()),
+        routing::Status::Idle { for_how_long, .. } => ("idle", Some(format!("{} s", for_how_long.as_secs()))),
+        routing::Status::Reserved { .. } => ("reserved", None),
+        routing::Status::Offered { since, .. } => ("ringing", seconds(since)),
+        routing::Status::OnCall { since, .. } => ("on-call", seconds(since)),
+        routing::Status::WrapUp { until, .. } => ("wrap-up", Some(format!("{} s left", until.since(now).as_secs()))),
+    }
+}
+
+fn call_view(call: &Call, now: Instant) -> Value {
+    let place = call.caller.place.as_ref().map(|place| place.value.unit_name.clone());
+    json!({
+        "call": call.id, "ticket": call.ticket, "hospital": call.hospital, "stage": call.stage_name(),
+        "unit": place, "seconds": now.since(call.opened()).as_secs(), "legs": call.legs(),
+        "analyst": call.last_analyst(),
+    })
+}

@@ -1,0 +1,164 @@
+//! The contract between the switch and the world: everything that can happen to it, everything it asks for.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::ids::{AnalystId, CallId, CommandId, ConnId, QueryId, Seq};
+use crate::sip::Flow;
+use crate::ticket::{AnalystStateRecord, Disposition, Record};
+
+use crate::call::media::{MediaCommand, MediaEvent};
+use crate::registrar::Account;
+use crate::sip::Transport;
+
+/// Everything that can happen to the switch.
+#[derive(Debug)]
+pub enum Input {
+    /// One SIP message: a datagram, or one framed message of a stream. A stream's bytes that cannot be framed come as
+    /// they are, and are answered 400 and closed.
+    Message {
+        flow: Flow,
+        bytes: Bytes,
+    },
+    /// An INVITE of a stream that waited too long in front of the switch: refused with 503.
+    Overdue {
+        flow: Flow,
+        bytes: Bytes,
+    },
+    StreamClosed {
+        conn: ConnId,
+    },
+    /// ICMP unreachable, connection refused or a write that failed.
+    Unreachable {
+        flow: Flow,
+    },
+    Media(MediaEvent),
+    Answer {
+        query: QueryId,
+        answer: Answer,
+    },
+    /// Everything up to this record is in the store: what waits for it may be called safe.
+    Stored(Seq),
+    Command {
+        id: CommandId,
+        command: Command,
+    },
+    /// A newly published version, with the accounts of its phones. Calls in progress finish on theirs.
+    Config {
+        config: Arc<Config>,
+        accounts: Vec<Account>,
+        actor: String,
+    },
+    /// A password was set.
+    Accounts(Vec<Account>),
+    /// What the runtime's clock says now; the wall clock may have been stepped.
+    Wall(jiff::Timestamp),
+    /// `now` has reached [`Switch::poll_timeout`].
+    Timeout,
+}
+
+/// Everything the switch asks of the runtime.
+#[derive(Debug)]
+pub enum Action {
+    /// Comes out before the `Transmit` of the same batch, and must reach the journal before it.
+    Record(Record),
+    Transmit {
+        flow: Flow,
+        bytes: Bytes,
+    },
+    CloseStream {
+        conn: ConnId,
+    },
+    Media(MediaCommand),
+    Query {
+        id: QueryId,
+        query: Query,
+    },
+    Reply {
+        id: CommandId,
+        reply: Reply,
+    },
+}
+
+/// What the switch asks of the world outside. Each is answered once, or times out in the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// RFC 3263: SRV, then A/AAAA.
+    Resolve { host: String, port: Option<u16>, transport: Transport },
+    /// Lease an analyst for a call. One node grants at once; a cluster asks the analyst's home node.
+    Reserve { analyst: AnalystId, call: CallId },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Resolved(Result<Vec<SocketAddr>, String>),
+    Reserved(bool),
+}
+
+/// What the control socket may ask.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+pub enum Command {
+    Status,
+    Calls,
+    Analysts,
+    SetAnalystState {
+        analyst: AnalystId,
+        state: AnalystStateRecord,
+        actor: String,
+        reason: Option<String>,
+    },
+    SetDisposition {
+        call: CallId,
+        by: AnalystId,
+        disposition: Disposition,
+    },
+    /// New INVITEs get 503; calls up finish.
+    Drain {
+        actor: String,
+    },
+    /// The last record of this process: nothing was cut.
+    Stop,
+    /// Ends every call with BYE.
+    HangUpAll {
+        actor: String,
+    },
+    /// An audited change made elsewhere (a new password), journaled with its author.
+    Audit {
+        actor: String,
+        action: String,
+        object: String,
+        reason: Option<String>,
+    },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub enum Reply {
+    Done,
+    Refused { reason: String },
+    Status(Box<Status>),
+    Calls { calls: Vec<serde_json::Value> },
+    Analysts { analysts: Vec<serde_json::Value> },
+}
+
+/// Counters and gauges, all of the process since it started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub calls: usize,
+    pub legs: usize,
+    pub dialogs: usize,
+    pub transactions: usize,
+    pub timers: usize,
+    pub ports_free: usize,
+    pub ports_used: usize,
+    pub ports_resting: usize,
+    pub bindings: usize,
+    pub waiting: usize,
+    pub draining: bool,
+    pub counters: std::collections::BTreeMap<String, u64>,
+}

@@ -1,0 +1,447 @@
+//! What comes in from the network: bytes to messages, messages to their transaction, requests to whoever they are for.
+//!
+//! ```text
+//!  bytes ─parse─▶ stranger? ─▶ transaction ─▶ in a dialog? ─▶ its leg
+//!                   403, few                    INVITE ─▶ trunk or registered phone ─▶ a call
+//!                                               REGISTER ─▶ registrar · OPTIONS ─▶ 200 · the rest ─▶ 4xx
+//! ```
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::call::{Call, Incoming};
+use crate::config::{Hospital, Hotline, Trunk};
+use crate::dialog::{ALLOW, LocalIdentity};
+use crate::identity::{NumberRules, Signalled};
+use crate::ids::{Extension, ServerKey, TicketNumber};
+use crate::registrar::{Arrival, Auth};
+use crate::sip::{Flow, Message, Method, NameAddr, Request, Response, Status, Transport, Uri};
+use crate::switch::reach::advertised;
+use crate::switch::{Action, ClientOwner, Switch};
+use crate::time::Instant;
+use crate::transaction::{Received, stateless_response};
+
+/// What a draining or full node tells streams and strangers; a trusted trunk is told nothing, as it would stop using
+/// this node for everything (RFC 3261 section 21.5.4, line G93).
+const RETRY_AFTER_S: u32 = 10;
+/// Numbers read from Diversion and History-Info.
+const MAX_DIVERSIONS: usize = 8;
+
+impl Switch {
+    pub(super) fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        if Message::is_keep_alive(&bytes) {
+            return;
+        }
+        let message = match Message::parse(&bytes) {
+            Ok(message) => message,
+            Err(error) => return self.malformed(now, flow, error.reply.map(|reply| *reply)),
+        };
+        if let Message::Request(request) = &message
+            && !self.is_welcome(flow, request)
+        {
+            return self.turn_away(now, flow, request);
+        }
+        match self.transactions.receive(now, flow, message) {
+            Received::Request { server, request } => self.request(now, flow, server, &request),
+            Received::Ack { request } => {
+                if let Some(leg) = self.leg_of(&request) {
+                    self.to_leg(now, leg, |call, ctx| call.ack(ctx, leg, &request));
+                }
+            }
+            Received::Cancel { invite, request, .. } => self.cancel(now, invite, &request),
+            Received::Response { client, response } => self.response(now, client, &response),
+            Received::Stray { response } => self.end_stray(now, flow, &response),
+            Received::Absorbed => self.count("copies"),
+            Received::Refused(_) => self.count("refused"),
+        }
+    }
+
+    /// A message that cannot be understood: answered where enough was understood to do so.
+    fn malformed(&mut self, now: Instant, flow: Flow, reply: Option<Response>) {
+        self.count("malformed");
+        let known = self.trunks.of(&self.config, flow.remote.ip()).is_some();
+        if let Some(reply) = reply
+            && (known || self.strangers.answer(now, flow.remote.ip()))
+        {
+            self.actions.push_back(Action::Transmit { flow, bytes: reply.to_bytes() });
+        }
+        // The framing of a stream is lost with its first malformed message (RFC 3261 section 18.3).
+        if let Some(conn) = flow.conn {
+            self.actions.push_back(Action::CloseStream { conn });
+        }
+    }
+
+    /// Whether a request deserves a transaction: of a trunk, of a user of ours, or inside a dialog of ours.
+    fn is_welcome(&self, flow: Flow, request: &Request) -> bool {
+        self.trunks.of(&self.config, flow.remote.ip()).is_some()
+            || request.method == Method::Register
+            || self.leg_of(request).is_some()
+            || self.user_of(request).is_some()
+    }
+
+    /// Strangers get nothing useful: a few 403s, counted (RFC 3261 section 21.4.4). ACK is never answered.
+    fn turn_away(&mut self, now: Instant, flow: Flow, request: &Request) {
+        self.count("strangers");
+        if request.method != Method::Ack && self.strangers.answer(now, flow.remote.ip()) {
+            let response = stateless_response(request, Status::FORBIDDEN);
+            self.actions.push_back(Action::Transmit { flow, bytes: response.to_bytes() });
+        }
+    }
+
+    /// An INVITE of a stream that waited too long in front of us.
+    pub(super) fn refuse_overdue(&mut self, _now: Instant, flow: Flow, bytes: Bytes) {
+        self.count("overload");
+        if let Ok(Message::Request(request)) = Message::parse(&bytes) {
+            let response = stateless_response(&request, Status::SERVICE_UNAVAILABLE);
+            self.actions.push_back(Action::Transmit { flow, bytes: response.to_bytes() });
+        }
+    }
+
+    // -- Requests ----------------------------------------------------------------------------------------------------
+
+    fn request(&mut self, now: Instant, flow: Flow, server: ServerKey, request: &Request) {
+        let in_dialog = request.headers.to().is_ok_and(|to| to.tag().is_some());
+        if in_dialog {
+            return self.in_dialog(now, server, request);
+        }
+        if let Some(refusal) = refuse_form(request) {
+            return self.transactions.respond(now, &server, refusal);
+        }
+        match &request.method {
+            Method::Invite => self.invite(now, flow, server, request),
+            Method::Register => self.register(now, flow, server, request),
+            Method::Options => self.options(now, server, request),
+            Method::Bye | Method::Prack | Method::Update | Method::Info | Method::Notify => {
+                self.refuse(now, &server, request, Status::NO_SUCH_TRANSACTION);
+            }
+            Method::Subscribe => self.refuse(now, &server, request, Status::BAD_EVENT),
+            Method::Refer | Method::Message | Method::Publish => {
+                let response = stateless_response(request, Status::METHOD_NOT_ALLOWED).with_header("Allow", ALLOW);
+                self.transactions.respond(now, &server, response);
+            }
+            Method::Ack | Method::Cancel => {}
+            Method::Other(_) => {
+                let response = stateless_response(request, Status::NOT_IMPLEMENTED).with_header("Allow", ALLOW);
+                self.transactions.respond(now, &server, response);
+            }
+        }
+    }
+
+    fn in_dialog(&mut self, now: Instant, server: ServerKey, request: &Request) {
+        let Some(leg) = self.leg_of(request) else {
+            return self.refuse(now, &server, request, Status::NO_SUCH_TRANSACTION);
+        };
+        let unknown: Vec<&str> = request.headers.list("Require").collect();
+        if !unknown.is_empty() {
+            let response = stateless_response(request, Status::BAD_EXTENSION);
+            return self.transactions.respond(now, &server, response.with_header("Unsupported", unknown.join(", ")));
+        }
+        if request.method == Method::Invite {
+            self.note_server(leg, server);
+        }
+        self.to_leg(now, leg, |call, ctx| call.request(ctx, leg, server, request));
+    }
+
+    fn cancel(&mut self, now: Instant, invite: Option<ServerKey>, cancel: &Request) {
+        let Some(invite) = invite else { return };
+        if let Some(leg) = self.servers.get(&invite).copied() {
+            self.to_leg(now, leg, |call, ctx| call.cancelled(ctx, leg, invite, cancel));
+        }
+    }
+
+    /// Keep-alive and probe (RFC 3261 section 11). While draining, the PBX should choose another node.
+    fn options(&mut self, now: Instant, server: ServerKey, request: &Request) {
+        let response = if self.draining {
+            stateless_response(request, Status::SERVICE_UNAVAILABLE).with_header("Retry-After", RETRY_AFTER_S)
+        } else {
+            stateless_response(request, Status::OK)
+                .with_header("Allow", ALLOW)
+                .with_header("Accept", "application/sdp")
+                .with_header("Accept-Encoding", "identity")
+                .with_header("Accept-Language", "en")
+                .with_header("Supported", "")
+        };
+        self.transactions.respond(now, &server, response);
+    }
+
+    fn register(&mut self, now: Instant, flow: Flow, server: ServerKey, request: &Request) {
+        let arrival = self.arrival_now(now, flow);
+        let outcome = self.registrar.register(arrival, request);
+        self.registrations_changed(now, outcome.changes);
+        self.transactions.respond(now, &server, outcome.response);
+    }
+
+    fn refuse(&mut self, now: Instant, server: &ServerKey, request: &Request, status: Status) {
+        self.transactions.respond(now, server, stateless_response(request, status));
+    }
+
+    // -- A new call --------------------------------------------------------------------------------------------------
+
+    fn invite(&mut self, now: Instant, flow: Flow, server: ServerKey, request: &Request) {
+        self.count("invites");
+        let config = Arc::clone(&self.config);
+        let trunk = self.trunks.of(&config, flow.remote.ip()).cloned();
+        if let Some(status) = self.no_room(trunk.as_ref()) {
+            let mut response = stateless_response(request, status);
+            if trunk.is_none() || self.draining {
+                response = response.with_header("Retry-After", RETRY_AFTER_S);
+            }
+            self.count("no_capacity");
+            return self.transactions.respond(now, &server, response);
+        }
+        match trunk {
+            Some(trunk) => {
+                let dialled = request.uri.user().map(|user| user.into_owned()).unwrap_or_default();
+                let signalled = signalled(request, trunk.trusted, None);
+                let found = config.hotline(&trunk, &dialled);
+                let from = Source { signalled, rules: &trunk.numbers, pinned: false, trunk: Some(&trunk) };
+                self.open_call(now, flow, server, request, found, from, dialled);
+            }
+            None => self.invite_of_user(now, flow, server, request),
+        }
+    }
+
+    /// A registered phone calls: its password says who it is, whatever its headers claim (line C51).
+    fn invite_of_user(&mut self, now: Instant, flow: Flow, server: ServerKey, request: &Request) {
+        let arrival = self.arrival_now(now, flow);
+        let (user, changes) = match self.registrar.authenticate(arrival, request) {
+            Auth::Granted { user, changes } => (user, changes),
+            Auth::Refused { response, changes } => {
+                self.registrations_changed(now, changes);
+                return self.transactions.respond(now, &server, *response);
+            }
+        };
+        self.registrations_changed(now, changes);
+        if request.headers.from().ok().and_then(|from| from.uri.user().map(|name| name != user.as_str())) == Some(true)
+        {
+            return self.refuse(now, &server, request, Status::FORBIDDEN);
+        }
+        let config = Arc::clone(&self.config);
+        let dialled = request.uri.user().map(|name| name.into_owned()).unwrap_or_default();
+        let number = Extension::new(&dialled);
+        let hospitals = config.staff.by_user(&user).map(|analyst| analyst.hospitals.clone()).unwrap_or_default();
+        let found = hospitals.iter().find_map(|id| {
+            let hospital = config.hospital(id)?;
+            Some((hospital, hospital.hotlines.get(&number)?))
+        });
+        let rules = NumberRules::default();
+        let signalled = signalled(request, false, Some(Extension::new(&user)));
+        let from = Source { signalled, rules: &rules, pinned: true, trunk: None };
+        self.open_call(now, flow, server, request, found, from, dialled);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything that is known of one INVITE, gathered once")]
+    fn open_call(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        server: ServerKey,
+        request: &Request,
+        found: Option<(&Hospital, &Hotline)>,
+        from: Source<'_>,
+        dialled: String,
+    ) {
+        let plan = found.and_then(|(_, hotline)| self.config.plans.get(&hotline.plan).cloned());
+        let (Some((hospital, hotline)), Some(plan)) = (found, plan) else {
+            return self.refuse(now, &server, request, Status::NOT_FOUND);
+        };
+        let contact = Uri::at(Some("wardline"), advertised(&self.config, flow.local));
+        let contact = match flow.transport {
+            Transport::Udp => contact,
+            Transport::Tcp => contact.with_param("transport", Some("tcp")),
+        };
+        let identity = LocalIdentity { contact, tag: self.numbers.token(), seed: self.numbers.bits() };
+        let id = self.numbers.call_id(self.clock.wall(now));
+        let ticket = self.next_ticket;
+        let language = hotline.language.clone().unwrap_or_else(|| hospital.language());
+        let incoming = Incoming {
+            call: id,
+            ticket,
+            server,
+            request,
+            flow,
+            pinned: from.pinned,
+            trunk: from.trunk.map(|trunk| trunk.id.clone()),
+            hospital,
+            plan,
+            language,
+            signalled: from.signalled,
+            rules: from.rules,
+            dialled,
+            identity,
+            test: false,
+        };
+        let (opened, effects) = self.in_context(now, |ctx| Call::incoming(ctx, incoming));
+        match opened {
+            Ok(call) => {
+                self.next_ticket = TicketNumber(ticket.0 + 1);
+                self.count("calls");
+                self.carry(now, id, effects);
+                if let Some(leg) = self.leg_of_call(id) {
+                    self.note_server(leg, server);
+                }
+                self.keep(now, call);
+            }
+            Err(refused) => {
+                self.count("calls_refused");
+                let mut response = stateless_response(request, refused.status);
+                if let Some(warning) = &refused.warning {
+                    response = response.with_header("Warning", warning);
+                }
+                if refused.status == Status::UNSUPPORTED_MEDIA_TYPE {
+                    response = response.with_header("Accept", "application/sdp");
+                }
+                self.transactions.respond(now, &server, response);
+            }
+        }
+    }
+
+    /// Whether another call fits: not while draining, and within the declared limits.
+    fn no_room(&self, trunk: Option<&Trunk>) -> Option<Status> {
+        let of_trunk = |trunk: &Trunk| self.calls.values().filter(|call| call.trunk() == Some(&trunk.id)).count();
+        let full = self.calls.len() >= self.config.node.max_calls
+            || trunk.is_some_and(|trunk| trunk.max_calls.is_some_and(|most| of_trunk(trunk) >= most));
+        (self.draining || full).then_some(Status::SERVICE_UNAVAILABLE)
+    }
+
+    // -- Responses ---------------------------------------------------------------------------------------------------
+
+    fn response(&mut self, now: Instant, client: crate::ids::ClientKey, response: &Response) {
+        match self.clients.get(&client) {
+            Some(ClientOwner::Leg(leg)) => {
+                let leg = *leg;
+                if self.legs.contains_key(&leg) {
+                    self.to_leg(now, leg, |call, ctx| call.response(ctx, leg, response));
+                }
+            }
+            Some(ClientOwner::Probe(trunk)) if response.status.is_final() => {
+                let trunk = trunk.clone();
+                self.probed(now, &trunk, true);
+            }
+            Some(ClientOwner::Probe(_) | ClientOwner::Nobody) | None => {}
+        }
+    }
+
+    /// A 200 to an INVITE of before a restart: its phone is off the hook and must be let go (ACK, then BYE).
+    fn end_stray(&mut self, now: Instant, flow: Flow, response: &Response) {
+        self.count("stray_200");
+        let (Some(target), Ok(cseq)) = (response.headers.contact(), response.headers.cseq()) else { return };
+        for (method, number) in [(Method::Ack, cseq.number), (Method::Bye, cseq.number.saturating_add(1))] {
+            let mut request = Request::new(method, target.uri.clone());
+            for name in ["From", "To", "Call-ID"] {
+                request.headers.copy(name, &response.headers);
+            }
+            request.headers.push("CSeq", format_args!("{number} {}", request.method.clone()));
+            let branch = self.numbers.branch();
+            if request.method == Method::Ack {
+                self.transactions.send_ack(flow, request, &branch);
+            } else {
+                let client = self.transactions.request(now, flow, request, &branch);
+                self.clients.insert(client, ClientOwner::Nobody);
+            }
+        }
+    }
+
+    // -- Look-ups ----------------------------------------------------------------------------------------------------
+
+    /// The leg whose dialog a request names: Call-ID and our tag.
+    fn leg_of(&self, request: &Request) -> Option<crate::ids::LegId> {
+        let to = request.headers.to().ok()?;
+        let dialog = (request.headers.call_id().to_owned(), to.tag()?.to_owned());
+        self.dialogs.get(&dialog).copied()
+    }
+
+    fn leg_of_call(&self, call: crate::ids::CallId) -> Option<crate::ids::LegId> {
+        self.legs.iter().find(|(_, index)| index.call == call).map(|(leg, _)| *leg)
+    }
+
+    /// The account that a request says it is of.
+    fn user_of(&self, request: &Request) -> Option<String> {
+        let from = request.headers.from().ok()?;
+        let user = from.uri.user()?;
+        self.registrar.has_account(&user).then(|| user.into_owned())
+    }
+
+    fn to_leg(
+        &mut self,
+        now: Instant,
+        leg: crate::ids::LegId,
+        step: impl FnOnce(&mut Call, &mut crate::call::Context<'_>),
+    ) {
+        if let Some(index) = self.legs.get(&leg) {
+            self.with_call(now, index.call, step);
+        }
+    }
+
+    fn arrival_now(&mut self, now: Instant, flow: Flow) -> Arrival {
+        Arrival { now, wall: self.clock.wall(now), flow, random: self.numbers.bits() }
+    }
+
+    /// OPTIONS of our own to a trunk.
+    pub(super) fn options_to(&mut self, flow: Flow) -> Request {
+        let us = Uri::at(Some("wardline"), advertised(&self.config, flow.local));
+        let them = Uri::at(None, flow.remote);
+        let mut request = Request::new(Method::Options, them.clone());
+        let tag = self.numbers.token();
+        request.headers.push("From", NameAddr::new(us.clone()).with_tag(&tag));
+        request.headers.push("To", NameAddr::new(them));
+        request.headers.push("Call-ID", self.numbers.token());
+        request.headers.push("CSeq", "1 OPTIONS");
+        request.headers.push("Contact", NameAddr::new(us));
+        request.headers.push("Accept", "application/sdp");
+        request
+    }
+}
+
+/// Who calls, as far as signalling says.
+struct Source<'a> {
+    signalled: Signalled,
+    rules: &'a NumberRules,
+    pinned: bool,
+    trunk: Option<&'a Trunk>,
+}
+
+/// What every request outside a dialog must satisfy before anybody looks at it (RFC 3261 section 8.2).
+fn refuse_form(request: &Request) -> Option<Response> {
+    if !request.uri.is_sip() && request.method != Method::Register {
+        return Some(stateless_response(request, Status::UNSUPPORTED_URI_SCHEME));
+    }
+    // Section 8.2.2.3; Proxy-Require is nobody's business but a proxy's, and we forward nothing, so we say so too.
+    let unknown: Vec<&str> = request.headers.list("Require").chain(request.headers.list("Proxy-Require")).collect();
+    if !unknown.is_empty() {
+        let response = stateless_response(request, Status::BAD_EXTENSION);
+        return Some(response.with_header("Unsupported", unknown.join(", ")));
+    }
+    None
+}
+
+/// The headers that name a caller. Whether they count is decided by `identity` (line C51).
+fn signalled(request: &Request, trusted: bool, registered: Option<Extension>) -> Signalled {
+    let first = |name: &str| {
+        let addresses = request.headers.addresses(name).unwrap_or_default();
+        addresses.iter().find_map(number_of)
+    };
+    let diversion = ["Diversion", "History-Info"]
+        .into_iter()
+        .flat_map(|name| request.headers.addresses(name).unwrap_or_default())
+        .filter_map(|address| number_of(&address))
+        .take(MAX_DIVERSIONS)
+        .collect();
+    Signalled {
+        asserted: first("P-Asserted-Identity"),
+        remote_party: first("Remote-Party-ID"),
+        from: request.headers.from().ok().as_ref().and_then(number_of),
+        diversion,
+        trusted,
+        registered,
+    }
+}
+
+/// The user part of a sip or tel URI.
+fn number_of(address: &NameAddr) -> Option<String> {
+    match address.uri.user() {
+        Some(user) => Some(user.into_owned()),
+        None => Some(address.uri.to_string()).filter(|uri| uri.starts_with("tel:")),
+    }
+}

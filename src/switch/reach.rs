@@ -1,0 +1,98 @@
+//! Where phones are, by the bindings, trunks and listeners of this instant.
+
+use std::net::SocketAddr;
+
+use crate::call::{Reach, Target};
+use crate::config::Config;
+use crate::ids::{Extension, TrunkId};
+use crate::registrar::Registrar;
+use crate::routing::PhoneKind;
+use crate::sip::{Flow, Transport, Uri};
+use crate::switch::trunks::{Trunks, listener};
+use crate::time::Instant;
+
+/// SIP's port where a URI names none (RFC 3261 section 19.1.2).
+const SIP_PORT: u16 = 5060;
+
+pub(super) struct Routes<'a> {
+    pub config: &'a Config,
+    pub registrar: &'a Registrar,
+    pub trunks: &'a Trunks,
+    pub now: Instant,
+}
+
+impl Reach for Routes<'_> {
+    fn phone(&self, phone: &PhoneKind, outside: bool) -> Vec<Target> {
+        match phone {
+            PhoneKind::Registered { user } => self.registered(user),
+            PhoneKind::Sip { uri } => self.fixed(uri).into_iter().collect(),
+            PhoneKind::Trunk { trunk, number } => self.number(trunk, number, outside).into_iter().collect(),
+        }
+    }
+
+    fn number(&self, trunk: &TrunkId, number: &str, outside: bool) -> Option<Target> {
+        let trunk = self.config.trunk(trunk)?;
+        let flow = self.trunks.flow(&self.config.node, trunk)?;
+        let digits = trunk.dial(&Extension::new(number), outside);
+        let mut request_uri = Uri::at(Some(&digits), flow.remote);
+        if flow.transport == Transport::Tcp {
+            request_uri = request_uri.with_param("transport", Some("tcp"));
+        }
+        Some(Target {
+            to: Uri::at(Some(&digits), flow.remote),
+            request_uri,
+            advertised: advertised(self.config, flow.local),
+            flow,
+            pinned: false,
+            trunk: Some(trunk.id.clone()),
+        })
+    }
+
+    fn is_us(&self, address: SocketAddr) -> bool {
+        self.config.node.listeners.values().any(|listener| {
+            listener.advertised == address
+                || listener.bind == address
+                || (listener.bind.ip().is_unspecified()
+                    && listener.bind.port() == address.port()
+                    && address.ip() == listener.advertised.ip())
+        })
+    }
+}
+
+impl Routes<'_> {
+    /// Every phone that the user has registered now.
+    fn registered(&self, user: &str) -> Vec<Target> {
+        let aor = Uri::parse(&self.registrar.aor(user));
+        self.registrar
+            .bindings(user, self.now)
+            .into_iter()
+            .map(|binding| Target {
+                request_uri: binding.request_uri(),
+                to: aor.clone().unwrap_or_else(|_| binding.request_uri()),
+                flow: binding.flow,
+                advertised: advertised(self.config, binding.flow.local),
+                pinned: true,
+                trunk: None,
+            })
+            .collect()
+    }
+
+    /// A phone at a fixed address; `config` has checked that it is an address and not a name.
+    fn fixed(&self, uri: &str) -> Option<Target> {
+        let uri = Uri::parse(uri).ok()?;
+        let remote = SocketAddr::new(uri.host.ip()?, uri.port.unwrap_or(SIP_PORT));
+        let tcp = uri.param("transport").is_some_and(|transport| transport.eq_ignore_ascii_case("tcp"));
+        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+        let local = listener(&self.config.node, transport, remote, None)?;
+        let flow = Flow { transport, local, remote, conn: None };
+        let to = uri.clone();
+        let advertised = advertised(self.config, local);
+        Some(Target { request_uri: uri, to, flow, advertised, pinned: false, trunk: None })
+    }
+}
+
+/// What peers of the listener at `local` must write to reach it.
+pub(super) fn advertised(config: &Config, local: SocketAddr) -> SocketAddr {
+    let listener = config.node.listeners.values().find(|listener| listener.bind == local);
+    listener.map_or(local, |listener| listener.advertised)
+}
