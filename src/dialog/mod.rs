@@ -21,6 +21,9 @@ mod uac;
 mod uas;
 mod usage;
 
+#[cfg(test)]
+mod tests;
+
 use crate::sip::{Method, Request, Response, Status, Uri};
 use crate::time::Duration;
 

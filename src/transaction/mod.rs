@@ -16,6 +16,9 @@ mod server;
 mod table;
 mod timers;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::ids::{ClientKey, ServerKey};
 pub use build::{MAX_FORWARDS, stateless_response, stateless_tag};
 pub use table::{MAX_INVITE_TRANSACTIONS, MAX_TRANSACTIONS, SentBy, Transactions};
