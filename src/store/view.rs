@@ -188,7 +188,8 @@ pub fn render_list(tickets: &[Ticket], zone: &TimeZone) -> String {
         let from = ticket.extension().map_or(ticket.calling.as_str(), |extension| extension.as_str());
         let analyst = ticket.analyst().map_or("-", |analyst| analyst.as_str());
         let human = ticket.seconds_to_human().map_or("-".to_owned(), |seconds| format!("{seconds:.1} s"));
-        let (number, opened, state) = (ticket.number, dated(ticket.opened, zone), ticket.state());
+        let (number, state) = (ticket.number.to_string(), ticket.state().as_str());
+        let opened = dated(ticket.opened, zone);
         // Writing into a String can't fail; so below.
         let _ = writeln!(out, "{number:<6} {opened}  {state:<12}  {from:<8} {place:<20} {analyst:<16} {human}");
     }
