@@ -379,8 +379,6 @@ async fn write_ticket(connection: &mut SqliteConnection, ticket: &Ticket) -> Res
 
 /// The word that an enum of ours has in JSON.
 fn word<T: Serialize>(value: &T) -> Result<String, sqlx::Error> {
-    match serde_json::to_value(value).map_err(decode)? {
-        serde_json::Value::String(word) => Ok(word),
-        other => Ok(other.to_string()),
-    }
+    let value = serde_json::to_value(value).map_err(decode)?;
+    Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }

@@ -193,11 +193,8 @@ async fn commit(connection: &mut SqliteConnection, records: &[Record], upto: Seq
 
 /// Whether trying again can't help: a broken rule of the schema, or a value that does not read back.
 fn for_good(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(database) => {
-            database.is_unique_violation() || database.is_foreign_key_violation() || database.is_check_violation()
-        }
-        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => true,
-        _ => false,
-    }
+    let broken_rule = error.as_database_error().is_some_and(|database| {
+        database.is_unique_violation() || database.is_foreign_key_violation() || database.is_check_violation()
+    });
+    broken_rule || matches!(error, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })
 }

@@ -70,10 +70,8 @@ pub async fn open_readonly(dir: &Path) -> Result<View> {
 impl View {
     async fn lay_over(&mut self, record: &Record) -> Result<()> {
         let Some(call) = record.call else { return Ok(()) };
-        let number = match &record.event {
-            Event::CallOpened(opened) => Some(opened.ticket),
-            _ => self.number(call).await?,
-        };
+        let number =
+            if let Event::CallOpened(opened) = &record.event { Some(opened.ticket) } else { self.number(call).await? };
         let Some(number) = number else { return Ok(()) };
         self.calls.insert(call, number);
         if !self.overlay.contains_key(&number) {

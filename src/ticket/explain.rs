@@ -2,10 +2,10 @@
 //!
 //! Keyed numbers and analysts' notes are left out: the paragraph may be read aloud.
 
+use super::facts::{CallbackState, MediaQuality, Offer, RepeatBy, Ticket, seconds};
 use super::line::{
     callback_reason_words, caller_words, disposition_words, need_source_words, need_words, outcome_words, party_words,
 };
-use super::ticket::{CallbackState, MediaQuality, Offer, RepeatBy, Ticket, seconds};
 use super::{Lifecycle, Party};
 use crate::routing::OfferOutcome;
 

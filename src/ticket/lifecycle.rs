@@ -27,7 +27,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ticket::{CallbackState, Ticket};
+use super::facts::{CallbackState, Ticket};
 use super::{DispositionCode, HangupCause};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -9,13 +9,17 @@ mod lifecycle;
 mod line;
 mod report;
 mod report_text;
-mod ticket;
+mod facts;
 
 #[cfg(test)]
 pub(crate) mod script;
 
 pub use event::*;
 pub use explain::explain;
+pub(crate) use facts::REPEAT_HOURS;
+pub use facts::{
+    Callback, CallbackState, End, Hold, MediaQuality, Offer, Repeat, RepeatBy, Routed, SetDisposition, Ticket, Transfer,
+};
 pub use lifecycle::Lifecycle;
 pub use line::Line;
 pub use report::{
@@ -23,7 +27,3 @@ pub use report::{
     Wait, figures, fold,
 };
 pub use report_text::render;
-pub(crate) use ticket::REPEAT_HOURS;
-pub use ticket::{
-    Callback, CallbackState, End, Hold, MediaQuality, Offer, Repeat, RepeatBy, Routed, SetDisposition, Ticket, Transfer,
-};

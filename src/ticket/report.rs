@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::explain::missed;
-use super::ticket::{CallbackState, REPEAT_HOURS, Ticket, seconds};
+use super::facts::{CallbackState, REPEAT_HOURS, Ticket, seconds};
 use super::{DispositionCode, Event, HangupCause, Party, Record};
 use crate::ids::{AnalystId, CallId, HospitalId, TicketNumber};
 

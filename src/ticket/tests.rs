@@ -91,6 +91,35 @@ fn a_callback_is_due_until_both_spoke() {
 }
 
 #[test]
+fn an_attempt_on_the_callers_own_call_id_is_a_callback_too() {
+    let mut script = Script::new();
+    script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Waiting).ended(12.0, HangupCause::Abandoned, Party::Caller);
+    script.offer(60.0, 2, "ada");
+    assert_eq!(script.ticket().state(), Lifecycle::Open);
+    script.event(80.0, Event::CallbackAttempted { attempt: 1, outcome: CallbackOutcome::NoAnalyst });
+    assert_eq!(script.ticket().state(), Lifecycle::CallbackDue);
+    assert_eq!(script.ticket().offers[0].outcome, Some(OfferOutcome::Withdrawn));
+    script.helped(120.0, 3, "ada");
+    assert_eq!(script.ticket().callback.map(|callback| callback.state), Some(CallbackState::Due));
+    script.event(180.0, Event::CallbackAttempted { attempt: 2, outcome: CallbackOutcome::BothSpoke });
+    script.event(180.0, Event::CallbackClosed { done: true });
+    let ticket = script.ticket();
+    assert_eq!(ticket.callback.as_ref().map(|callback| callback.state), Some(CallbackState::Done));
+    assert_eq!((ticket.state(), ticket.heard_in_own_call()), (Lifecycle::WrapUpDue, false));
+    assert_eq!((ticket.seconds_to_human(), ticket.last_end), (Some(120.0), Some(at(180.0))));
+}
+
+#[test]
+fn a_callback_that_an_answer_makes_needless_lapses() {
+    let mut script = Script::new();
+    script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Waiting).offer(11.0, 1, "ada");
+    script.event(15.0, Event::AnalystAnswered { offer: OfferId(1), analyst: "ada".into() });
+    script.event(15.0, Event::CallbackClosed { done: true }).event(15.2, Event::HumanHeard);
+    let callback = script.ticket().callback.unwrap();
+    assert_eq!((callback.state, callback.closed), (CallbackState::Lapsed, Some(at(15.0))));
+}
+
+#[test]
 fn a_callback_closed_as_done_without_both_speaking_is_failed() {
     let mut script = Script::new();
     script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Asked).ended(12.0, HangupCause::PlanEnded, Party::Desk);

@@ -291,6 +291,10 @@ impl Ticket {
             Event::QuestionSkipped { step } => push(&mut self.questions_skipped, step.clone(), MAX_KEPT),
             Event::RouteDecided { decision } => push(&mut self.decisions, Routed::new(at, decision), MAX_KEPT),
             Event::OfferSent { offer, analyst, rung, outside } => {
+                // An offer for a call that is over is made for its callback.
+                if self.end.is_some() && !self.up {
+                    self.continued();
+                }
                 self.first_offer.get_or_insert(at);
                 let (offer, analyst, rung, outside) = (*offer, analyst.clone(), rung.clone(), *outside);
                 let sent =
@@ -375,7 +379,7 @@ impl Ticket {
                 self.human_heard.get_or_insert(at);
                 if let Some(callback) = &mut self.callback
                     && callback.state == CallbackState::Due
-                    && !self.calling_back
+                    && self.end.is_none()
                 {
                     callback.state = CallbackState::Lapsed;
                     callback.closed = Some(at);
@@ -385,10 +389,15 @@ impl Ticket {
     }
 
     fn ended(&mut self, at: Timestamp, cause: HangupCause, by: Party) {
+        self.end.get_or_insert(End { at, cause, by });
+        self.down(at);
+    }
+
+    /// The caller's call, or an attempt to call back, is over.
+    fn down(&mut self, at: Timestamp) {
         self.up = false;
         self.bridged = None;
         self.last_end = Some(at);
-        self.end.get_or_insert(End { at, cause, by });
         for hold in &mut self.holds {
             hold.to.get_or_insert(at);
         }
@@ -414,18 +423,20 @@ impl Ticket {
             });
             return;
         }
-        let human_heard = self.human_heard.is_some();
+        if matches!(event, Event::CallbackAttempted { .. }) && self.end.is_some() {
+            self.down(at);
+        }
         let Some(callback) = &mut self.callback else { return };
         if let Event::CallbackAttempted { attempt, outcome } = event {
             callback.attempts = callback.attempts.max(*attempt);
             callback.last_outcome = Some(*outcome);
             callback.both_spoke |= *outcome == CallbackOutcome::BothSpoke;
         }
-        if let Event::CallbackClosed { .. } = event {
+        if let Event::CallbackClosed { done } = event {
             callback.closed.get_or_insert(at);
             callback.state = match (callback.both_spoke, callback.attempts) {
                 (true, _) => CallbackState::Done,
-                (false, 0) if human_heard => CallbackState::Lapsed,
+                (false, 0) if *done || callback.state == CallbackState::Lapsed => CallbackState::Lapsed,
                 (false, _) => CallbackState::Failed,
             };
         }
