@@ -1,6 +1,9 @@
 //! Sockets, clock, randomness, signals, threads and shutdown: what carries the switch's actions out.
 #![allow(clippy::disallowed_methods)] // The runtime is where the clock is read.
 
+pub mod carrier;
 pub mod clock;
 pub mod inbox;
+pub mod names;
+pub mod tcp;
 pub mod udp;

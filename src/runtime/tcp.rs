@@ -98,7 +98,8 @@ impl SipTcp {
         }
     }
 
-    pub fn close(&self, conn: ConnId) {
+    /// Closes a connection once what is queued for it has left.
+    pub fn close_after(&self, conn: ConnId) {
         self.table.close(conn);
     }
 
