@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::ids::AnalystId;
+use crate::ids::{AnalystId, RungId};
 use crate::routing::decision::{Choice, Decision, PassedOver, Person, PhoneState, Snapshot, WithThisCall};
 use crate::routing::desk::Desk;
 use crate::routing::need::Need;
@@ -43,7 +43,7 @@ impl<'a> Ask<'a> {
 
 /// Whom to ring, and why them. Of each group of the rung, as many more as make up N with those whose phones already ring.
 pub fn choose(staff: &Staff, desk: &Desk, need: &Need, ask: &Ask<'_>) -> Decision {
-    decide(need.clone(), ask.rung.id.clone(), snapshot(staff, desk, need, ask))
+    decide(need.clone(), ask.rung.id.clone(), survey(staff, desk, need, ask))
 }
 
 /// Makes the decision again from what it kept.
@@ -65,11 +65,15 @@ pub struct Question<'a> {
 /// Whether any answer changes who would be rung first, or by which rung. A repeat call that goes back to its analyst is
 /// asked nothing.
 pub fn would_change(staff: &Staff, desk: &Desk, question: &Question<'_>) -> bool {
+    let Some(first_rung) = question.hunting.rungs.first() else { return false };
+    let ask = Ask {
+        continuity: question.continuity,
+        ..Ask::first(first_rung, question.hunting.at_once, question.now, question.wall)
+    };
     let first = |need: &Need| -> Option<(usize, Vec<AnalystId>)> {
+        let mut snapshot = survey(staff, desk, need, &ask);
         question.hunting.rungs.iter().enumerate().find_map(|(position, rung)| {
-            let mut ask = Ask::first(rung, question.hunting.at_once, question.now, question.wall);
-            ask.continuity = question.continuity;
-            let snapshot = snapshot(staff, desk, need, &ask);
+            snapshot.who.clone_from(&rung.who);
             let chosen: Vec<_> = pick(&snapshot, need).chosen.iter().map(|picked| picked.person.id.clone()).collect();
             (!chosen.is_empty()).then_some((position, chosen))
         })
@@ -82,7 +86,8 @@ pub fn would_change(staff: &Staff, desk: &Desk, question: &Question<'_>) -> bool
 
 // -- The snapshot ------------------------------------------------------------------------------------------------------
 
-fn snapshot(staff: &Staff, desk: &Desk, need: &Need, ask: &Ask<'_>) -> Snapshot {
+/// The people of the hospital as they are. Only `who` depends on the rung, so a hunt looks once for all its rungs.
+pub(super) fn survey(staff: &Staff, desk: &Desk, need: &Need, ask: &Ask<'_>) -> Snapshot {
     let mut lines: BTreeMap<&PhoneKind, u16> = BTreeMap::new();
     let in_use = desk.phones_in_use();
     let mut people = Vec::new();
@@ -180,6 +185,13 @@ enum Why {
     },
 }
 
+/// Whether the rung whose groups stand in `inputs` has anybody to ring, without the words: a hunt
+/// that waits asks this after every change of the desk.
+pub(super) fn has_candidate(inputs: &Snapshot, need: &Need) -> bool {
+    let fits = |who: &Who| inputs.people.iter().any(|person| qualify::judge(person, *who, need).is_ok());
+    inputs.who.iter().any(fits) && !pick(inputs, need).chosen.is_empty()
+}
+
 fn pick<'a>(inputs: &'a Snapshot, need: &Need) -> Pick<'a> {
     let mut pick = Pick { chosen: Vec::new(), refused: BTreeMap::new() };
     // Two people who share a phone are not rung together: it is one phone.
@@ -251,7 +263,7 @@ fn wanted(inputs: &Snapshot, who: Who, fitting: usize) -> usize {
 
 // -- The words ---------------------------------------------------------------------------------------------------------
 
-fn decide(need: Need, rung: crate::ids::RungId, inputs: Snapshot) -> Decision {
+pub(super) fn decide(need: Need, rung: RungId, inputs: Snapshot) -> Decision {
     let pick = pick(&inputs, &need);
     let chosen = pick.chosen.iter().map(|picked| choice(picked, &need, inputs.continuity.as_ref())).collect();
     let passed_over = pick.refused.into_iter().map(|(analyst, why)| passed_over(analyst, why)).collect();

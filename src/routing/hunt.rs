@@ -21,12 +21,12 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 
 use crate::ids::{AnalystId, RungId};
-use crate::routing::choose::{Ask, choose};
-use crate::routing::decision::{Choice, Decision, Person, WithThisCall};
+use crate::routing::choose::{self, Ask};
+use crate::routing::decision::{Choice, Decision, Person, Snapshot, WithThisCall};
 use crate::routing::desk::Desk;
 use crate::routing::need::{Need, OfferOutcome};
 use crate::routing::qualify::{self, Refusal};
-use crate::routing::rungs::{Hunting, Who};
+use crate::routing::rungs::{Hunting, Rung, Who};
 use crate::routing::staff::{Phone, Staff};
 use crate::time::{Duration, Instant};
 
@@ -386,71 +386,94 @@ impl Hunt {
         if since + self.hunting.give_up_after <= now {
             return;
         }
+        let Some(first) = self.hunting.rungs.first() else { return };
+        let ask = Ask {
+            rung: first,
+            at_once: self.hunting.at_once,
+            so_far: &self.so_far,
+            continuity: self.continuity.as_ref(),
+            now,
+            wall,
+        };
+        let mut inputs = choose::survey(staff, desk, &self.need, &ask);
         let mut position = 0;
-        let mut hopes = 0;
         while let Some(rung) = self.hunting.rungs.get(position).cloned() {
             let begins = position >= self.rungs_begun();
             if begins && self.begins_at(position, since).is_none_or(|at| now < at) && self.any_counts() {
                 break;
             }
-            let ask = Ask {
-                rung: &rung,
-                at_once: self.hunting.at_once,
-                so_far: &self.so_far,
-                continuity: self.continuity.as_ref(),
-                now,
-                wall,
-            };
-            let decision = choose(staff, desk, &self.need, &ask);
-            for choice in &decision.chosen {
-                self.reserve(now, choice, &rung.id, rung.ring_for, staff);
+            inputs.who.clone_from(&rung.who);
+            if begins || choose::has_candidate(&inputs, &self.need) {
+                let decision = choose::decide(self.need.clone(), rung.id.clone(), inputs.clone());
+                for choice in &decision.chosen {
+                    self.reserve(now, choice, &rung, staff, &mut inputs);
+                }
+                self.decided(decision);
             }
-            hopes += prospects(&decision);
             if position == 0 {
-                self.note_first_rung(now, &decision);
+                self.note_first_rung(now, &rung.id, &inputs);
             }
             position += 1;
             if let State::Hunting { rungs, .. } = &mut self.state {
                 *rungs = position.max(*rungs);
             }
-            if (begins || !decision.chosen.is_empty()) && self.decisions < MAX_DECISIONS {
-                self.decisions += 1;
-                self.actions.push_back(HuntAction::Decided(Box::new(decision)));
-            }
         }
         let all_begun = position == self.hunting.rungs.len();
+        let nobody = all_begun && self.offers.is_empty() && !self.any_prospect(&mut inputs);
         if let State::Hunting { hopeless, .. } = &mut self.state {
-            *hopeless = all_begun && hopes == 0 && self.offers.is_empty();
+            *hopeless = nobody;
         }
     }
 
-    fn reserve(&mut self, now: Instant, choice: &Choice, rung: &RungId, ring_for: Duration, staff: &Staff) {
+    fn decided(&mut self, decision: Decision) {
+        if self.decisions < MAX_DECISIONS {
+            self.decisions += 1;
+            self.actions.push_back(HuntAction::Decided(Box::new(decision)));
+        }
+    }
+
+    fn reserve(&mut self, now: Instant, choice: &Choice, rung: &Rung, staff: &Staff, inputs: &mut Snapshot) {
         let Some(analyst) = staff.get(&choice.analyst) else { return };
         let phones: Vec<Phone> =
             choice.phones.iter().filter_map(|position| analyst.phones.get(*position)).cloned().collect();
         let stage = Stage::Asked { until: now + RESERVE_WITHIN };
-        let offer = Offer { who: choice.who, rung: rung.clone(), phones: phones.clone(), ring_for, stage };
+        let (id, ring_for) = (rung.id.clone(), rung.ring_for);
+        let offer = Offer { who: choice.who, rung: id, phones: phones.clone(), ring_for, stage };
         self.offers.insert(choice.analyst.clone(), offer);
-        self.so_far.insert(choice.analyst.clone(), WithThisCall::Rung { who: choice.who, counts: true });
+        let rung_now = WithThisCall::Rung { who: choice.who, counts: true };
+        self.so_far.insert(choice.analyst.clone(), rung_now);
+        for person in inputs.people.iter_mut().filter(|person| person.id == choice.analyst) {
+            person.with_this_call = rung_now;
+        }
         self.actions.push_back(HuntAction::Reserve { analyst: choice.analyst.clone(), phones });
     }
 
     /// Waiting begins when nobody of the first rung is rung, and never ends but with the hunt: the place in line stays.
-    fn note_first_rung(&mut self, now: Instant, decision: &Decision) {
-        let of_first = |offer: &Offer| offer.rung == decision.rung;
-        if self.offers.values().any(of_first) {
+    fn note_first_rung(&mut self, now: Instant, first: &RungId, inputs: &Snapshot) {
+        if self.offers.values().any(|offer| offer.rung == *first) {
             return;
         }
         if let State::Hunting { waiting: waiting @ None, .. } = &mut self.state {
             *waiting = Some(now);
             self.actions.push_back(HuntAction::News(HuntNews::WaitingSince { since: now }));
         }
-        let busy = busy(decision);
+        let busy = refused(inputs, &self.need, |_, refusal| refusal.is_busy()).count();
         self.told.busy = self.told.busy.max(busy);
         if busy > 0 && !self.told.all_busy {
             self.told.all_busy = true;
             self.actions.push_back(HuntAction::News(HuntNews::AllBusy { busy }));
         }
+    }
+
+    /// Whether anybody of any rung may yet take the call: busy, on a break, or at work with a phone that is gone.
+    fn any_prospect(&self, inputs: &mut Snapshot) -> bool {
+        inputs.who = self.hunting.rungs.iter().flat_map(|rung| &rung.who).copied().collect();
+        let may_yet = |who, refusal: &Refusal| {
+            let at_work = matches!(who, Who::Qualified | Who::WrapUp);
+            let may_return = matches!(refusal, Refusal::Paused { .. } | Refusal::NoPhone);
+            refusal.is_busy() || (at_work && may_return)
+        };
+        refused(inputs, &self.need, may_yet).next().is_some()
     }
 
     /// Tells once that it waits, that a callback is due, and that the time is up.
@@ -521,27 +544,14 @@ impl Hunt {
     }
 }
 
-/// People of a decision's rung who are at work for this need, but not free.
-fn busy(decision: &Decision) -> usize {
-    refused(decision, |_, refusal| refusal.is_busy())
-}
-
-/// People of a decision's rung who may yet take the call: busy, on a break, or at work with a phone that is gone.
-fn prospects(decision: &Decision) -> usize {
-    refused(decision, |who, refusal| {
-        let at_work = matches!(who, Who::Qualified | Who::WrapUp);
-        let may_return = matches!(refusal, Refusal::Paused { .. } | Refusal::NoPhone);
-        refusal.is_busy() || (at_work && may_return)
+/// People whom one of the groups in `inputs` refuses for a reason like this.
+fn refused<'a>(
+    inputs: &'a Snapshot,
+    need: &'a Need,
+    reason: impl Fn(Who, &Refusal) -> bool,
+) -> impl Iterator<Item = &'a Person> {
+    inputs.people.iter().filter(move |person| {
+        let refuses = |who: &Who| qualify::judge(person, *who, need).is_err_and(|refusal| reason(*who, &refusal));
+        inputs.who.iter().any(refuses)
     })
-}
-
-fn refused(decision: &Decision, which: impl Fn(Who, &Refusal) -> bool) -> usize {
-    let inputs = &decision.inputs;
-    let matches = |person: &&Person| {
-        inputs
-            .who
-            .iter()
-            .any(|&who| qualify::judge(person, who, &decision.need).err().is_some_and(|refusal| which(who, &refusal)))
-    };
-    inputs.people.iter().filter(matches).count()
 }
