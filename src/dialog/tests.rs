@@ -200,15 +200,15 @@ impl Rig {
             return self.usage.receive_response(Instant::from_millis(ms), &peer_response(words));
         }
         let request = peer_request(words);
-        match request.method {
-            Method::Ack => self.usage.receive_ack(&request),
+        if request.method == Method::Ack {
+            self.usage.receive_ack(&request);
+        } else if request.method == Method::Cancel {
             // A CANCEL means the request that came last, or the first INVITE.
-            Method::Cancel if words[1] == "1" => self.usage.receive_cancel(self.first, &request),
-            Method::Cancel => self.usage.receive_cancel(ServerKey(self.next_key), &request),
-            _ => {
-                self.next_key += 1;
-                self.usage.receive_request(ServerKey(self.next_key), &request);
-            }
+            let invite = if words[1] == "1" { self.first } else { ServerKey(self.next_key) };
+            self.usage.receive_cancel(invite, &request);
+        } else {
+            self.next_key += 1;
+            self.usage.receive_request(ServerKey(self.next_key), &request);
         }
     }
 

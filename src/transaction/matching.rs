@@ -30,10 +30,7 @@ impl ServerMatch {
             let sent_by = (via.host.to_string().to_ascii_lowercase(), via.port.unwrap_or(5060));
             return Some(ServerMatch::Branch { branch: branch.to_ascii_lowercase(), sent_by, method });
         }
-        let to_tag = match &method {
-            Method::Invite => None,
-            _other => tag_of(request.headers.to().ok()),
-        };
+        let to_tag = if method == Method::Invite { None } else { tag_of(request.headers.to().ok()) };
         Some(ServerMatch::Whole {
             uri: request.uri.to_string(),
             from_tag: tag_of(request.headers.from().ok()),

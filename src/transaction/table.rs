@@ -158,9 +158,9 @@ impl Transactions {
             return Received::Refused("request without a readable Via");
         };
         // Copies are told by what the peer wrote, before the stamp of this one's source is set over it.
-        let kind = match request.method {
-            Method::Ack | Method::Cancel => Method::Invite,
-            ref other => other.clone(),
+        let kind = match matches!(request.method, Method::Ack | Method::Cancel) {
+            true => Method::Invite,
+            false => request.method.clone(),
         };
         let (Some(matching), Ok(cseq)) = (ServerMatch::of(&request, &via, kind), request.headers.cseq()) else {
             return Received::Refused("request without Call-ID or CSeq");
@@ -188,7 +188,7 @@ impl Transactions {
             | Method::Publish
             | Method::Other(_) => match known {
                 Some(key) => {
-                    self.request_again(now, key);
+                    self.request_again(key);
                     Received::Absorbed
                 }
                 None => self.new_request(now, flow, &via, matching, request),
@@ -196,13 +196,13 @@ impl Transactions {
         }
     }
 
-    fn request_again(&mut self, now: Instant, key: ServerKey) {
+    fn request_again(&mut self, key: ServerKey) {
         let Some(entry) = self.servers.get_mut(&key) else { return };
         let step = match &mut entry.machine {
             ServerMachine::Invite(machine) => machine.invite_again(),
             ServerMachine::Other(machine) => machine.request_again(),
         };
-        self.server_step(now, key, step);
+        self.server_step(key, step);
     }
 
     fn new_request(
@@ -258,7 +258,7 @@ impl Transactions {
         }
         let flow = response_flow(flow, via);
         self.servers.insert(key, ServerEntry { machine, flow, matching, merge, to_tag: None, wakeup: None });
-        self.server_step(now, key, Step::nothing());
+        self.server_step(key, Step::nothing());
         key
     }
 
@@ -269,7 +269,7 @@ impl Transactions {
             return Received::Ack { request };
         };
         let (ack_for, step) = machine.ack(now);
-        self.server_step(now, key, step);
+        self.server_step(key, step);
         match ack_for {
             AckFor::Transaction => Received::Absorbed,
             AckFor::Dialog => Received::Ack { request },
@@ -288,7 +288,7 @@ impl Transactions {
             return Received::Refused("CANCEL without Call-ID or CSeq");
         };
         if let Some(copy) = self.server_index.get(&matching).copied() {
-            self.request_again(now, copy);
+            self.request_again(copy);
             return Received::Absorbed;
         }
         let status = if invite.is_some() { Status::OK } else { Status::NO_SUCH_TRANSACTION };
@@ -334,7 +334,7 @@ impl Transactions {
             }
             ClientMachine::Other(machine) => machine.response(now, status),
         };
-        self.client_step(now, key, step);
+        self.client_step(key, step);
         match news {
             true => Received::Response { client: key, response },
             false => Received::Absorbed,
@@ -355,7 +355,7 @@ impl Transactions {
             ServerMachine::Invite(machine) => machine.respond(now, status, bytes),
             ServerMachine::Other(machine) => machine.respond(now, status, bytes),
         };
-        self.server_step(now, *server, step);
+        self.server_step(*server, step);
     }
 
     /// Sends a request (anything but ACK and CANCEL) to `flow`. Via, and Max-Forwards if it has none, are added here;
@@ -378,14 +378,14 @@ impl Transactions {
             true => ClientMachine::Invite(InviteClient::new(now, bytes.clone(), reliable), Box::new(request)),
             false => ClientMachine::Other(Client::new(now, bytes.clone(), reliable)),
         };
-        self.open_client(now, key, ClientEntry { machine, flow, matching, cseq, wakeup: None }, bytes);
+        self.open_client(key, ClientEntry { machine, flow, matching, cseq, wakeup: None }, bytes);
         key
     }
 
-    fn open_client(&mut self, now: Instant, key: ClientKey, entry: ClientEntry, bytes: Bytes) {
+    fn open_client(&mut self, key: ClientKey, entry: ClientEntry, bytes: Bytes) {
         self.client_index.insert(entry.matching.clone(), key);
         self.clients.insert(key, entry);
-        self.client_step(now, key, Step::send(bytes));
+        self.client_step(key, Step::send(bytes));
     }
 
     /// Cancels an INVITE of ours (9.1); `reason` is a Reason header's value. `None`, and nothing is sent, while it has no
@@ -405,8 +405,8 @@ impl Transactions {
         self.last_key += 1;
         let key = ClientKey(self.last_key);
         // Above the limit too: it frees a transaction.
-        self.open_client(now, key, ClientEntry { machine, flow, matching, cseq, wakeup: None }, bytes);
-        self.client_step(now, *invite, Step::nothing());
+        self.open_client(key, ClientEntry { machine, flow, matching, cseq, wakeup: None }, bytes);
+        self.client_step(*invite, Step::nothing());
         Some(key)
     }
 
@@ -430,7 +430,7 @@ impl Transactions {
             via.host = sent_by.host.clone();
             via.port = sent_by.port;
         }
-        request.headers.push_front("Via", &via.to_string());
+        request.headers.push_front("Via", via);
     }
 
     // What the network tells.
@@ -440,7 +440,7 @@ impl Transactions {
     /// Over UDP this ends requests that have no response at all: one stray ICMP (or a forged one) must not end what
     /// a peer has already answered, nor a caller whose phone restarts its socket. A stream that failed ends everything
     /// that still needs it.
-    pub fn unreachable(&mut self, now: Instant, flow: Flow) {
+    pub fn unreachable(&mut self, _now: Instant, flow: Flow) {
         let stream = reliable(flow.transport);
         let same_path = |other: &Flow| {
             other.transport == flow.transport
@@ -456,23 +456,23 @@ impl Transactions {
             true => self.servers.iter().filter(|(_, entry)| same_path(&entry.flow)).map(|(key, _)| *key).collect(),
             false => Vec::new(),
         };
-        self.lose(now, clients, servers);
+        self.lose(clients, servers);
     }
 
     /// A stream is gone, with everything that still needed it (line D55).
-    pub fn stream_closed(&mut self, now: Instant, conn: ConnId) {
+    pub fn stream_closed(&mut self, _now: Instant, conn: ConnId) {
         let lost = |flow: &Flow| flow.conn == Some(conn);
         let clients = self.clients.iter().filter(|(_, entry)| lost(&entry.flow) && entry.machine.is_pending());
         let clients = clients.map(|(key, _)| *key).collect();
         let servers = self.servers.iter().filter(|(_, entry)| lost(&entry.flow)).map(|(key, _)| *key).collect();
-        self.lose(now, clients, servers);
+        self.lose(clients, servers);
     }
 
-    fn lose(&mut self, now: Instant, clients: Vec<ClientKey>, servers: Vec<ServerKey>) {
+    fn lose(&mut self, clients: Vec<ClientKey>, servers: Vec<ServerKey>) {
         for client in clients {
             if let Some(entry) = self.clients.get(&client) {
                 self.events.push_back(Event::ClientUnreachable { client, cseq: entry.cseq.clone() });
-                self.client_step(now, client, Step::ended(Ending::Done));
+                self.client_step(client, Step::ended(Ending::Done));
             }
         }
         for server in servers {
@@ -482,7 +482,7 @@ impl Transactions {
             {
                 self.events.push_back(Event::ServerUnreachable { server });
             }
-            self.server_step(now, server, Step::ended(Ending::Done));
+            self.server_step(server, Step::ended(Ending::Done));
         }
     }
 
@@ -498,7 +498,7 @@ impl Transactions {
         if timer_h {
             self.events.push_back(Event::ServerTimedOut { server: key });
         }
-        self.server_step(now, key, step);
+        self.server_step(key, step);
     }
 
     fn client_timeout(&mut self, now: Instant, key: ClientKey) {
@@ -510,10 +510,10 @@ impl Transactions {
         if step.ended == Some(Ending::TimedOut) {
             self.events.push_back(Event::ClientTimedOut { client: key, cseq: entry.cseq.clone() });
         }
-        self.client_step(now, key, step);
+        self.client_step(key, step);
     }
 
-    fn server_step(&mut self, _now: Instant, key: ServerKey, step: Step) {
+    fn server_step(&mut self, key: ServerKey, step: Step) {
         let Some(entry) = self.servers.get_mut(&key) else { return };
         if let Some(bytes) = step.send {
             self.transmits.push_back((entry.flow, bytes));
@@ -534,7 +534,7 @@ impl Transactions {
         }
     }
 
-    fn client_step(&mut self, _now: Instant, key: ClientKey, step: Step) {
+    fn client_step(&mut self, key: ClientKey, step: Step) {
         let Some(entry) = self.clients.get_mut(&key) else { return };
         if let Some(bytes) = step.send {
             self.transmits.push_back((entry.flow, bytes));
