@@ -7,3 +7,5 @@ pub mod inbox;
 pub mod names;
 pub mod tcp;
 pub mod udp;
+pub mod recall;
+pub mod serve;
