@@ -20,6 +20,8 @@ const CREEP_TICKS: u32 = 400;
 const CREEP_PAUSE: Duration = Duration::from_millis(70);
 /// A new key may reach us by packets this much older than the newest one.
 const MAX_REORDER: u16 = 16;
+/// After this long without a packet of a key, numbers say nothing of old and new any more: they may have gone half round.
+const STALE: Duration = Duration::from_secs(2);
 /// A key longer than this many ticks goes on as a new segment with a new timestamp (section 2.5.1.3).
 const SEGMENT_TICKS: u32 = 0xFFFF;
 
@@ -64,7 +66,9 @@ impl EventReceiver {
             *self = EventReceiver { ssrc: Some(packet.ssrc), ..EventReceiver::default() };
         }
         let press = Press { event, timestamp: packet.timestamp, duration, ended, at: now };
-        let Some(current) = self.current else { return self.begin(packet.sequence, press, digit) };
+        let Some(current) = self.current.filter(|current| now.since(current.at) <= STALE) else {
+            return self.begin(packet.sequence, press, digit);
+        };
         let ahead = packet.sequence.wrapping_sub(self.sequence);
         if ahead == 0 {
             return None;

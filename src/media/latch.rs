@@ -85,11 +85,6 @@ impl Latcher {
         Some(self.holder.map(|holder| holder.source).or(self.last_holder).unwrap_or(signalled))
     }
 
-    /// Who has the lock.
-    pub fn holder(&self) -> Option<SocketAddr> {
-        self.holder.map(|holder| holder.source)
-    }
-
     /// Whether RTCP from `source` is believed: same host as the RTP.
     pub fn trusts_host(&self, source: SocketAddr) -> bool {
         self.target().is_some_and(|target| target.ip() == source.ip())

@@ -68,6 +68,6 @@ impl Outbox {
         let wall = self.clock.wall(now);
         let seconds = (wall.as_second() + NTP_OFFSET) as u64;
         let nanos = u64::try_from(wall.subsec_nanosecond()).unwrap_or(0);
-        seconds << 32 | (nanos << 32) / 1_000_000_000
+        (seconds << 32) | ((nanos << 32) / 1_000_000_000)
     }
 }

@@ -130,6 +130,10 @@ impl Outlet {
         let mut relay = relay;
         if fresh || packet.sequence.wrapping_sub(relay.newest) < 0x8000 {
             relay.newest = packet.sequence;
+            // Moves along, lest half a wrap later everything looked older than it.
+            if relay.newest.wrapping_sub(relay.floor) > MAX_MISORDER {
+                relay.floor = relay.newest.wrapping_sub(MAX_MISORDER);
+            }
             self.sequence = sequence;
             if audio {
                 relay.newest_timestamp = packet.timestamp;
@@ -185,7 +189,7 @@ impl Relay {
     /// Whether `packet` is of another stream, or of the same one begun anew.
     fn broken(&self, now: Instant, packet: &Packet<'_>, audio: bool) -> bool {
         let ahead = packet.sequence.wrapping_sub(self.newest);
-        let near = ahead < MAX_DROPOUT || ahead > u16::MAX - MAX_MISORDER;
+        let near = !(MAX_DROPOUT..=u16::MAX - MAX_MISORDER).contains(&ahead);
         let newer = (1..0x8000).contains(&ahead);
         let step = i64::from(packet.timestamp.wrapping_sub(self.newest_timestamp) as i32);
         let elapsed = (now.since(self.newest_at).as_micros() / 125) as i64;

@@ -112,12 +112,8 @@ impl Reception {
         self.last_at = None;
     }
 
-    pub fn received(&self) -> u64 {
-        self.received
-    }
-
     /// Expected and never seen (A.3); never negative, whatever was duplicated.
-    pub fn lost(&self) -> u64 {
+    fn lost(&self) -> u64 {
         let (expected, received) = match &self.source {
             Some(source) => (source.expected(), source.received),
             None => (0, 0),
@@ -175,13 +171,13 @@ mod tests {
     #[test]
     fn counts_losses_across_the_wrap() {
         let reception = heard(&[(65_534, 0), (65_535, 20), (1, 60), (2, 80)]);
-        assert_eq!((reception.received(), reception.lost()), (4, 1));
+        assert_eq!((reception.received, reception.lost()), (4, 1));
     }
 
     #[test]
     fn duplicates_and_reordering_lose_nothing() {
         let reception = heard(&[(1, 0), (3, 40), (2, 41), (2, 42), (4, 60)]);
-        assert_eq!((reception.received(), reception.lost()), (5, 0));
+        assert_eq!((reception.received, reception.lost()), (5, 0));
     }
 
     #[test]

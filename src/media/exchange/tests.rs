@@ -1,4 +1,5 @@
 //! Whole calls through one worker's legs, in virtual time.
+#![allow(clippy::wildcard_enum_match_arm)] // A test looks for one event and passes over the rest.
 
 use std::collections::BTreeMap;
 
@@ -62,18 +63,23 @@ fn session(leg: LegId, codec: Codec) -> MediaSession {
     }
 }
 
+/// Encoded once: G.722 takes its time.
+static LIBRARY: std::sync::LazyLock<Arc<PromptLibrary>> = std::sync::LazyLock::new(|| {
+    let mut library = PromptLibrary::default();
+    library.insert("en".into(), "short".into(), tone_prompt(100));
+    library.insert("en".into(), "long".into(), tone_prompt(10_000));
+    Arc::new(library)
+});
+
 fn tone_prompt(ms: usize) -> Prompt {
     Prompt::encode(&vec![4_000; ms * 8], 8_000)
 }
 
 impl World {
     fn new() -> World {
-        let mut library = PromptLibrary::default();
-        library.insert("en".into(), "short".into(), tone_prompt(100));
-        library.insert("en".into(), "long".into(), tone_prompt(60_000));
         let clock = Clock::new(Instant::ZERO, "2026-01-01T00:00:00Z".parse().unwrap());
         World {
-            exchange: Exchange::new(Arc::new(library), [1; 32]),
+            exchange: Exchange::new(LIBRARY.clone(), [1; 32]),
             out: Outbox::new(clock),
             ms: 0,
             sent: Vec::new(),
@@ -159,7 +165,7 @@ impl World {
     /// The phone of `leg` says `payload` now.
     fn says(&mut self, leg: LegId, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
         let sequence = self.sequences.entry(leg).or_insert(100);
-        *sequence += 1;
+        *sequence = sequence.wrapping_add(1);
         let packet =
             Packet { marker, payload_type, sequence: *sequence, timestamp, ssrc: 0x1000 + leg.0 as u32, payload };
         let mut bytes = Vec::new();
@@ -621,4 +627,95 @@ fn e64_keys_pass_a_transcoding_bridge_once() {
     assert_eq!(world.keys(), "3");
     let starts = world.to(B).iter().filter(|sent| sent.payload_type == 101 && sent.marker).count();
     assert_eq!(starts, 1);
+}
+
+#[test]
+fn e66_an_hour_is_relayed_without_a_hole_and_a_late_key_is_a_key() {
+    let mut world = World::bridged(session(A, Codec::Pcmu), session(B, Codec::Pcmu));
+    world.presses(A, 101, Digit::D1);
+    for _ in 0..180_000u32 {
+        let timestamp = (world.ms * 8) as u32;
+        world.says(A, 0, false, timestamp, &[0x11; 160]);
+        world.ms += 20;
+        world.sent.clear();
+    }
+    assert_eq!(world.exchange.counters.rtp_relayed, 180_008);
+    // More than half a wrap of sequence numbers since the first key: the second is not an old one.
+    assert!(180_000 % 65_536 > 32_768);
+    world.presses(A, 101, Digit::D2);
+    assert_eq!(world.keys(), "12");
+}
+
+mod anything_at_all {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn session_of(leg: LegId, choice: u8) -> MediaSession {
+        let codec = [Codec::Pcmu, Codec::Pcma, Codec::G722][usize::from(choice % 3)];
+        let direction = [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
+        MediaSession {
+            telephone_event: (choice & 4 == 0).then_some(TelephoneEvent { send: 101, receive: 101 }),
+            direction: direction[usize::from(choice >> 3) % 4],
+            latch: if choice & 32 == 0 { Latch::Signalled } else { Latch::Nat },
+            ptime_ms: choice,
+            remote: (choice & 64 == 0).then(|| address(leg)),
+            ..session(leg, codec)
+        }
+    }
+
+    proptest! {
+        // Each case is seconds of virtual time in steps of 1 ms.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Any order of commands, packets and junk: no panic, and each packet sent is one that can be read.
+        #[test]
+        fn e69_nothing_panics(steps in proptest::collection::vec((0u8..12, 1u64..4, any::<u8>(), any::<u16>(), any::<u32>()), 1..120)) {
+            let mut world = World::new();
+            for (what, leg, choice, number, word) in steps {
+                let leg = LegId(leg);
+                let other = LegId(u64::from(choice % 3) + 1);
+                let open = world.exchange.slot(leg).is_some();
+                match what {
+                    0 if !open => world.open(leg, session_of(leg, choice)),
+                    0 => world.close(leg),
+                    1 => world.order(MediaCommand::Session { leg, session: session_of(leg, choice) }),
+                    2 => world.play(leg, if choice & 1 == 0 { "short" } else { "long" }, choice & 2 == 0),
+                    3 => world.order(MediaCommand::Bridge { a: leg, b: other }),
+                    4 => world.order(MediaCommand::Unbridge { a: leg, b: other }),
+                    5 => world.order(MediaCommand::DetectTones { leg, on: choice & 1 == 0 }),
+                    6 => world.order(MediaCommand::SendDigit {
+                        leg,
+                        digit: Digit::ALL[usize::from(choice % 16)],
+                        duration: Duration::from_millis(u64::from(number)),
+                    }),
+                    7 if open => {
+                        let mut bytes = vec![0x80 | choice & 0x3F, 0x80 | choice];
+                        bytes.extend(word.to_be_bytes().repeat(usize::from(choice % 50)));
+                        world.datagram(leg, "192.0.2.1:4000", &bytes);
+                    }
+                    8 | 9 if open => {
+                        let kind = [0, 8, 9, 13, 101][usize::from(choice % 5)];
+                        let packet = Packet {
+                            marker: choice & 1 == 0,
+                            payload_type: kind,
+                            sequence: number,
+                            timestamp: word,
+                            ssrc: u32::from(choice & 1),
+                            payload: &[choice; 320][..usize::from(number % 320)],
+                        };
+                        let mut bytes = Vec::new();
+                        rtp::write(&packet, &mut bytes);
+                        world.datagram(leg, &address(leg).to_string(), &bytes);
+                    }
+                    10 => world.ms += u64::from(number),
+                    _ => world.run(u64::from(choice % 64)),
+                }
+            }
+            for leg in [LegId(1), LegId(2), LegId(3)] {
+                world.close(leg);
+            }
+            prop_assert_eq!(world.exchange.counters.legs_open, 0);
+            prop_assert_eq!(world.exchange.next_due(), NEVER);
+        }
+    }
 }
