@@ -8,4 +8,3 @@ pub mod names;
 pub mod tcp;
 pub mod udp;
 pub mod recall;
-pub mod serve;
