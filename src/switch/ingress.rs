@@ -270,7 +270,7 @@ impl Switch {
             rules: from.rules,
             dialled,
             identity,
-            test: false,
+            test: self.is_canary(hospital, hotline),
         };
         let (opened, effects) = self.in_context(now, |ctx| Call::incoming(ctx, incoming));
         match opened {
@@ -295,6 +295,12 @@ impl Switch {
                 self.transactions.respond(now, &server, response);
             }
         }
+    }
+
+    /// The canary's own number: such calls are left out of every figure.
+    fn is_canary(&self, hospital: &Hospital, hotline: &Hotline) -> bool {
+        let canary = self.config.node.canary.as_ref();
+        canary.is_some_and(|canary| canary.hospital == hospital.id && canary.number == hotline.number)
     }
 
     /// Whether another call fits: not while draining, and within the declared limits.
