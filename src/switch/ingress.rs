@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::call::{Call, Incoming};
 use crate::config::{Hospital, Hotline, Trunk};
-use crate::dialog::{ALLOW, LocalIdentity};
+use crate::dialog::{ALLOW, LocalIdentity, hang_up_stray};
 use crate::identity::{NumberRules, Signalled};
 use crate::ids::{Extension, ServerKey, TicketNumber};
 use crate::registrar::{Arrival, Auth};
@@ -329,24 +329,16 @@ impl Switch {
         }
     }
 
-    /// A 200 to an INVITE of before a restart: its phone is off the hook and must be let go (ACK, then BYE).
+    /// A 200 to an INVITE of before a restart: its phone is off the hook and must be let go (ACK, then BYE). Both go to
+    /// where the 200 came from, whatever its Contact says: nobody else can have a call of ours.
     fn end_stray(&mut self, now: Instant, flow: Flow, response: &Response) {
         self.count("stray_200");
-        let (Some(target), Ok(cseq)) = (response.headers.contact(), response.headers.cseq()) else { return };
-        for (method, number) in [(Method::Ack, cseq.number), (Method::Bye, cseq.number.saturating_add(1))] {
-            let mut request = Request::new(method, target.uri.clone());
-            for name in ["From", "To", "Call-ID"] {
-                request.headers.copy(name, &response.headers);
-            }
-            request.headers.push("CSeq", format_args!("{number} {}", request.method.clone()));
-            let branch = self.numbers.branch();
-            if request.method == Method::Ack {
-                self.transactions.send_ack(flow, request, &branch);
-            } else {
-                let client = self.transactions.request(now, flow, request, &branch);
-                self.clients.insert(client, ClientOwner::Nobody);
-            }
-        }
+        let Some((ack, bye, _)) = hang_up_stray(response) else { return };
+        let branch = self.numbers.branch();
+        self.transactions.send_ack(flow, ack, &branch);
+        let branch = self.numbers.branch();
+        let client = self.transactions.request(now, flow, bye, &branch);
+        self.clients.insert(client, ClientOwner::Nobody);
     }
 
     // -- Look-ups ----------------------------------------------------------------------------------------------------
