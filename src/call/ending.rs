@@ -200,7 +200,7 @@ impl Call {
             ctx.desk.hung_up(&analyst, self.id, ctx.now, WRAP_UP);
         }
         self.stop_hunt(ctx);
-        self.stop_target(ctx);
+        self.stop_target();
         self.note_end(ctx, cause, by);
         self.stage = Stage::Over;
         ctx.desk.call_over(self.id, ctx.now);

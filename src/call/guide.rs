@@ -303,7 +303,7 @@ impl Call {
             ivr::Effect::Alert { hunting, by } => self.alert(ctx, hunting, by),
             ivr::Effect::Withdraw => {
                 self.stop_hunt(ctx);
-                self.stop_target(ctx);
+                self.stop_target();
             }
             ivr::Effect::BookCallback { cause } => self.book_callback(ctx, cause),
             ivr::Effect::CancelCallback => self.cancel_callback(ctx),

@@ -29,7 +29,6 @@ const LEASE_MARGIN: Duration = Duration::from_secs(12);
 /// One analyst being alerted for this call.
 pub(super) struct Offer {
     pub(super) id: OfferId,
-    rung: RungId,
     outside: bool,
     /// Legs that may still answer.
     legs: Vec<LegId>,
@@ -165,12 +164,12 @@ impl Call {
     ) {
         ctx.desk.offered(analyst, self.id, ctx.now, ctx.now + ring_for + LEASE_MARGIN);
         let id = ctx.numbers.offer();
-        ctx.record(Event::OfferSent { offer: id, analyst: analyst.clone(), rung: rung.clone(), outside });
+        ctx.record(Event::OfferSent { offer: id, analyst: analyst.clone(), rung, outside });
         let targets: Vec<Target> =
             phones.iter().flat_map(|phone| ctx.reach.phone(&phone.kind, phone.outside)).collect();
         let role = Role::Analyst { analyst: analyst.clone(), offer: id };
         let legs = targets.into_iter().filter_map(|target| self.invite(ctx, role.clone(), target)).collect();
-        let offer = Offer { id, rung, outside, legs, rings: false, accepting: None };
+        let offer = Offer { id, outside, legs, rings: false, accepting: None };
         let nowhere = offer.legs.is_empty();
         if let Stage::Guided(guided) = &mut self.stage {
             guided.offers.insert(analyst.clone(), offer);
@@ -369,7 +368,7 @@ impl Call {
         ctx.record(Event::AnalystAnswered { offer: offer.id, analyst: analyst.clone() });
         self.hunt_input(ctx, HuntInput::Ended { analyst: analyst.clone(), outcome: OfferOutcome::Answered });
         self.guide_input(ctx, Input::Answered);
-        self.stop_target(ctx);
+        self.stop_target();
         ctx.line.leave(self.id);
         self.remember(ctx, analyst);
         self.spoke.retain(|earlier| earlier != analyst);
@@ -454,7 +453,7 @@ impl Call {
         ctx.reach.number(&declared.trunk, declared.number.as_str(), declared.outside)
     }
 
-    pub(super) fn stop_target(&mut self, ctx: &mut Context<'_>) {
+    pub(super) fn stop_target(&mut self) {
         let Stage::Guided(guided) = &mut self.stage else { return };
         if let Some(ring) = guided.target.take() {
             self.cancel_legs(&[ring.leg], None);

@@ -1,5 +1,6 @@
 //! The contract between the switch and the world: everything that can happen to it, everything it asks for.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,8 +8,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::ids::{AnalystId, CallId, CommandId, ConnId, QueryId, Seq};
+use crate::ids::{AnalystId, CallId, CommandId, ConnId, QueryId, Seq, TrunkId};
 use crate::sip::Flow;
+use crate::switch::trunks::Health;
 use crate::ticket::{AnalystStateRecord, Disposition, Record};
 
 use crate::call::media::{MediaCommand, MediaEvent};
@@ -159,6 +161,10 @@ pub struct Status {
     pub ports_resting: usize,
     pub bindings: usize,
     pub waiting: usize,
+    /// Callbacks that wait for their time.
+    pub callbacks: usize,
+    /// By trunk: "unknown" (not probed), "up", "down".
+    pub trunks: BTreeMap<TrunkId, Health>,
     pub draining: bool,
-    pub counters: std::collections::BTreeMap<String, u64>,
+    pub counters: BTreeMap<String, u64>,
 }

@@ -221,6 +221,8 @@ impl Switch {
             ports_resting: self.ports.resting(),
             bindings: self.registrar.len(),
             waiting: self.line.len(),
+            callbacks: self.callbacks.len(),
+            trunks: self.config.node.trunks.keys().map(|id| (id.clone(), self.trunks.health(id))).collect(),
             draining: self.draining,
             counters: self.counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
         }
