@@ -1,0 +1,301 @@
+//! The control socket: HTTP on a Unix socket that only its owner can open.
+
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{DefaultBodyLimit, Path as Segment, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::IncomingStream;
+use axum::{Json, Router};
+use nix::sys::stat::{Mode, fchmod};
+use serde_json::json;
+use tokio::net::UnixListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::api::wire::{Done, NodeStatus, Refusal, Reload, SetDisposition, SetState};
+use crate::api::{ApiState, ReloadRequest};
+use crate::ids::{AnalystId, CallId, TicketNumber};
+use crate::store::JournalState;
+use crate::switch::{Command, Reply};
+use crate::ticket::Disposition;
+use crate::time::Duration;
+
+/// Longest request body: a note, and room.
+const MAX_BODY: usize = 64 << 10;
+/// Longest note or reason; a ticket is no document.
+const MAX_TEXT: usize = 2_000;
+/// A reload reads and checks every file and prompt.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(60);
+/// The name service may be a directory on the network.
+const NAME_PATIENCE: Duration = Duration::from_secs(1);
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 64;
+
+/// Serves the control socket until the handle is aborted. A stale socket file is replaced.
+///
+/// # Errors
+/// When another process answers on the socket, or it can't be made.
+pub async fn control(state: Arc<ApiState>, socket: &Path) -> anyhow::Result<JoinHandle<()>> {
+    let listener = bind(socket).await?;
+    let remove = RemoveAtEnd(socket.to_path_buf());
+    let app = router(state).into_make_service_with_connect_info::<Peer>();
+    Ok(tokio::spawn(async move {
+        let _remove = remove;
+        if let Err(error) = axum::serve(listener, app).await {
+            tracing::error!(%error, "the control socket has ended");
+        }
+    }))
+}
+
+async fn bind(path: &Path) -> anyhow::Result<UnixListener> {
+    if path.exists() {
+        if tokio::net::UnixStream::connect(path).await.is_ok() {
+            bail!("another server answers on {}", path.display());
+        }
+        std::fs::remove_file(path).with_context(|| format!("cannot remove the stale {}", path.display()))?;
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    // Set before bind, the mode holds from the file's first moment on (Linux: unix(7)).
+    fchmod(socket.as_fd(), Mode::S_IRUSR | Mode::S_IWUSR)?;
+    let address = socket2::SockAddr::unix(path).with_context(|| format!("{} is no socket path", path.display()))?;
+    socket.bind(&address).with_context(|| format!("cannot make the control socket {}", path.display()))?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(UnixListener::from_std(std::os::unix::net::UnixListener::from(std::os::fd::OwnedFd::from(socket)))?)
+}
+
+/// A stopped server leaves no socket that looks like a running one.
+struct RemoveAtEnd(PathBuf);
+
+impl Drop for RemoveAtEnd {
+    fn drop(&mut self) {
+        // What stays is found stale by the next start.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn router(state: Arc<ApiState>) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/calls", get(calls))
+        .route("/v1/analysts", get(analysts))
+        .route("/v1/analysts/{id}/state", post(set_state))
+        .route("/v1/tickets/{number}/disposition", post(set_disposition))
+        .route("/v1/reload", post(reload))
+        .route("/v1/drain", post(drain))
+        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is no such resource") })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(state)
+}
+
+// -- Who asks ---------------------------------------------------------------------------------------------------------
+
+/// The process at the other end, as the kernel names it (SO_PEERCRED, unix(7)).
+#[derive(Clone, Copy)]
+struct Peer {
+    user: Option<u32>,
+}
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Peer {
+        Peer { user: stream.io().peer_cred().ok().map(|credentials| credentials.uid()) }
+    }
+}
+
+impl Peer {
+    /// The user's name for the audit; the number where no name is known in time.
+    async fn actor(self) -> String {
+        let Some(user) = self.user else { return "unknown".to_owned() };
+        let look_up = tokio::task::spawn_blocking(move || nix::unistd::User::from_uid(user.into()).ok().flatten());
+        match tokio::time::timeout(NAME_PATIENCE, look_up).await {
+            Ok(Ok(Some(found))) => found.name,
+            Ok(_) | Err(_) => format!("uid {user}"),
+        }
+    }
+}
+
+// -- What is wrong ----------------------------------------------------------------------------------------------------
+
+struct Problem {
+    status: StatusCode,
+    error: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, error: impl Into<String>) -> Problem {
+        Problem { status, error: error.into() }
+    }
+
+    fn refused(error: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error)
+    }
+}
+
+impl From<anyhow::Error> for Problem {
+    fn from(error: anyhow::Error) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{error:#}"))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.status, Json(Refusal { error: self.error })).into_response()
+    }
+}
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+fn unexpected(reply: &Reply) -> Problem {
+    match reply {
+        Reply::Refused { reason } => Problem::refused(reason.clone()),
+        Reply::Done | Reply::Status(_) | Reply::Calls { .. } | Reply::Analysts { .. } => {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the switch answered another question")
+        }
+    }
+}
+
+// -- What is asked ----------------------------------------------------------------------------------------------------
+
+async fn status(State(state): State<Arc<ApiState>>) -> Answer<NodeStatus> {
+    let switch = state.status().await?;
+    let gauges = (state.gauges)();
+    let journal = match gauges.journal {
+        JournalState::Healthy => "healthy",
+        JournalState::Degraded => "degraded",
+        JournalState::Full => "full",
+    };
+    let mut trouble = Vec::new();
+    trouble.extend(gauges.trouble.map(|trouble| {
+        format!("journal: {} ({} records held, {} lost)", trouble.reason, trouble.held_records, trouble.lost)
+    }));
+    trouble.extend(gauges.projected.error.map(|error| format!("store: {error}")));
+    Ok(Json(NodeStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        process: std::process::id(),
+        ready: *state.ready.borrow() && !switch.draining,
+        uptime_s: gauges.uptime.as_secs(),
+        journal: journal.to_owned(),
+        trouble,
+        store_behind: gauges.written.0.saturating_sub(gauges.projected.stored.0),
+        switch,
+    }))
+}
+
+async fn calls(State(state): State<Arc<ApiState>>) -> Answer<serde_json::Value> {
+    match state.ask(Command::Calls).await? {
+        Reply::Calls { calls } => Ok(Json(json!({ "calls": calls }))),
+        other => Err(unexpected(&other)),
+    }
+}
+
+async fn analysts(State(state): State<Arc<ApiState>>) -> Answer<serde_json::Value> {
+    match state.ask(Command::Analysts).await? {
+        Reply::Analysts { analysts } => Ok(Json(json!({ "analysts": analysts }))),
+        other => Err(unexpected(&other)),
+    }
+}
+
+async fn set_state(
+    State(state): State<Arc<ApiState>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Segment(analyst): Segment<String>,
+    Json(wanted): Json<SetState>,
+) -> Answer<Done> {
+    bounded("reason", wanted.reason.as_deref())?;
+    let analyst = AnalystId::new(&analyst);
+    let done = format!("{analyst} is {}", state_word(wanted.state));
+    let SetState { state: to, reason } = wanted;
+    change(&state, Command::SetAnalystState { analyst, state: to, actor: peer.actor().await, reason }, done).await
+}
+
+fn state_word(state: crate::ticket::AnalystStateRecord) -> &'static str {
+    use crate::ticket::AnalystStateRecord::{Available, Paused, SignedOut};
+    match state {
+        Available => "available",
+        Paused => "paused",
+        SignedOut => "signed out",
+    }
+}
+
+async fn set_disposition(
+    State(state): State<Arc<ApiState>>,
+    Segment(number): Segment<u64>,
+    Json(wanted): Json<SetDisposition>,
+) -> Answer<Done> {
+    bounded("note", wanted.note.as_deref())?;
+    known_analyst(&state, &wanted.by).await?;
+    let call = call_of(&state, TicketNumber(number)).await?;
+    let SetDisposition { by, code, solved, note } = wanted;
+    let disposition = Disposition { code, solved, note };
+    change(&state, Command::SetDisposition { call, by, disposition }, format!("ticket {number} is set")).await
+}
+
+/// The switch takes a disposition by anybody: whether the analyst exists is asked here, and said with the nearest name.
+async fn known_analyst(state: &ApiState, by: &AnalystId) -> Result<(), Problem> {
+    let analysts = match state.ask(Command::Analysts).await? {
+        Reply::Analysts { analysts } => analysts,
+        other => return Err(unexpected(&other)),
+    };
+    let names: Vec<&str> = analysts.iter().filter_map(|analyst| analyst.get("analyst")?.as_str()).collect();
+    if names.contains(&by.as_str()) {
+        return Ok(());
+    }
+    let hint = crate::diagnostic::nearest(by.as_str(), names.iter().copied());
+    let hint = hint.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    Err(Problem::refused(format!("no analyst is called {by}{hint}")))
+}
+
+async fn call_of(state: &ApiState, number: TicketNumber) -> Result<CallId, Problem> {
+    let mut view = crate::store::open_readonly(&state.data_dir).await?;
+    match view.by_number(number).await? {
+        Some(ticket) => Ok(ticket.call),
+        None => Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no ticket {number}"))),
+    }
+}
+
+async fn reload(
+    State(state): State<Arc<ApiState>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Json(wanted): Json<Reload>,
+) -> Answer<Done> {
+    let (reply, answer) = oneshot::channel();
+    let request = ReloadRequest { actor: peer.actor().await, what: wanted.what, reply };
+    if state.reload.try_send(request).is_err() {
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many reloads wait already; try again"));
+    }
+    match tokio::time::timeout(RELOAD_PATIENCE, answer).await {
+        Ok(Ok(Ok(done))) => Ok(Json(Done { done })),
+        Ok(Ok(Err(report))) => Err(Problem::refused(report)),
+        Ok(Err(_)) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping")),
+        Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the reload takes unusually long")),
+    }
+}
+
+async fn drain(State(state): State<Arc<ApiState>>, ConnectInfo(peer): ConnectInfo<Peer>) -> Answer<Done> {
+    change(&state, Command::Drain { actor: peer.actor().await }, "new calls are refused from now on".to_owned()).await
+}
+
+async fn change(state: &ApiState, command: Command, done: String) -> Answer<Done> {
+    match state.ask(command).await? {
+        Reply::Done => Ok(Json(Done { done })),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn bounded(what: &str, text: Option<&str>) -> Result<(), Problem> {
+    match text {
+        Some(text) if text.len() > MAX_TEXT => {
+            Err(Problem::refused(format!("the {what} is longer than {MAX_TEXT} bytes")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}

@@ -1,0 +1,62 @@
+//! What travels over the control socket, for both of its ends.
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::ReloadKind;
+use crate::ids::AnalystId;
+use crate::switch::Status;
+use crate::ticket::{AnalystStateRecord, DispositionCode};
+
+/// `GET /v1/status`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeStatus {
+    pub version: String,
+    pub process: u32,
+    pub ready: bool,
+    pub uptime_s: u64,
+    /// "healthy", "degraded" or "full".
+    pub journal: String,
+    /// Why the journal is not healthy, or the store does not follow it.
+    pub trouble: Vec<String>,
+    /// Records that are in the journal and not in the store yet.
+    pub store_behind: u64,
+    pub switch: Status,
+}
+
+/// `POST /v1/analysts/{id}/state`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetState {
+    pub state: AnalystStateRecord,
+    pub reason: Option<String>,
+}
+
+/// `POST /v1/tickets/{number}/disposition`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetDisposition {
+    pub by: AnalystId,
+    pub code: DispositionCode,
+    pub solved: Option<bool>,
+    pub note: Option<String>,
+}
+
+/// `POST /v1/reload`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    pub what: ReloadKind,
+}
+
+/// The answer to a change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Done {
+    /// What changed, in words.
+    pub done: String,
+}
+
+/// The answer to a refusal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    pub error: String,
+}
