@@ -22,6 +22,8 @@ const MIN_DIGITS_APART: usize = 2;
 pub struct Files {
     pub node: NodeFile,
     pub hospitals: Vec<HospitalFile>,
+    /// Those of `hospitals`.
+    pub hospital_ids: BTreeSet<HospitalId>,
     /// Every hospital's file could be read: else an unknown hospital is no news.
     pub hospitals_complete: bool,
     pub analysts: Vec<RawAnalyst>,
@@ -78,8 +80,9 @@ fn check_hospital(file: &HospitalFile, files: &Files, problems: &Problems) {
     let own = |trunk: &Spanned<TrunkId>| own_trunk(trunk, &file.id.value, files, problems);
     if let Some(trunk) = &file.trunk {
         own(trunk);
-        let way_out = files.node.node.trunks.get(&trunk.value).map(|trunk| trunk.next_hop.is_some());
-        if way_out == Some(false) {
+        let leads_out = |id| files.node.node.trunks.get(id).is_none_or(|trunk| trunk.next_hop.is_some());
+        let unreadable = files.node.trunk_names.get(&trunk.value).is_some_and(|places| places.has_host);
+        if !leads_out(&trunk.value) && !unreadable {
             let finding = trunk.place.error(format!("trunk `{}` says not where calls go out", trunk.value));
             let finding = finding.why("callbacks and the operator are dialled over it");
             problems.push(finding.remedy(format!("add `host` to [trunks.{}] in wardline.toml", trunk.value)));
@@ -138,7 +141,9 @@ pub fn own_trunk(trunk: &Spanned<TrunkId>, hospital: &HospitalId, files: &Files,
         return;
     }
     let owner = names.get(&trunk.value).and_then(|places| places.hospital.as_ref());
-    let Some(owner) = owner.filter(|owner| owner.value != *hospital) else { return };
+    // An owner that does not exist has been reported.
+    let foreign = |owner: &&Spanned<HospitalId>| owner.value != *hospital && files.hospital_ids.contains(&owner.value);
+    let Some(owner) = owner.filter(foreign) else { return };
     let what = format!("trunk `{}` belongs to hospital `{}`, not to `{hospital}`", trunk.value, owner.value);
     let finding = trunk.place.error(what).why("hospitals are isolated: a call never leaves over another's trunk");
     let finding = finding.remedy(format!("name a trunk of `{hospital}`"));

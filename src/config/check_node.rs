@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use crate::config::check::Files;
 use crate::config::raw_hospital::known;
@@ -31,10 +32,16 @@ fn same_address(one: IpAddr, other: IpAddr) -> bool {
     one == other || one.is_ipv4() == other.is_ipv4() && (one.is_unspecified() || other.is_unspecified())
 }
 
+fn in_order(place: &Place) -> (Arc<str>, usize) {
+    (Arc::clone(&place.file), place.span.start)
+}
+
 fn check_listeners(files: &Files, problems: &Problems) {
     let (node, places) = (&files.node.node, &files.node.listener_places);
-    let listeners: Vec<(&Listener, &Place)> =
+    let mut listeners: Vec<(&Listener, &Place)> =
         node.listeners.values().filter_map(|listener| Some((listener, places.get(&listener.id)?))).collect();
+    // In the file's order, so that the later one is blamed.
+    listeners.sort_by_key(|(_, place)| in_order(place));
     for (position, (listener, place)) in listeners.iter().enumerate() {
         for (other, first) in listeners.iter().take(position) {
             let shared = listener.transports.iter().any(|transport| other.transports.contains(transport));
@@ -66,7 +73,8 @@ fn check_listeners(files: &Files, problems: &Problems) {
 /// A source address must name one trunk, for the trunk names the hospital.
 fn check_peers(files: &Files, problems: &Problems) {
     let trunks = files.node.trunk_names.iter();
-    let peers: Vec<_> = trunks.flat_map(|(id, places)| places.peers.iter().map(move |peer| (id, peer))).collect();
+    let mut peers: Vec<_> = trunks.flat_map(|(id, places)| places.peers.iter().map(move |peer| (id, peer))).collect();
+    peers.sort_by_key(|(_, peer)| in_order(&peer.place));
     for (position, (id, peer)) in peers.iter().enumerate() {
         for (other, first) in peers.iter().take(position).filter(|(other, _)| other != id) {
             let overlap = peer.value.contains(&first.value) || first.value.contains(&peer.value);
@@ -100,8 +108,9 @@ fn check_trunk(id: &TrunkId, places: &TrunkPlaces, files: &Files, problems: &Pro
         problems.push(finding.remedy("add the transport to a listener's `transports`"));
     }
     if let Some(NextHop::Address(address)) = trunk.next_hop {
-        let ours =
-            listeners.values().find(|listener| same_socket(listener.bind, address) || listener.advertised == address);
+        // 0.0.0.0 takes this machine's addresses only, and which these are is not known here, but for loopback.
+        let bound = |bind: SocketAddr| bind == address || address.ip().is_loopback() && same_socket(bind, address);
+        let ours = listeners.values().find(|listener| bound(listener.bind) || listener.advertised == address);
         if let Some(listener) = ours {
             let what = format!("`host` of trunk `{id}` is our own listener `{}`", listener.id);
             let finding = places.host.error(what).why("every call would come back to us");

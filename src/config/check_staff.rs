@@ -34,7 +34,7 @@ pub fn check(files: &Files, hospitals: &Hospitals, surroundings: &Surroundings, 
         for qualification in &raw.qualifications {
             check_qualification(qualification, raw, &served, surroundings, problems);
         }
-        if raw.qualifications.is_empty() && !raw.supervisor {
+        if !raw.has_qualifications && !raw.supervisor {
             let finding =
                 raw.place.warning(format!("analyst `{}` holds no qualification and is no supervisor", raw.id));
             problems.push(finding.why("no call will ever ring there").remedy("add `qualifications`"));
@@ -78,7 +78,7 @@ fn check_phones<'a>(
     users: &mut BTreeMap<&'a str, &'a Place>,
     problems: &Problems,
 ) {
-    if raw.phones.is_empty() {
+    if !raw.has_phones {
         let finding = raw.place.error(format!("analyst `{}` has no phone", raw.id));
         problems.push(finding.remedy("add phones = [{ register = \"user\" }]"));
     }

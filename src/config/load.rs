@@ -153,13 +153,14 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
     let analysts: Vec<_> = folder.analysts.iter().filter_map(|file| Some((file, parse(file)?))).collect();
     let hospitals = hospitals.iter().filter_map(|(file, tree)| raw_hospital::read(tree, &file.name, &problems));
     let hospitals: Vec<_> = hospitals.collect();
+    let hospital_ids = hospitals.iter().map(|file| file.id.value.clone()).collect();
     let hospitals_complete = hospitals.len() == folder.hospitals.len();
     let analysts = analysts.iter().flat_map(|(file, tree)| raw_analysts::read(tree, &file.name, &problems)).collect();
     missing_files(folder, &mut report);
     let prompts = read_prompts(folder, &hospitals, &mut report);
     let plans = read_plans(folder, &hospitals, &prompts, &mut report);
     let checked = node.map(|node| {
-        let files = Files { node, hospitals, hospitals_complete, analysts, plans, prompts };
+        let files = Files { node, hospitals, hospital_ids, hospitals_complete, analysts, plans, prompts };
         check::check(files, surroundings, &problems)
     });
     problems.into_report(&mut report);
@@ -234,11 +235,16 @@ fn read_plans(folder: &Folder, hospitals: &[HospitalFile], prompts: &Prompts, re
         let uses = |hospital: &&HospitalFile| hospital.hotlines.iter().any(|hotline| hotline.plan.value == id);
         let mut users: Vec<&HospitalFile> = hospitals.iter().filter(uses).collect();
         if users.is_empty() {
-            let finding = Diagnostic::warning(&Arc::from(file.name.as_str()), 0..0, "no hotline uses this plan");
-            report.push(finding.remedy(format!("write plan = \"{id}\" at a hotline, or remove the file")));
             users.extend(hospitals);
         }
-        let known = known_to(&users, prompts);
+        // A hotline that names no plan at all probably means this one, and is reported itself.
+        let complete = hospitals.len() == folder.hospitals.len();
+        if complete && !hospitals.iter().any(|hospital| uses(&hospital) || names_no_plan(hospital, folder)) {
+            let finding = Diagnostic::warning(&Arc::from(file.name.as_str()), 0..0, "no hotline uses this plan");
+            report.push(finding.remedy(format!("write plan = \"{id}\" at a hotline, or remove the file")));
+        }
+        // What a broken hospital file declares is not known, so nothing is checked against it.
+        let known = if complete { known_to(&users, prompts) } else { Known::default() };
         let plan = match std::str::from_utf8(&file.bytes) {
             Ok(text) => Plan::load(&file.name, text, &known, report),
             // Reads nothing, but reports where the text stops being UTF-8.
@@ -252,6 +258,11 @@ fn read_plans(folder: &Folder, hospitals: &[HospitalFile], prompts: &Prompts, re
         plans.insert(id, plan.map(Arc::new));
     }
     plans
+}
+
+fn names_no_plan(hospital: &HospitalFile, folder: &Folder) -> bool {
+    let exists = |id: &PlanId| folder.plans.iter().any(|file| file.stem == id.as_str());
+    hospital.hotlines.iter().any(|hotline| !exists(&hotline.plan.value))
 }
 
 /// What a plan may name: targets that all of its hospitals have, and whatever else any of them has.

@@ -19,6 +19,9 @@ pub struct RawAnalyst {
     pub languages: BTreeSet<Language>,
     pub phones: Vec<RawPhone>,
     pub qualifications: Vec<RawQualification>,
+    /// Some were declared, if only such as could not be read.
+    pub has_phones: bool,
+    pub has_qualifications: bool,
     /// Empty: on shift whenever signed in.
     pub shifts: Vec<Span>,
     pub on_call: Vec<Span>,
@@ -98,6 +101,8 @@ fn read_analyst(id: Spanned<String>, entry: &Fields<'_>) -> RawAnalyst {
         hospitals: entry.required("hospitals", "[\"mercy-harbor\"]").unwrap_or_default(),
         sites: entry.optional("sites"),
         languages: entry.or("languages", vec![Language::new("en")]).into_iter().collect(),
+        has_phones: !phones.is_empty(),
+        has_qualifications: !qualifications.is_empty(),
         phones: phones.iter().filter_map(read_phone).collect(),
         qualifications: qualifications.iter().filter_map(read_qualification).collect(),
         shifts: shifts.iter().filter_map(read_span).collect(),
