@@ -33,7 +33,6 @@ pub struct RawPhone {
     pub reach: Reach,
     pub outside: bool,
     pub usage: PhoneUse,
-    pub place: Place,
 }
 
 /// The three ways to reach a phone.
@@ -133,7 +132,7 @@ fn read_phone(entry: &Fields<'_>) -> Option<RawPhone> {
     }
     let of_trunk = trunk.zip(number).map(|(trunk, number)| Reach::Trunk { trunk, number });
     let reach = register.map(Reach::Registered).or(sip.map(|sip| Reach::Sip(sip.0))).or(of_trunk)?;
-    Some(RawPhone { reach, outside, usage, place: entry.place.clone() })
+    Some(RawPhone { reach, outside, usage })
 }
 
 fn read_qualification(entry: &Fields<'_>) -> Option<RawQualification> {

@@ -55,7 +55,6 @@ pub struct RawTarget {
     pub number: Extension,
     pub trunk: Option<Spanned<TrunkId>>,
     pub outside: bool,
-    pub place: Place,
 }
 
 /// What a hospital declares, for references.
@@ -395,7 +394,7 @@ fn read_targets(fields: &Fields<'_>) -> Vec<RawTarget> {
             continue;
         }
         let id = TargetId::new(&name.value);
-        targets.extend(number.map(|number| RawTarget { id, name: title, number, trunk, outside, place: name.place }));
+        targets.extend(number.map(|number| RawTarget { id, name: title, number, trunk, outside }));
     }
     targets
 }

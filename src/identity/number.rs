@@ -73,7 +73,8 @@ mod tests {
     #[test]
     fn numbers_are_read_in_the_forms_that_pbxs_send() {
         let rules = NumberRules { strip: vec!["8".into(), "+1555010".into()] };
-        let table: [(&str, Option<(&str, Option<&str>)>); 11] = [
+        type Read = Option<(&'static str, Option<&'static str>)>;
+        let table: [(&str, Read); 11] = [
             ("4710", Some(("4710", None))),
             ("84710", Some(("84710", Some("4710")))),
             ("+15550104710", Some(("+15550104710", Some("4710")))),
