@@ -290,3 +290,24 @@ fn a_slow_switch_loses_no_key_and_stops_no_audio() {
     }
     assert_eq!(keys, "0123456789");
 }
+
+#[test]
+fn a_busy_worker_sweeps_and_loses_nothing() {
+    let (workers, _events) = started(1);
+    let mut phones: Vec<Phone> = (0..40).map(|leg| Phone::connect(&workers, leg, Codec::Pcmu)).collect();
+    for pair in 0..20 {
+        workers.send(MediaCommand::Bridge { a: LegId(pair * 2), b: LegId(pair * 2 + 1) }).unwrap();
+    }
+    // 2,000 packets a second each way.
+    let start = Instant::now();
+    let mut heard = 0;
+    for n in 0..40u32 {
+        phones.iter_mut().for_each(|phone| phone.says(440.0));
+        std::thread::sleep((start + Duration::from_millis(20) * (n + 1)).saturating_duration_since(Instant::now()));
+        heard += phones.iter_mut().map(Phone::hears).sum::<usize>();
+    }
+    std::thread::sleep(Duration::from_millis(150));
+    heard += phones.iter_mut().map(Phone::hears).sum::<usize>();
+    assert_eq!(heard, 40 * 40);
+    assert_eq!(workers.counters().rtp_relayed, 40 * 40);
+}
