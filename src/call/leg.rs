@@ -7,6 +7,7 @@ use crate::call::context::{Context, Effect};
 use crate::call::media::{MediaCommand, PlayItem};
 use crate::config::Config;
 use crate::dialog::{Output, Usage, UsageEvent};
+use crate::digit::KeyMerge;
 use crate::ids::{AnalystId, CallId, Language, LegId, OfferId, PlayId, PromptId, TargetId, TrunkId};
 use crate::sip::{Flow, Transport, Uri};
 use crate::ticket::Party;
@@ -61,8 +62,8 @@ pub struct Leg {
     pub heard: bool,
     /// RTP has stopped, though it is due.
     pub silent_since: Option<Instant>,
-    /// Key presses that came by INFO make in-band detection pointless.
-    pub keys: u32,
+    /// The same key by two methods is one key (line E65).
+    pub keys: KeyMerge,
     closed: bool,
 }
 
@@ -110,7 +111,7 @@ impl Leg {
             playing: Playing::Nothing,
             heard: false,
             silent_since: None,
-            keys: 0,
+            keys: KeyMerge::default(),
             closed: false,
         }
     }

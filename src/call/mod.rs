@@ -361,8 +361,9 @@ impl Call {
     }
 
     fn key(&mut self, ctx: &mut Context<'_>, id: LegId, digit: Digit, source: DigitSource) {
-        if let Some(leg) = self.legs.get_mut(&id) {
-            leg.keys += 1;
+        let fresh = self.legs.get_mut(&id).is_some_and(|leg| leg.keys.is_new(ctx.now, digit, source));
+        if !fresh {
+            return;
         }
         match &self.stage {
             Stage::Guided(_) => self.guided_key(ctx, id, digit, source),

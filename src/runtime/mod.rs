@@ -8,3 +8,4 @@ pub mod names;
 pub mod tcp;
 pub mod udp;
 pub mod recall;
+pub mod serve;

@@ -154,6 +154,8 @@ impl Switch {
 
     /// Takes one input. Whatever follows from it is in the actions afterwards.
     pub fn handle(&mut self, now: Instant, input: Input) {
+        // First of all, so that a wrap-up that ends now frees its analyst for the oldest call and not for this one.
+        self.expire_desk(now);
         match input {
             Input::Message { flow, bytes } => self.receive(now, flow, bytes),
             Input::Overdue { flow, bytes } => self.refuse_overdue(now, flow, bytes),
@@ -291,11 +293,6 @@ impl Switch {
         for work in self.trunks.handle_timeout(now, &self.config) {
             self.trunk_work(now, work);
         }
-        for (analyst, _) in self.desk.expire(now) {
-            // The hunt ends its offers itself; a lease that lapses means that it did not.
-            self.count("lease_lapsed");
-            let _ = analyst;
-        }
         if self.shifts_at <= now {
             self.shifts_at = self.next_shift_change(now);
             self.desk.shifts_changed();
@@ -306,6 +303,15 @@ impl Switch {
             self.with_call(now, call, |call, ctx| call.timeout(ctx));
         }
         self.callbacks_due(now);
+    }
+
+    fn expire_desk(&mut self, now: Instant) {
+        if self.desk.poll_timeout().is_some_and(|at| at <= now) {
+            for _ in self.desk.expire(now) {
+                // The hunt ends its offers itself; a lease that lapses means that it did not.
+                self.count("lease_lapsed");
+            }
+        }
     }
 
     fn next_shift_change(&self, now: Instant) -> Instant {
