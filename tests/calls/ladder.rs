@@ -1,0 +1,88 @@
+//! What happened, for people: one line a message, and what each phone heard.
+
+use std::fmt::Write;
+
+use wardline::ids::LegId;
+
+use crate::world::{Seen, World};
+
+/// "INVITE +sdp", "200 INVITE", "BYE".
+pub fn label(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let first = text.lines().next().unwrap_or_default();
+    let mut words = first.split(' ');
+    let label = match words.next() {
+        Some("SIP/2.0") => {
+            let status = words.next().unwrap_or_default();
+            let cseq = text.lines().find_map(|line| line.strip_prefix("CSeq: ")).unwrap_or_default();
+            format!("{status} {}", cseq.split(' ').nth(1).unwrap_or_default())
+        }
+        Some(method) => method.to_owned(),
+        None => String::new(),
+    };
+    let body = text.split("\r\n\r\n").nth(1).unwrap_or_default();
+    if body.starts_with("v=0") { format!("{label} +sdp") } else { label }
+}
+
+impl World {
+    fn name_of(&self, leg: LegId) -> String {
+        let owner = self.media.port_of(leg).or_else(|| self.media.last_port(leg)).and_then(|port| {
+            self.phones.iter().find(|phone| {
+                let mine =
+                    |session: &crate::phone::Session| session.remote_media.is_some_and(|remote| remote.port() == port);
+                phone.sessions.iter().any(mine)
+            })
+        });
+        owner.map_or_else(|| format!("leg {leg}"), |phone| phone.name.clone())
+    }
+
+    /// The whole ladder, times in ms from dialling.
+    pub fn ladder(&self) -> String {
+        let mut text = String::new();
+        for (at, seen) in &self.seen {
+            let ms = at.since(self.t0).as_millis();
+            let _ = match seen {
+                Seen::Sent { from, to, bytes, lost } => {
+                    let lost = if *lost { "  (lost)" } else { "" };
+                    writeln!(text, "{ms:>6} {from} > {to}: {}{lost}", label(bytes))
+                }
+                Seen::Heard { who, what } => writeln!(text, "{ms:>6} {} hears {what}", self.name_of(*who)),
+                Seen::Joined { a, b } => writeln!(text, "{ms:>6} {} = {}", self.name_of(*a), self.name_of(*b)),
+            };
+        }
+        text
+    }
+
+    /// Ladder, and what the journal says, in one: for a failure's message.
+    pub fn story(&self) -> String {
+        let mut text = self.ladder();
+        text.push_str("-- records\n");
+        for record in &self.records {
+            let ms = self.ms(record.at);
+            let event = format!("{:?}", record.event);
+            let short: String = event.chars().take(160).collect();
+            let _ = writeln!(text, "{ms:>6} {} {short}", record.call.map(|call| call.to_string()).unwrap_or_default());
+        }
+        let _ = writeln!(text, "-- status {:?}", self.status());
+        text
+    }
+
+    /// Compares the ladder with one written by hand; blanks at the lines' ends do not count.
+    #[track_caller]
+    pub fn expect_ladder(&self, expected: &str) {
+        let clean = |text: &str| -> Vec<String> {
+            text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+        };
+        let (is, should) = (clean(&self.ladder()), clean(expected));
+        if is != should {
+            let at = is.iter().zip(&should).position(|(a, b)| a != b).unwrap_or(is.len().min(should.len()));
+            panic!(
+                "ladders differ at line {}:\n is     {:?}\n should {:?}\n{}",
+                at + 1,
+                is.get(at),
+                should.get(at),
+                self.story()
+            );
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The simulated world: phones, a seeded network, a media worker and a store around the real switch, in virtual time.
+//!
+//! `world` is the stage and `phone`, `media` the players; `ladder` tells what happened. `rows` are HOTLINE.md's table,
+//! `lines_*` the lines of SIP-BEHAVIOUR.md by number, `seeds` ten thousand random days.
+
+#![allow(dead_code)]
+
+mod ladder;
+mod media;
+mod phone;
+mod rows;
+mod world;
