@@ -1,6 +1,7 @@
 //! Sockets, clock, randomness, signals, threads and shutdown: what carries the switch's actions out.
 #![allow(clippy::disallowed_methods)] // The runtime is where the clock is read.
 
+pub mod canary;
 pub mod carrier;
 pub mod clock;
 pub mod inbox;

@@ -22,6 +22,7 @@ use crate::call::media::MediaEvent;
 use crate::config::{Config, Loaded, Surroundings};
 use crate::ids::Language;
 use crate::media::{MediaOptions, PromptLibrary, Workers};
+use crate::runtime::canary::{self, CanaryWatch};
 use crate::runtime::carrier::{Carrier, Desk};
 use crate::runtime::clock::MonotonicClock;
 use crate::runtime::inbox::{Inbox, Lane};
@@ -98,6 +99,7 @@ async fn run(config_dir: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     let switch_thread = std::thread::Builder::new().name("switch".to_owned()).spawn(move || carrier.run(switch))?;
     follow_store(&store, &inbox);
 
+    let canary = canary::start(&config, clock)?;
     let (ready, ready_seen) = watch::channel(true);
     let (reload, reloads) = mpsc::channel(MAX_RELOADS);
     let state = Arc::new(ApiState {
@@ -106,7 +108,7 @@ async fn run(config_dir: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
         data_dir,
         ready: ready_seen,
         reload: reload.clone(),
-        gauges: gauges(clock, &store, &media, &inbox, &tcp),
+        gauges: gauges(clock, &store, &media, &inbox, &tcp, canary),
     });
     let control = crate::api::control(Arc::clone(&state), &config.node.control_socket).await?;
     if let Some(address) = config.node.metrics {
@@ -186,6 +188,7 @@ fn gauges(
     media: &Arc<Workers>,
     inbox: &Arc<Inbox>,
     tcp: &Arc<BTreeMap<SocketAddr, SipTcp>>,
+    canary: Option<CanaryWatch>,
 ) -> Arc<dyn Fn() -> Gauges + Send + Sync> {
     let (journal, media) = (Arc::clone(&store.journal), Arc::clone(media));
     let (inbox, tcp) = (Arc::clone(inbox), Arc::clone(tcp));
@@ -204,7 +207,7 @@ fn gauges(
             inbox_stale: inbox.stale(),
             tcp_connections: tcp.values().map(SipTcp::connections).sum(),
             tcp_refused: tcp.values().map(SipTcp::refused).sum(),
-            canary: None,
+            canary: canary.as_ref().map(CanaryWatch::gauge),
         }
     })
 }
