@@ -1,10 +1,13 @@
 //! `wardline answer`: a complete test phone that answers as an analyst.
+// A test phone works in real time: it reads the clock.
+#![allow(clippy::disallowed_methods)]
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::call::{self, EXPECTATION_FAILED, NOT_ANSWERED, TalkArgs};
 use crate::probe::auth::Credentials;
@@ -14,6 +17,8 @@ use crate::probe::script;
 
 /// Seconds that a registration is asked for.
 const EXPIRES: u32 = 300;
+/// What the last call's BYE may take after the end of `--for`.
+const GRACE: Duration = Duration::from_secs(6);
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -120,14 +125,8 @@ async fn serve(args: &AnswerArgs, phone: Phone, plan: AnswerPlan, credentials: O
         }
         _ => None,
     };
-    let end = async {
-        match args.at_most {
-            Some(span) => tokio::time::sleep(span).await,
-            None => std::future::pending().await,
-        }
-    };
     let (reports, dropped) = tokio::select! {
-        done = take_calls(args, &phone, &plan, end) => done?,
+        done = take_calls(args, &phone, &plan) => done?,
         failed = keep(&mut registered) => return Err(failed.context("the registration was lost")),
     };
     if let Some(registered) = registered {
@@ -147,18 +146,44 @@ async fn keep(registered: &mut Option<Registered>) -> anyhow::Error {
     }
 }
 
+/// The end of `--for`, or a signal to stop.
+async fn end_of_duty(end: Option<Instant>) {
+    let time = async {
+        match end {
+            Some(end) => tokio::time::sleep_until(end).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    let terminated = async {
+        match &mut terminate {
+            Some(signal) => signal.recv().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = time => {}
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
+
 /// The calls that were lived through, and how many were cut by the end of time.
-async fn take_calls(
-    args: &AnswerArgs,
-    phone: &Phone,
-    plan: &AnswerPlan,
-    end: impl Future<Output = ()>,
-) -> Result<(Vec<CallReport>, usize)> {
+async fn take_calls(args: &AnswerArgs, phone: &Phone, plan: &AnswerPlan) -> Result<(Vec<CallReport>, usize)> {
+    let end = args.at_most.map(|span| Instant::now() + span);
     let mut running = JoinSet::new();
     let (mut begun, mut reports) = (0, Vec::new());
-    tokio::pin!(end);
+    let mut over = false;
+    let over_at = end_of_duty(end);
+    let cut_at = async {
+        match end {
+            Some(end) => tokio::time::sleep_until(end + GRACE).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(over_at, cut_at);
     loop {
-        let wanted = args.calls.is_none_or(|calls| begun < calls);
+        let wanted = !over && args.calls.is_none_or(|calls| begun < calls);
         if !wanted && running.is_empty() {
             return Ok((reports, 0));
         }
@@ -171,16 +196,27 @@ async fn take_calls(
                     let text = format!("call from {} {}\n", user.unwrap_or_default(), display.unwrap_or_default());
                     call::say(&text, true);
                 }
-                running.spawn(ringing.answer(plan.clone()));
+                running.spawn(ringing.answer(bounded(plan, end)));
             }
             Some(done) = running.join_next() => {
                 let report = done.context("a call has crashed")??;
                 call::print(&report, &args.talk);
                 reports.push(report);
             }
-            () = &mut end => return Ok((reports, running.len())),
+            () = &mut over_at, if !over => over = true,
+            () = &mut cut_at => return Ok((reports, running.len())),
         }
     }
+}
+
+/// The plan of one call: it hangs up at the end of `--for` at the latest.
+fn bounded(plan: &AnswerPlan, end: Option<Instant>) -> AnswerPlan {
+    let mut plan = plan.clone();
+    if let Some(end) = end {
+        let left = end.saturating_duration_since(Instant::now()).saturating_sub(plan.delay);
+        plan.talk.duration = Some(plan.talk.duration.map_or(left, |asked| asked.min(left)));
+    }
+    plan
 }
 
 fn verdict(args: &AnswerArgs, reports: &[CallReport], dropped: usize) -> u8 {

@@ -169,15 +169,14 @@ pub fn run(args: &CallArgs) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let bind = match_family(bind, &args.uri);
-    let report = match runtime().and_then(|runtime| {
-        runtime.block_on(async { Phone::bind(bind).await?.call(plan).await })
-    }) {
-        Ok(report) => report,
-        Err(error) => {
-            say(&format!("wardline call: {error:#}\n"), true);
-            return ExitCode::from(NOT_ANSWERED);
-        }
-    };
+    let report =
+        match runtime().and_then(|runtime| runtime.block_on(async { Phone::bind(bind).await?.call(plan).await })) {
+            Ok(report) => report,
+            Err(error) => {
+                say(&format!("wardline call: {error:#}\n"), true);
+                return ExitCode::from(NOT_ANSWERED);
+            }
+        };
     print(&report, &args.talk);
     ExitCode::from(verdict(&report, args.expect_status))
 }

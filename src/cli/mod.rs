@@ -1,1 +1,4 @@
-//! (stub)
+//! The command line: one module a subcommand.
+
+pub mod answer;
+pub mod call;

@@ -52,8 +52,7 @@ fn alaw_encode(sample: i16) -> u8 {
 fn alaw_decode(byte: u8) -> i16 {
     let byte = byte ^ 0x55;
     let (exponent, mantissa) = (i32::from((byte >> 4) & 7), i32::from(byte & 0x0f));
-    let magnitude =
-        if exponent == 0 { (mantissa << 4) + 8 } else { ((mantissa << 4) + 0x108) << (exponent - 1) };
+    let magnitude = if exponent == 0 { (mantissa << 4) + 8 } else { ((mantissa << 4) + 0x108) << (exponent - 1) };
     (if byte & 0x80 != 0 { magnitude } else { -magnitude }) as i16
 }
 
@@ -238,13 +237,10 @@ fn resample(samples: &[i16], rate: u32) -> Vec<i16> {
 
 /// Writes what was heard: 8 kHz, mono, 16 bit.
 pub fn write_wav(path: &Path, samples: &[i16]) -> Result<()> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).with_context(|| format!("cannot write {}", path.display()))?;
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut writer =
+        hound::WavWriter::create(path, spec).with_context(|| format!("cannot write {}", path.display()))?;
     for sample in samples {
         writer.write_sample(*sample)?;
     }

@@ -40,7 +40,10 @@ pub fn token() -> String {
 #[derive(Debug)]
 pub enum Wake {
     Request(Request),
-    Response { method: Method, response: Response },
+    Response {
+        method: Method,
+        response: Response,
+    },
     /// No response to that method; for ACK: our answer was never acknowledged.
     TimedOut(Method),
     Media(MediaEvent),
@@ -478,9 +481,10 @@ impl Session {
         let branch = wire::branch(&response.headers)?;
         let (cseq, method) = wire::cseq(&response.headers)?;
         let status = response.status_code.code();
-        let index = self.clients.iter().position(|client| {
-            client.branch == branch && client.request.method.to_string() == method
-        });
+        let index = self
+            .clients
+            .iter()
+            .position(|client| client.branch == branch && client.request.method.to_string() == method);
         let Some(index) = index else {
             // A copy of a 2xx: its ACK was lost.
             if let Some((number, bytes)) = &self.ack

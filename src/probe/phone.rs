@@ -91,8 +91,7 @@ impl Phone {
     /// Calls and lives through the call.
     pub async fn call(&self, plan: CallPlan) -> Result<CallReport> {
         let flow = flow_to(&plan.to, plan.tcp, self.endpoint.local()).await?;
-        let session =
-            Session::outgoing(self.endpoint.clone(), flow, &plan.to, &plan.from, plan.display.as_deref());
+        let session = Session::outgoing(self.endpoint.clone(), flow, &plan.to, &plan.from, plan.display.as_deref());
         let mut call = Call::new(session, plan.talk.clone(), "caller", plan.to.clone())?;
         call.from = (Some(plan.from.clone()), plan.display.clone());
         let ending = match dial(&mut call, &plan).await {
@@ -112,7 +111,9 @@ impl Phone {
             let Packet { message, flow } = self.endpoint.fresh().await?;
             let SipMessage::Request(request) = message else { continue };
             let status = match request.method {
-                Method::Invite if wire::value(&request.headers, "To").is_some_and(|to| wire::param(&to, "tag").is_none()) => {
+                Method::Invite
+                    if wire::value(&request.headers, "To").is_some_and(|to| wire::param(&to, "tag").is_none()) =>
+                {
                     match Session::incoming(self.endpoint.clone(), flow, &request) {
                         Some(session) => {
                             return Some(Ringing { endpoint: self.endpoint.clone(), session, invite: request });
@@ -136,7 +137,13 @@ impl Phone {
     }
 
     /// Registers `user` at a registrar's URI and returns the registration, to be kept fresh.
-    pub async fn register(&self, registrar: &str, credentials: Credentials, tcp: bool, expires: u32) -> Result<Registered> {
+    pub async fn register(
+        &self,
+        registrar: &str,
+        credentials: Credentials,
+        tcp: bool,
+        expires: u32,
+    ) -> Result<Registered> {
         let flow = flow_to(registrar, tcp, self.endpoint.local()).await?;
         let uri = wire::uri(registrar).map_err(|error| anyhow!(error))?;
         let (host, _) = wire::host_port(&uri);
@@ -208,8 +215,10 @@ fn authorization(response: &Response, who: &Credentials, method: Method, uri: &s
 async fn flow_to(uri: &str, tcp: bool, local: SocketAddr) -> Result<Flow> {
     let parsed = wire::uri(uri).map_err(|error| anyhow!(error))?;
     let (host, port) = wire::host_port(&parsed);
-    let found: Vec<SocketAddr> =
-        tokio::net::lookup_host((host.as_str(), port)).await.with_context(|| format!("cannot resolve {host}"))?.collect();
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
+        .await
+        .with_context(|| format!("cannot resolve {host}"))?
+        .collect();
     let peer = found
         .iter()
         .find(|address| address.is_ipv4() == local.is_ipv4())
@@ -231,7 +240,9 @@ async fn dial(call: &mut Call, plan: &CallPlan) -> Result<Option<Ending>, String
         match call.session.next(cancel_at, None).await {
             Wake::Due if cancelled => return Ok(Some(Ending::Timeout)),
             // CANCEL waits for a provisional response (section 9.1).
-            Wake::Due if call.session.inviting() == Some(false) => cancel_at = Instant::now() + Duration::from_millis(20),
+            Wake::Due if call.session.inviting() == Some(false) => {
+                cancel_at = Instant::now() + Duration::from_millis(20)
+            }
             Wake::Due => {
                 cancelled = true;
                 call.session.cancel().await?;
@@ -289,7 +300,12 @@ fn on_provisional(call: &mut Call, plan: &CallPlan, response: &Response) {
 }
 
 /// The 2xx: ACK at once, with our answer when the offer came late.
-async fn connect(call: &mut Call, plan: &CallPlan, response: &Response, cancelled: bool) -> Result<Option<Ending>, String> {
+async fn connect(
+    call: &mut Call,
+    plan: &CallPlan,
+    response: &Response,
+    cancelled: bool,
+) -> Result<Option<Ending>, String> {
     call.status = response.status_code.code();
     call.session.establish(response);
     let (body, agreed) = if plan.late_offer {

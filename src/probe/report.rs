@@ -140,8 +140,23 @@ impl CallReport {
         line("answer", format!("{} after INVITE (ringing {})", shown(self.answer_s), shown(self.ringing_s)));
         if self.answered {
             let heard = self.codecs_heard.join(", ");
-            line("codec", format!("{} agreed, heard {}", self.codec.unwrap_or("none"), if heard.is_empty() { "none" } else { &heard }));
-            line("audio", format!("first RTP {}, first sound {}, {:.1} s of sound", shown(self.first_rtp_s), shown(self.first_sound_s), self.sound_s));
+            line(
+                "codec",
+                format!(
+                    "{} agreed, heard {}",
+                    self.codec.unwrap_or("none"),
+                    if heard.is_empty() { "none" } else { &heard }
+                ),
+            );
+            line(
+                "audio",
+                format!(
+                    "first RTP {}, first sound {}, {:.1} s of sound",
+                    shown(self.first_rtp_s),
+                    shown(self.first_sound_s),
+                    self.sound_s
+                ),
+            );
             let rtp = &self.rtp;
             line(
                 "rtp",
@@ -152,7 +167,13 @@ impl CallReport {
             );
         }
         for tone in &self.tones {
-            line("tone", format!("{:.0} Hz at {:.2} s for {:.2} s, {:.0} dBFS", tone.hz, tone.start_s, tone.length_s, tone.level_dbfs));
+            line(
+                "tone",
+                format!(
+                    "{:.0} Hz at {:.2} s for {:.2} s, {:.0} dBFS",
+                    tone.hz, tone.start_s, tone.length_s, tone.level_dbfs
+                ),
+            );
         }
         for (name, keys) in [("sent key", &self.keys_sent), ("heard key", &self.keys_heard)] {
             for key in keys {

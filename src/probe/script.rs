@@ -59,7 +59,8 @@ pub fn span(text: &str) -> Result<Duration, String> {
     } else {
         (text, 1.0)
     };
-    let seconds: f64 = number.trim().parse().map_err(|_| format!("{text:?} is not a time span such as 10s or 500ms"))?;
+    let seconds: f64 =
+        number.trim().parse().map_err(|_| format!("{text:?} is not a time span such as 10s or 500ms"))?;
     Duration::try_from_secs_f64(seconds * scale)
         .ok()
         .filter(|span| *span <= LONGEST)

@@ -147,10 +147,8 @@ impl Local {
         let (payload_type, codec) = *offer.codecs.iter().find(|(_, codec)| self.codecs.contains(codec))?;
         let held = offer.held();
         let ours = if self.hold.is_some() { Direction::SendOnly } else { Direction::SendRecv };
-        let direction = Direction::of(
-            ours.sends() && offer.direction.receives(),
-            ours.receives() && offer.direction.sends(),
-        );
+        let direction =
+            Direction::of(ours.sends() && offer.direction.receives(), ours.receives() && offer.direction.sends());
         let telephone_event = offer.telephone_event.filter(|_| self.telephone_event);
         let audio = self.audio_line(&[(payload_type, codec)], telephone_event, direction);
         let lines: String = offer
@@ -296,7 +294,9 @@ fn audio_line(value: &str, index: usize, address: Option<IpAddr>, direction: Dir
     let statics = [Codec::Pcmu, Codec::Pcma, Codec::G722];
     let codecs = words
         .filter_map(|word| word.parse::<u8>().ok())
-        .filter_map(|number| statics.into_iter().find(|codec| codec.payload_type() == number).map(|codec| (number, codec)))
+        .filter_map(|number| {
+            statics.into_iter().find(|codec| codec.payload_type() == number).map(|codec| (number, codec))
+        })
         .collect();
     Some(Description { address, port, codecs, telephone_event: None, direction, lines: Vec::new(), audio: index })
 }

@@ -13,8 +13,8 @@ use rsip::{Method, Request, Response};
 
 use super::audio::{Source, write_wav};
 use super::dialog::{Session, Wake};
-use super::media::{Media, MediaEvent};
 use super::ear::Heard;
+use super::media::{Media, MediaEvent};
 use super::report::{CallReport, Ending, Expectation, KeyReport, RtpReport, ToneReport, rounded};
 use super::script::{HoldBy, KeyBy, KeyPress};
 use super::sdp::{Codec, Description, Local};
@@ -281,7 +281,12 @@ impl Call {
             Method::Invite | Method::Update | Method::Options | Method::Cancel => {
                 self.session.reply(request, 200, &[], None).await;
             }
-            Method::Message | Method::PRack | Method::Publish | Method::Refer | Method::Register | Method::Subscribe => {
+            Method::Message
+            | Method::PRack
+            | Method::Publish
+            | Method::Refer
+            | Method::Register
+            | Method::Subscribe => {
                 self.session.reply(request, 405, &[], None).await;
             }
         }
@@ -443,8 +448,7 @@ fn expectations(plan: &TalkPlan, tones: &[ToneReport], keys: &[KeyReport]) -> Ve
         .expect_tones
         .iter()
         .map(|want| {
-            let length: f64 =
-                tones.iter().filter(|tone| same_tone(*want, tone.hz)).map(|tone| tone.length_s).sum();
+            let length: f64 = tones.iter().filter(|tone| same_tone(*want, tone.hz)).map(|tone| tone.length_s).sum();
             Expectation {
                 what: format!("tone {want} Hz"),
                 met: length >= TONE_WANTED,
@@ -453,9 +457,7 @@ fn expectations(plan: &TalkPlan, tones: &[ToneReport], keys: &[KeyReport]) -> Ve
         })
         .collect();
     if let Some(want) = &plan.expect_keys {
-        let by = |method: KeyBy| -> String {
-            keys.iter().filter(|key| key.by == method).map(|key| key.key).collect()
-        };
+        let by = |method: KeyBy| -> String { keys.iter().filter(|key| key.by == method).map(|key| key.key).collect() };
         let heard = [KeyBy::Rtp, KeyBy::Info, KeyBy::Inband].map(by);
         out.push(Expectation {
             what: format!("keys {want}"),

@@ -46,9 +46,8 @@ fn between(address: &str, mut call: CallPlan, answer: AnswerPlan) -> (CallReport
         let address: SocketAddr = address.parse().unwrap();
         let (caller, answerer) = (Phone::bind(address).await.unwrap(), Phone::bind(address).await.unwrap());
         call.to = format!("sip:7000@{}", answerer.local());
-        let both = async {
-            tokio::join!(caller.call(call), async { answerer.ringing().await.unwrap().answer(answer).await })
-        };
+        let both =
+            async { tokio::join!(caller.call(call), async { answerer.ringing().await.unwrap().answer(answer).await }) };
         let (caller, answerer) = tokio::time::timeout(Duration::from_secs(20), both).await.expect("the call ends");
         (caller.unwrap(), answerer.unwrap())
     })
@@ -105,12 +104,8 @@ fn keys_arrive_by_each_method() {
 
 #[test]
 fn hold_silences_and_resume_brings_the_sound_back() {
-    let plan = TalkPlan {
-        hold_at: Some(ms(700)),
-        resume_at: Some(ms(1_500)),
-        hold_by: HoldBy::Inactive,
-        ..talk(1000, 500)
-    };
+    let plan =
+        TalkPlan { hold_at: Some(ms(700)), resume_at: Some(ms(1_500)), hold_by: HoldBy::Inactive, ..talk(1000, 500) };
     let (caller, answerer) = between(LOOPBACK, calling(lasting(ms(2_300), plan)), answering(talk(500, 1000)));
     for report in [&caller, &answerer] {
         assert_eq!(report.tones.len(), 2, "{}", report.summary());
@@ -149,9 +144,32 @@ fn the_report_keeps_its_field_names() {
     let json = serde_json::to_value(&caller).unwrap();
     let names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     let mut expected = [
-        "role", "call_id", "from_user", "from_display", "subject", "to", "status", "answered", "ringing_s", "answer_s",
-        "talk_s", "ended_by", "codec", "codecs_heard", "first_rtp_s", "first_sound_s", "sound_s", "rtp", "tones",
-        "keys_heard", "keys_sent", "expectations", "met", "errors", "unparsed", "ladder",
+        "role",
+        "call_id",
+        "from_user",
+        "from_display",
+        "subject",
+        "to",
+        "status",
+        "answered",
+        "ringing_s",
+        "answer_s",
+        "talk_s",
+        "ended_by",
+        "codec",
+        "codecs_heard",
+        "first_rtp_s",
+        "first_sound_s",
+        "sound_s",
+        "rtp",
+        "tones",
+        "keys_heard",
+        "keys_sent",
+        "expectations",
+        "met",
+        "errors",
+        "unparsed",
+        "ladder",
     ];
     expected.sort_unstable();
     let mut names = names;
