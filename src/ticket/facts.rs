@@ -291,15 +291,10 @@ impl Ticket {
             Event::QuestionSkipped { step } => push(&mut self.questions_skipped, step.clone(), MAX_KEPT),
             Event::RouteDecided { decision } => push(&mut self.decisions, Routed::new(at, decision), MAX_KEPT),
             Event::OfferSent { offer, analyst, rung, outside } => {
-                // An offer for a call that is over is made for its callback.
-                if self.end.is_some() && !self.up {
-                    self.continued();
-                }
-                self.first_offer.get_or_insert(at);
                 let (offer, analyst, rung, outside) = (*offer, analyst.clone(), rung.clone(), *outside);
                 let sent =
                     Offer { offer, call, analyst, rung, outside, sent: at, ringing: None, ended: None, outcome: None };
-                push(&mut self.offers, sent, MAX_OFFERS);
+                self.offer_sent(sent);
             }
             Event::OfferRinging { offer, .. } => {
                 if let Some(offer) = self.offer(call, *offer) {
@@ -315,19 +310,11 @@ impl Ticket {
             Event::Bridged { with } => self.bridged = Some(*with),
             Event::HumanHeard => self.heard(at),
             Event::Held { by } => push(&mut self.holds, Hold { by: *by, from: at, to: None }, MAX_KEPT),
-            Event::Resumed { by } => {
-                if let Some(hold) = self.holds.iter_mut().rev().find(|hold| hold.by == *by && hold.to.is_none()) {
-                    hold.to = Some(at);
-                }
-            }
+            Event::Resumed { by } => self.resumed(*by, at),
             Event::TransferAsked { target } => {
                 push(&mut self.transfers, Transfer { at, target: target.clone(), ok: None }, MAX_KEPT);
             }
-            Event::TransferEnded { target, ok } => {
-                if let Some(transfer) = self.transfers.iter_mut().rev().find(|transfer| transfer.target == *target) {
-                    transfer.ok = Some(*ok);
-                }
-            }
+            Event::TransferEnded { target, ok } => self.transfer_ended(target, *ok),
             Event::MediaProblem { party, problem } => push(&mut self.problems, (at, *party, *problem), MAX_KEPT),
             Event::MediaMeasured { party, report } => {
                 self.media.retain(|(measured, _)| measured != party);
@@ -350,6 +337,27 @@ impl Ticket {
             | Event::BindingRemoved { .. }
             | Event::NonceUsed { .. }
             | Event::Audit { .. } => {}
+        }
+    }
+
+    fn offer_sent(&mut self, offer: Offer) {
+        // An offer for a call that is over is made for its callback.
+        if self.end.is_some() && !self.up {
+            self.continued();
+        }
+        self.first_offer.get_or_insert(offer.sent);
+        push(&mut self.offers, offer, MAX_OFFERS);
+    }
+
+    fn resumed(&mut self, by: Party, at: Timestamp) {
+        if let Some(hold) = self.holds.iter_mut().rev().find(|hold| hold.by == by && hold.to.is_none()) {
+            hold.to = Some(at);
+        }
+    }
+
+    fn transfer_ended(&mut self, target: &str, ok: bool) {
+        if let Some(transfer) = self.transfers.iter_mut().rev().find(|transfer| transfer.target == target) {
+            transfer.ok = Some(ok);
         }
     }
 

@@ -1,3 +1,5 @@
+//! The figures, by hand-made tickets.
+
 use super::super::script::{Script, at, call, opened};
 use super::super::*;
 use super::*;

@@ -52,24 +52,7 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
         "Callbacks        {} booked: {} done (both spoke), {} failed, {} not needed, {} due ({} overdue)",
         back.booked, back.done, back.failed, back.lapsed, back.due, back.overdue
     )?;
-    let first = &report.first_contact;
-    writeln!(
-        out,
-        "First contact    {} of {} ({}), {} provisional; not: {} several owners, {} reopened, {} repeated, {} said to be open",
-        first.resolved,
-        first.calls,
-        rate(first.rate),
-        first.provisional,
-        first.several_owners,
-        first.reopened,
-        first.repeated,
-        first.said_open
-    )?;
-    writeln!(
-        out,
-        "                 by the analysts' own word {} of {}; disposition due on {}",
-        first.self_marked, first.calls, first.disposition_due
-    )?;
+    write_first_contact(out, report)?;
     let again = &report.repeats;
     writeln!(
         out,
@@ -92,6 +75,27 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     write_exclusions(out, report)?;
     write_unmapped(out, report)
+}
+
+fn write_first_contact(out: &mut String, report: &Report) -> std::fmt::Result {
+    let first = &report.first_contact;
+    writeln!(
+        out,
+        "First contact    {} of {} ({}), {} provisional; not: {} several owners, {} reopened, {} repeated, {} said to be open",
+        first.resolved,
+        first.calls,
+        rate(first.rate),
+        first.provisional,
+        first.several_owners,
+        first.reopened,
+        first.repeated,
+        first.said_open
+    )?;
+    writeln!(
+        out,
+        "                 by the analysts' own word {} of {}; disposition due on {}",
+        first.self_marked, first.calls, first.disposition_due
+    )
 }
 
 fn write_exclusions(out: &mut String, report: &Report) -> std::fmt::Result {

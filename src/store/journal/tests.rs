@@ -367,36 +367,3 @@ fn a_record_of_a_newer_version_is_told_and_passed() {
     assert!(matches!(reader.next_entry().unwrap(), Some(Entry::Unreadable { seq: Seq(1), .. })));
     assert!(matches!(reader.next_entry().unwrap(), Some(Entry::Record(read)) if read.seq == Seq(2)));
 }
-
-/// `cargo test --lib journal::writer::tests::cost -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-#[allow(clippy::print_stdout)]
-fn cost_of_an_append() {
-    let dir = TempDir::new_in(".").unwrap();
-    let (journal, _) = open(&dir, Options::default());
-    let mut script = Script::new();
-    script.open(1000, 0.0).from(0.0, "4-west", "epic").need(0.1, "charting", "epic").helped(4.0, 1, "ada");
-    script.ended(60.0, HangupCause::Normal, Party::Caller);
-    let mut spent: Vec<Duration> = Vec::new();
-    for seq in 1..=100_000u64 {
-        let mut record = script.records[(seq % 8) as usize].clone();
-        record.seq = Seq(seq);
-        record.call = Some(CallId(ulid::Ulid::from_parts(seq, 1)));
-        let start = Instant::now();
-        assert_eq!(journal.append(&record), Appended::Written);
-        spent.push(start.elapsed());
-        if seq % 100 == 0 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-    spent.sort();
-    let mean = spent.iter().sum::<Duration>() / 100_000;
-    println!(
-        "mean {mean:?} p50 {:?} p99 {:?} p99.9 {:?} max {:?}",
-        spent[50_000], spent[99_000], spent[99_900], spent[99_999]
-    );
-    let start = Instant::now();
-    until("fdatasync", || journal.durable_seq() == Seq(100_000));
-    println!("last one durable after {:?}", start.elapsed());
-}
