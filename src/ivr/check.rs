@@ -209,6 +209,9 @@ impl Check<'_> {
     }
 
     fn circle(&mut self, circle: &[usize]) {
+        // Told from the step that stands first in the file.
+        let first = circle.iter().enumerate().min_by_key(|(_, index)| **index).map_or(0, |(place, _)| place);
+        let circle: Vec<usize> = circle.iter().cycle().skip(first).take(circle.len()).copied().collect();
         let steps: Vec<&RawStep> = circle.iter().filter_map(|index| self.raw.steps.get(*index)).collect();
         let Some((first, rest)) = steps.split_first() else { return };
         let mut names: Vec<String> = steps.iter().map(|step| step.id.to_string()).collect();

@@ -34,6 +34,10 @@ impl Entry {
         Entry { number, digits: String::new() }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.digits.is_empty()
+    }
+
     /// `#` ends the number, `*` begins it anew.
     pub(super) fn key(&mut self, key: Digit) -> Keyed {
         match key {

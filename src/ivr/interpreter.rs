@@ -202,7 +202,11 @@ impl Interpreter {
             Input::Hunting(news) => self.news = Some(news),
             Input::Answered => self.answered(),
             Input::TargetAnswered => self.target_answered(),
-            Input::TargetFailed => self.target_failed(now, world),
+            Input::TargetFailed => {
+                // Nothing rings any more that would have to be withdrawn.
+                self.something_rings &= !matches!(self.state, State::Transfer { .. });
+                self.target_failed(now, world);
+            }
             Input::CallerGone => self.caller_gone(),
         }
         self.settle(now, world);
@@ -256,6 +260,8 @@ impl Interpreter {
         } else if let Some(prompts) = self.held.take() {
             let language = self.spoken_language();
             self.effects.push_back(Effect::Say { language, prompts });
+        } else if matches!(self.state, State::Transfer { .. }) {
+            self.ringback();
         }
     }
 

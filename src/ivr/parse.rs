@@ -186,8 +186,13 @@ impl<'r, 'k> Parser<'r, 'k> {
         let after = self.reader.duration(table, "after", most);
         let groups = [Who::Qualified, Who::WrapUp, Who::OnCall, Who::Supervisor];
         let names = groups.map(Who::as_str);
+        let who = who?;
+        let written = who.len();
         let who =
-            self.each(who?, "group of people", &names, |name| groups.into_iter().find(|group| group.as_str() == name));
+            self.each(who, "group of people", &names, |name| groups.into_iter().find(|group| group.as_str() == name));
+        if who.len() < written {
+            return None;
+        }
         Some(Rung { id: RungId::new(&id?.value), who, ring_for: ring_for?, after })
     }
 

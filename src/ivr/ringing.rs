@@ -131,6 +131,14 @@ impl Ringing {
         self.next_waiting += 1;
     }
 
+    /// A number that nobody has begun to key gives way to an announcement.
+    fn hurry(&mut self, sounding: Sounding) {
+        let announcement = self.due.iter().any(|due| matches!(due, Due::Waiting(_)));
+        if announcement && sounding != Sounding::Words {
+            self.asking.take_if(|asking| asking.entry.is_empty());
+        }
+    }
+
     /// Takes the hunt's latest word, or after a while assumes the usual one.
     fn hear_news(&mut self, now: Instant, connect: &Connect<At>, walk: &mut Interpreter) {
         let assumed = self.news_by.filter(|by| *by <= now && walk.news.is_none()).map(|_| HuntNews::Ringing);
@@ -172,6 +180,7 @@ impl Interpreter {
         }
         ringing.hear_news(now, connect, self);
         ringing.collect_due(now, connect, self, world);
+        ringing.hurry(self.sounding);
         self.say_due(&mut ringing, connect, now);
         self.state = State::Connect(ringing);
     }
@@ -198,7 +207,10 @@ impl Interpreter {
                 }),
             };
         }
-        self.ringback();
+        // Before the first news it is not known whether anything rings.
+        if ringing.news_by.is_none() {
+            self.ringback();
+        }
     }
 
     pub(super) fn ringing_key(&mut self, now: Instant, key: Digit, world: &dyn World) {

@@ -1,0 +1,180 @@
+//! What the check refuses, each mistake made in the sample plan: what is written, by what it is replaced, where the
+//! report points, and what it says.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::world::{SAMPLE, prompts};
+use crate::diagnostic::{Diagnostic, Report};
+use crate::ids::{Language, TargetId};
+use crate::ivr::{Known, Plan, Prompts};
+
+fn findings(text: &str) -> (Option<Plan>, Vec<String>, Vec<Diagnostic>) {
+    let prompts = prompts();
+    let known = Known {
+        prompts: Some(&prompts),
+        targets: Some(BTreeSet::from([TargetId::new("operator")])),
+        ..Known::default()
+    };
+    let mut report = Report::new();
+    let plan = Plan::load("plans/hotline.toml", text, &known, &mut report);
+    report.sort();
+    let said = report
+        .diagnostics()
+        .iter()
+        .map(|found| {
+            let position = report.position(&found.file, found.span.start).expect("the file was read");
+            let nearest = found.nearest.as_ref().map(|nearest| format!(" ({nearest}?)")).unwrap_or_default();
+            format!("{} {}{nearest}", position.line, found.what)
+        })
+        .collect();
+    (plan, said, report.diagnostics().to_vec())
+}
+
+/// Replaces the first `written` of the sample; the report must say exactly `expected`, lines counted from the change.
+#[track_caller]
+fn refused(written: &str, by: &str, expected: &[&str]) {
+    let (before, after) = SAMPLE.split_once(written).expect("the sample has it");
+    let (plan, said, _) = findings(&format!("{before}{by}{after}"));
+    let line = before.matches('\n').count() + 1;
+    let said: Vec<String> = said
+        .iter()
+        .map(|said| {
+            let (at, what) = said.split_once(' ').expect("line and text");
+            let at: i64 = at.parse().expect("a line");
+            format!("{:+} {what}", at - i64::try_from(line).expect("a short file"))
+        })
+        .collect();
+    assert_eq!(said, expected);
+    assert!(plan.is_none());
+}
+
+#[test]
+fn the_sample_plan_is_clean_with_the_rendered_prompts() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
+    let mut report = Report::new();
+    let prompts = Prompts::load(&[Language::new("en")], |path| fs::read(root.join(path)), &mut report);
+    let known = Known { prompts: Some(&prompts), ..Known::default() };
+    let plan = Plan::load("plans/hotline.toml", SAMPLE, &known, &mut report);
+    assert!(report.is_empty(), "{:#?}", report.diagnostics());
+    assert_eq!(plan.expect("a plan").steps().len(), 12);
+}
+
+#[test]
+fn every_step_stands_before_those_it_leads_to() {
+    let plan = findings(SAMPLE).0.expect("a plan");
+    for (index, step) in plan.steps().iter().enumerate() {
+        for (_, next) in step.kind.ways() {
+            assert!(next.index() > index, "{} leads back", step.id);
+        }
+    }
+}
+
+#[test]
+fn unknown_names_are_answered_with_the_nearest_known_one() {
+    refused("next = \"greet\"", "next = \"gret\"", &["+0 there is no step `gret` (greet?)"]);
+    refused(
+        "say = [\"desk-question\"]",
+        "say = [\"desk-questoin\"]",
+        &["+0 no prompt `desk-questoin` in prompts/en/manifest.toml (desk-question?)"],
+    );
+    refused(
+        "silence = \"ring\"",
+        "silense = \"ring\"",
+        &["-8 the menu has no `silence`", "+0 unknown key `silense` in a `menu` step (silence?)"],
+    );
+    refused("type = \"play\"", "type = \"plan\"", &["+0 unknown step type `plan` (play?)"]);
+    refused("class = \"patient\"", "class = \"pateint\"", &["+0 unknown phone class `pateint` (patient?)"]);
+    refused("{module|our}", "{modul|our}", &["+0 unknown slot `modul` (module?)"]);
+    refused("target = \"operator\"", "target = \"oprator\"", &["+0 target `oprator` is not declared (operator?)"]);
+    refused("who = [\"qualified\"]", "who = [\"qualifed\"]", &["+0 unknown group of people `qualifed` (qualified?)"]);
+    refused("language = \"en\"", "language = \"em\"", &["+0 no prompts are installed in `em`"]);
+}
+
+#[test]
+fn wrong_values_say_what_to_write() {
+    refused("wait = \"1.5s\"", "wait = 1.5", &["+0 `wait` is of type float"]);
+    refused("wait = \"1.5s\"", "wait = \"1.5\"", &["+0 `wait` is no duration: \"1.5\""]);
+    refused("wait = \"1.5s\"", "wait = \"11s\"", &["+0 `wait` is longer than 10 s"]);
+    refused("wait = \"1.5s\"", "tries = 4", &["+0 `tries` is out of range"]);
+    refused("at-once = 2", "at-once = 9", &["+0 `at-once` is out of range"]);
+    refused("keys.1 =", "keys.9 =", &["+0 key `9` has its meaning in every plan"]);
+    refused("keys.1 =", "keys.11 =", &["+0 `11` is no key of a phone"]);
+    refused(
+        "keys = { 1 = \"asked\" }",
+        "keys = { 0 = \"asked\" }",
+        &["+0 key `0` has its meaning in every plan", "+4 no call ever reaches step `asked`"],
+    );
+}
+
+#[test]
+fn a_question_that_may_be_skipped_must_matter_and_say_where_to() {
+    refused("skip = \"known\"", "", &["-1 the menu may be skipped, but does not say where to"]);
+    refused("ask = \"if-it-matters\"\n", "", &["+0 `skip` without `ask = \"if-it-matters\"`"]);
+}
+
+#[test]
+fn steps_that_go_round_are_named_in_their_order() {
+    refused(
+        "no-answer = \"operator-silent\"",
+        "no-answer = \"nobody\"\n[steps.x]\ntype = \"play\"\nsay = [\"done\"]\nnext = \"x\"",
+        &[
+            // Only what a call reaches is walked; the circle stands alone and nothing leads to it.
+            "+1 no call ever reaches step `x`",
+            "+6 no call ever reaches step `operator-silent`",
+        ],
+    );
+    let text = SAMPLE.replace("give-up = \"nobody\"", "give-up = \"known\"");
+    let (plan, said, found) = findings(&text);
+    assert!(plan.is_none());
+    assert_eq!(said.len(), 1);
+    assert!(said[0].ends_with("steps go round: known → greet → connect → known"), "{said:?}");
+    assert_eq!(found[0].related.len(), 2);
+}
+
+#[test]
+fn nobody_waits_without_a_ringing_phone_and_no_call_ends_before_somebody_was_tried() {
+    let text = SAMPLE.replace("[steps.known]\ntype = \"alert\"", "[steps.known]\ntype = \"play\"\nsay = [\"done\"]");
+    assert!(findings(&text).1[0].ends_with("step `connect` may wait for a person while no phone rings"));
+    let text = SAMPLE.replace("next = \"greet\"", "next = \"ring\"");
+    let said = findings(&text).1;
+    assert!(said.iter().any(|said| said.ends_with("step `ring` may ring a second time")), "{said:?}");
+    let text =
+        format!("{}\n[steps.bye]\ntype = \"hangup\"\n", SAMPLE.replace("silence = \"operator\"", "silence = \"bye\""));
+    assert!(findings(&text).1[0].ends_with("step `bye` may end a call that reached nobody"));
+}
+
+#[test]
+fn the_keys_that_work_everywhere_lead_where_they_promise() {
+    let text = SAMPLE.replace("person = \"ring\"", "person = \"operator\"");
+    assert!(findings(&text).1[0].ends_with("`person` is a `transfer` step"));
+    let text = SAMPLE.replace("operator = \"operator\" ", "operator = \"nobody\" ");
+    assert!(findings(&text).1[0].ends_with("`operator` is a `callback` step"));
+}
+
+#[test]
+fn more_than_four_seconds_in_one_breath_is_a_warning_and_does_not_stop_the_plan() {
+    let text = SAMPLE.replace("say = [\"desk\", \"{unit}\"]", "say = [\"desk\", \"staff-desk\"]");
+    let (plan, said, found) = findings(&text);
+    assert!(plan.is_some() && !found[0].is_error());
+    assert!(said[0].ends_with("up to 5.00 s of en speech in one breath"), "{said:?}");
+}
+
+#[test]
+fn every_mistake_is_reported_in_one_run() {
+    let text = SAMPLE
+        .replace("tries", "x")
+        .replace("wait = \"1.5s\"", "wait = 1")
+        .replace("type = \"transfer\"", "type = \"transfre\"")
+        .replace("cause = \"asked\"", "cause = \"aksed\"");
+    let said = findings(&text).1;
+    assert_eq!(said.len(), 4, "{said:?}");
+}
+
+#[test]
+fn text_that_is_no_toml_is_pointed_at() {
+    let (plan, said, _) = findings("name = \"hotline\nstart = 1");
+    assert!(plan.is_none());
+    assert!(said[0].starts_with("1 "), "{said:?}");
+}
