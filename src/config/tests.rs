@@ -657,7 +657,6 @@ fn sample() -> Loaded {
 }
 
 #[test]
-#[ignore = "waits for plans/hotline.toml"]
 fn the_sample_loads_without_an_error_and_without_a_warning_of_its_own() {
     let loaded = sample();
     let own = loaded.warnings.diagnostics().iter().filter(|finding| !finding.file.contains("plans/"));
@@ -673,7 +672,6 @@ fn the_sample_loads_without_an_error_and_without_a_warning_of_its_own() {
 }
 
 #[test]
-#[ignore = "waits for plans/hotline.toml"]
 fn the_samples_hospitals_share_numbers_but_no_places() {
     let config = sample().config;
     let place = |source: &str, dialled: &str| {

@@ -540,8 +540,8 @@ impl<'r, 'k> Parser<'r, 'k> {
             })
         });
         NeedPatch {
-            system: system.map(|name| self.id(known.systems.as_ref(), &name, "system", |name| SystemId::new(name))),
-            module: module.map(|name| self.id(known.modules.as_ref(), &name, "module", |name| ModuleId::new(name))),
+            system: system.map(|name| self.id(known.systems.as_ref(), &name, "system", SystemId::new)),
+            module: module.map(|name| self.id(known.modules.as_ref(), &name, "module", ModuleId::new)),
             language: language.map(|name| self.spoken_language(&name)),
             level,
         }
@@ -565,9 +565,9 @@ impl<'r, 'k> Parser<'r, 'k> {
             mapped: self.reader.bool(table, "mapped"),
             person_known: self.reader.bool(table, "person-known"),
             on_shift: self.reader.bool(table, "on-shift"),
-            unit: self.id_list(table, "unit", known.units.as_ref(), |name| UnitId::new(name)),
-            site: self.id_list(table, "site", known.sites.as_ref(), |name| SiteId::new(name)),
-            trunk: self.id_list(table, "trunk", known.trunks.as_ref(), |name| TrunkId::new(name)),
+            unit: self.id_list(table, "unit", known.units.as_ref(), UnitId::new),
+            site: self.id_list(table, "site", known.sites.as_ref(), SiteId::new),
+            trunk: self.id_list(table, "trunk", known.trunks.as_ref(), TrunkId::new),
             language: languages.iter().map(|name| self.spoken_language(name)).collect(),
             extension: self.patterns(table, "extension"),
             dialled: self.patterns(table, "dialled"),

@@ -76,7 +76,6 @@ pub struct Plan {
 
 impl Plan {
     /// For the check alone: `steps` are in order and every [`At`] lies within.
-    #[expect(clippy::too_many_arguments, reason = "called once, by the check, with everything it has proved")]
     pub(super) fn new(
         id: PlanId,
         file: Arc<str>,

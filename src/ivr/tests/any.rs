@@ -121,7 +121,16 @@ fn walk(facts: Facts, world: &Desk, inputs: &[(u64, usize)]) -> Result<Vec<Effec
                 let speaking = effects.iter().rev().find_map(|effect| match effect {
                     Effect::Say { .. } => Some(true),
                     Effect::StopSaying | Effect::Ringback => Some(false),
-                    _ => None,
+                    Effect::Entered(_)
+                    | Effect::Skipped(_)
+                    | Effect::Set(_)
+                    | Effect::Alert { .. }
+                    | Effect::Withdraw
+                    | Effect::BookCallback { .. }
+                    | Effect::CancelCallback
+                    | Effect::Collected { .. }
+                    | Effect::Dial { .. }
+                    | Effect::Hangup => None,
                 });
                 if !started {
                     Input::Start

@@ -207,7 +207,16 @@ fn drain(
                 }
                 script.events.sort_by_key(|(at, _)| *at);
             }
-            _ => {}
+            Effect::Entered(_)
+            | Effect::Skipped(_)
+            | Effect::Ringback
+            | Effect::Set(_)
+            | Effect::Withdraw
+            | Effect::BookCallback { .. }
+            | Effect::CancelCallback
+            | Effect::Collected { .. }
+            | Effect::Dial { .. }
+            | Effect::Hangup => {}
         }
         let millis = now.as_micros() / 1_000;
         writeln!(ladder, "{}.{:03} {}", millis / 1_000, millis % 1_000, told(&effect)).expect("a String takes it");
