@@ -1,1 +1,7 @@
-fn main() {}
+//! The `wardline` program: everything is in the library, so that tests reach it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wardline::cli::main(std::env::args_os())
+}

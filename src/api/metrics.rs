@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 use crate::api::Gauges;
 use crate::media::Counters;
 use crate::store::JournalState;
-use crate::switch::Status;
+use crate::switch::{Health, Status};
 
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -44,6 +44,16 @@ fn switch(figures: &mut Figures, status: &Status) {
     figures.labelled_gauge("ports", "RTP port pairs by what they do", "state", &ports);
     figures.gauge("bindings", "Registered phones now", status.bindings);
     figures.gauge("waiting", "Calls waiting for a free analyst now", status.waiting);
+    figures.gauge("callbacks", "Callbacks that wait for their time", status.callbacks);
+    let up = |health: &Health| match health {
+        Health::Up => Some(1),
+        Health::Down => Some(0),
+        // Not probed: neither.
+        Health::Unknown => None,
+    };
+    let trunks: Vec<(&str, i64)> =
+        status.trunks.iter().filter_map(|(trunk, health)| Some((trunk.as_str(), up(health)?))).collect();
+    figures.labelled_gauge("trunk_up", "1 while a probed trunk answers OPTIONS", "trunk", &trunks);
     figures.gauge("draining", "1 while the node drains", usize::from(status.draining));
     let events: Vec<(&str, u64)> = status.counters.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     figures.labelled_counter("events", "What happened in the switch", "event", &events);

@@ -1,4 +1,155 @@
-//! The command line: one module a subcommand.
+//! The command line: what may be typed, and who does it. Nothing here is on a call's way; commands that change a running
+//! node talk to its control socket, commands that only read look into the data directory themselves.
 
+#![allow(clippy::disallowed_methods)] // An edge module: people ask what is true now.
+
+mod analysts;
 pub mod answer;
 pub mod call;
+mod check;
+mod client;
+mod doctor;
+mod exit;
+mod logging;
+mod moment;
+mod node;
+mod out;
+mod place;
+mod report;
+mod tickets;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::cli::exit::Outcome;
+use crate::cli::out::Out;
+use crate::cli::place::Place;
+use crate::ids::TicketNumber;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "Examples:
+  wardline check                             is what stands in sip-config/ right?
+  wardline serve                             run the node until SIGTERM or Ctrl-C
+  wardline analysts set-password amara       give a phone its password
+  wardline analysts set-state amara-osei available
+  wardline tickets list --since today        what happened today
+  wardline explain 1042                      one call in a paragraph
+  wardline call sip:7100@127.0.0.1:5060 --from 4710 --ladder
+  wardline reload                            apply what was edited";
+
+/// Clinical service desk hotline: a ward phone calls, a qualified analyst answers, a ticket remains
+#[derive(Debug, Parser)]
+#[command(name = "wardline", version, styles = STYLES, max_term_width = 100)]
+#[command(after_help = "`wardline --help` has examples and exit codes; `wardline COMMAND --help` tells more of each.")]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{}", exit::TABLE))]
+pub struct Arguments {
+    /// The folder that holds wardline.toml, hospital.toml, analysts.toml and plans/
+    #[arg(long, global = true, env = "WARDLINE_CONFIG", default_value = "sip-config", value_name = "DIR")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the node
+    ///
+    /// Runs until SIGTERM or SIGINT: then new calls are refused, calls that are up may finish within `drain`, and the
+    /// rest are ended. SIGHUP reloads. The log goes to standard error: text on a terminal, JSON otherwise. Exits 64 when
+    /// the configuration has errors.
+    #[command(after_long_help = exit::TABLE)]
+    Serve,
+    /// Check the configuration: every error at once, with file, line, column and remedy
+    #[command(
+        after_help = "Exits 1 when the configuration is refused. Any value of wardline.toml may be overridden by the
+environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
+    )]
+    Check(check::CheckArgs),
+    /// Call as a test phone: dial, key, play, record, measure
+    Call(Box<call::CallArgs>),
+    /// Answer calls as an analyst's test phone
+    Answer(Box<answer::AnswerArgs>),
+    /// What is remembered of calls
+    #[command(subcommand)]
+    Tickets(tickets::TicketsCommand),
+    /// Tell one call in a paragraph: who called, who was rung and why, what came of it
+    Explain {
+        /// The ticket's number
+        number: u64,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The people who take calls
+    #[command(subcommand)]
+    Analysts(analysts::AnalystsCommand),
+    /// The desk's figures: seconds to human, abandonment, callbacks, first contact, repeats
+    #[command(after_help = "Examples:
+  wardline report                            the last seven days
+  wardline report --since 2026-07-01 --until 2026-08-01 --hospital mercy-harbor --json")]
+    Report(report::ReportArgs),
+    /// Look at everything that can keep the node from answering calls; exits 1 when something does
+    Doctor(doctor::DoctorArgs),
+    /// Apply edited files to the running node; invalid ones change nothing and are shown
+    Reload,
+    /// Refuse new calls from now on, as before a restart; calls that are up go on
+    Drain(node::DrainArgs),
+}
+
+/// Reads the arguments, does what they say and gives the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help that nobody reads is no failure.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if asked { exit::OK } else { exit::USAGE });
+        }
+    };
+    match &arguments.command {
+        // The test phones have a reading of their own of how a call went.
+        Command::Call(args) => call::run(args),
+        Command::Answer(args) => answer::run(args),
+        command => exit::code(run(&arguments.config, command, &mut Out::standard())),
+    }
+}
+
+fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Call(_) | Command::Answer(_) => Ok(Outcome::Done),
+        Command::Serve => node::serve(folder),
+        Command::Check(args) => check::run(folder, args, out),
+        Command::Tickets(command) => tickets::run(&Place::find(folder)?, command, out),
+        Command::Explain { number, json } => {
+            tickets::explained(&Place::find(folder)?, TicketNumber(*number), *json, out)
+        }
+        Command::Analysts(command) => analysts::run(&Place::find(folder)?, command, out),
+        Command::Report(args) => report::run(&Place::find(folder)?, args, out),
+        Command::Doctor(args) => doctor::run(folder, args, out),
+        Command::Reload => node::reload(&Place::find(folder)?, out),
+        Command::Drain(args) => node::drain(&Place::find(folder)?, args, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_hold_together() {
+        Arguments::command().debug_assert();
+    }
+}

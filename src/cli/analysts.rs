@@ -1,0 +1,315 @@
+//! `wardline analysts`: who takes calls, what they do right now, and the passwords of their phones.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::api::ReloadKind;
+use crate::api::wire::{Done, Reload, SetState};
+use crate::cli::client::{Client, segment};
+use crate::cli::exit::{Outcome, Refused, Unreachable, Usage};
+use crate::cli::out::{Out, padded, tell};
+use crate::cli::place::Place;
+use crate::config::Config;
+use crate::diagnostic::nearest;
+use crate::ids::HospitalId;
+use crate::routing::{Analyst, PhoneKind};
+use crate::store::{self, blocking};
+use crate::ticket::AnalystStateRecord;
+
+/// Shortest password that is taken: digest can be tried offline by whoever hears one registration.
+const MIN_PASSWORD: usize = 10;
+/// Characters of a generated password: 31^20 is about 2^99.
+const GENERATED: usize = 20;
+/// Without 0 and o, 1, l and i: it is typed at a phone.
+const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
+
+#[derive(Debug, Subcommand)]
+pub enum AnalystsCommand {
+    /// Everybody with their state now, or without it when no server runs
+    List {
+        /// Of this hospital
+        #[arg(long)]
+        hospital: Option<String>,
+        /// As JSON, with phones and whether each has a password
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set the password of an analyst's phone
+    #[command(after_help = "Examples:
+  wardline analysts set-password amara              asks twice, shows nothing
+  wardline analysts set-password amara --generate   makes one and prints it once
+  pass show desk/amara | wardline analysts set-password amara --stdin")]
+    SetPassword(SetPasswordArgs),
+    /// Sign an analyst in or out, or pause
+    SetState {
+        /// The analyst's id in analysts.toml
+        analyst: String,
+        #[arg(value_enum)]
+        state: StateWord,
+        /// Shown beside the state, and kept in the audit
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct SetPasswordArgs {
+    /// The phone's user name in analysts.toml (`register = "…"`), or the id of an analyst who has one such phone
+    user: String,
+    /// Read it from standard input: its first line
+    #[arg(long, conflicts_with = "generate")]
+    stdin: bool,
+    /// Make one and print it
+    #[arg(long)]
+    generate: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StateWord {
+    Available,
+    Paused,
+    SignedOut,
+}
+
+pub fn run(place: &Place, command: &AnalystsCommand, out: &mut Out) -> anyhow::Result<Outcome> {
+    match command {
+        AnalystsCommand::List { hospital, json } => list(place, hospital.as_deref(), *json, out),
+        AnalystsCommand::SetPassword(args) => set_password(place, args, out),
+        AnalystsCommand::SetState { analyst, state, reason } => {
+            let state = match state {
+                StateWord::Available => AnalystStateRecord::Available,
+                StateWord::Paused => AnalystStateRecord::Paused,
+                StateWord::SignedOut => AnalystStateRecord::SignedOut,
+            };
+            let client = Client::new(&place.socket)?;
+            let wanted = SetState { state, reason: reason.clone() };
+            let done: Done = client.post(&format!("/v1/analysts/{}/state", segment(analyst)), &wanted)?;
+            writeln!(out, "{}", done.done)?;
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+// -- list -------------------------------------------------------------------------------------------------------------
+
+/// One analyst as the switch shows it.
+#[derive(Debug, Deserialize)]
+struct Live {
+    analyst: String,
+    name: String,
+    status: String,
+    detail: Option<String>,
+    reachable: bool,
+    on_shift: bool,
+    on_call: bool,
+    missed: u32,
+}
+
+#[derive(Deserialize)]
+struct LiveList {
+    analysts: Vec<Live>,
+}
+
+fn list(place: &Place, hospital: Option<&str>, json: bool, out: &mut Out) -> anyhow::Result<Outcome> {
+    let live = match Client::new(&place.socket)?.get::<LiveList>("/v1/analysts") {
+        Ok(live) => Some(live.analysts),
+        Err(error) if error.is::<Unreachable>() => None,
+        Err(error) => return Err(error),
+    };
+    let config = place.config.as_ref();
+    let of_hospital = |id: &str| match (hospital, config.and_then(|config| config.staff.get(&id.into()))) {
+        (Some(hospital), Some(analyst)) => analyst.hospitals.contains(&HospitalId::new(hospital)),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    let shown: Vec<Live> = match live {
+        Some(live) => live,
+        None => {
+            tell("wardline: no server runs, so states are unknown");
+            place.config()?.staff.iter().map(without_server).collect()
+        }
+    };
+    let shown: Vec<Live> = shown.into_iter().filter(|live| of_hospital(&live.analyst)).collect();
+    if json {
+        let passwords = passwords(place);
+        let all: Vec<Value> = shown.iter().map(|live| as_json(live, config, passwords.as_ref())).collect();
+        out.json(&json!({ "analysts": all }))?;
+        return Ok(Outcome::Done);
+    }
+    for live in &shown {
+        let yes = |yes: bool, word: &str| if yes { word.to_owned() } else { "-".to_owned() };
+        let state = live.detail.as_ref().map_or(live.status.clone(), |detail| format!("{} ({detail})", live.status));
+        let missed = if live.missed == 0 { String::new() } else { format!("  {} missed", live.missed) };
+        writeln!(
+            out,
+            "{} {} {} {} {} {}{missed}",
+            padded(&live.analyst, 18),
+            padded(&live.name, 20),
+            padded(&state, 24),
+            padded(&yes(live.reachable, "reachable"), 9),
+            padded(&yes(live.on_shift, "on shift"), 8),
+            yes(live.on_call, "on call"),
+        )?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn without_server(analyst: &Analyst) -> Live {
+    let now = Timestamp::now();
+    Live {
+        analyst: analyst.id.to_string(),
+        name: analyst.name.clone(),
+        status: "unknown".to_owned(),
+        detail: None,
+        reachable: false,
+        on_shift: analyst.on_shift(now),
+        on_call: analyst.on_call(now),
+        missed: 0,
+    }
+}
+
+/// Phones that have a password; `None` where the store cannot be asked.
+fn passwords(place: &Place) -> Option<BTreeSet<String>> {
+    let realm = &place.config.as_ref()?.node.registration.realm;
+    if !place.data_dir.join("store.key").exists() {
+        // Asking would make a store where there is none.
+        return Some(BTreeSet::new());
+    }
+    let credentials = blocking(async || store::credentials(&place.data_dir).await).ok()?.ok()?;
+    let of_realm = credentials.into_iter().filter(|credential| credential.realm == *realm);
+    Some(of_realm.map(|credential| credential.account).collect())
+}
+
+fn as_json(live: &Live, config: Option<&Config>, passwords: Option<&BTreeSet<String>>) -> Value {
+    let analyst = config.and_then(|config| config.staff.get(&live.analyst.as_str().into()));
+    let phone = |phone: &crate::routing::Phone| {
+        let mut value = json!({ "phone": phone.kind, "use": phone.usage, "outside": phone.outside });
+        if let PhoneKind::Registered { user } = &phone.kind {
+            value["password"] = json!(passwords.map(|known| known.contains(user)));
+        }
+        value
+    };
+    let phones = analyst.map(|analyst| analyst.phones.iter().map(phone).collect::<Vec<_>>());
+    json!({
+        "analyst": live.analyst, "name": live.name, "status": live.status, "detail": live.detail,
+        "reachable": live.reachable, "on_shift": live.on_shift, "on_call": live.on_call, "missed": live.missed,
+        "hospitals": analyst.map(|analyst| &analyst.hospitals), "phones": phones,
+    })
+}
+
+// -- set-password -----------------------------------------------------------------------------------------------------
+
+fn set_password(place: &Place, args: &SetPasswordArgs, out: &mut Out) -> anyhow::Result<Outcome> {
+    let config = place.config()?;
+    let user = phone_user(config, &args.user)?;
+    let password = if args.generate {
+        generated()?
+    } else if args.stdin {
+        first_line()?
+    } else {
+        typed_twice(&user)?
+    };
+    if password.chars().count() < MIN_PASSWORD {
+        bail!("a password has at least {MIN_PASSWORD} characters; nothing was changed");
+    }
+    let realm = &config.node.registration.realm;
+    let actor = actor();
+    std::fs::create_dir_all(&place.data_dir).with_context(|| format!("cannot make {}", place.data_dir.display()))?;
+    blocking(async || store::set_password(&place.data_dir, &user, realm, &password, &actor).await)??;
+    let client = Client::new(&place.socket)?;
+    let told = match client.post::<Done>("/v1/reload", &Reload { what: ReloadKind::Accounts }) {
+        Ok(_) => "in force now",
+        Err(error) if error.is::<Unreachable>() => "in force when the server starts",
+        Err(error) => return Err(error.context("the password is stored, but the running server did not take it")),
+    };
+    if args.generate {
+        // The password alone on standard output: a script takes it from there.
+        writeln!(out, "{password}")?;
+        tell(&format!("wardline: the password of {user}@{realm} is {told}"));
+    } else {
+        writeln!(out, "the password of {user}@{realm} is {told}")?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The phone that is meant: by its user name, or by an analyst who has just one that registers.
+fn phone_user(config: &Config, wanted: &str) -> anyhow::Result<String> {
+    if config.staff.by_user(wanted).is_some() {
+        return Ok(wanted.to_owned());
+    }
+    let users = |analyst: &Analyst| -> Vec<String> {
+        let user = |phone: &crate::routing::Phone| match &phone.kind {
+            PhoneKind::Registered { user } => Some(user.clone()),
+            PhoneKind::Sip { .. } | PhoneKind::Trunk { .. } => None,
+        };
+        analyst.phones.iter().filter_map(user).collect()
+    };
+    if let Some(analyst) = config.staff.get(&wanted.into()) {
+        let own = users(analyst);
+        return match own.as_slice() {
+            [user] => Ok(user.clone()),
+            [] => Err(Refused(format!("{wanted} has no phone that registers")).into()),
+            _ => Err(Usage(format!("{wanted} has several phones; name one of {}", own.join(", "))).into()),
+        };
+    }
+    let all: Vec<String> = config.staff.iter().flat_map(users).collect();
+    let near = nearest(wanted, all.iter().map(String::as_str));
+    let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    Err(Refused(format!("no analyst's phone registers as {wanted}{hint}")).into())
+}
+
+fn generated() -> anyhow::Result<String> {
+    let mut password = String::new();
+    while password.len() < GENERATED {
+        let mut bytes = [0u8; 64];
+        getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness from the system: {error}"))?;
+        // 248 is the largest multiple of 31 in a byte: every character is as likely as any other.
+        let fair = bytes.iter().filter(|byte| **byte < 248).map(|byte| ALPHABET[usize::from(byte % 31)]);
+        password.extend(fair.take(GENERATED - password.len()).map(char::from));
+    }
+    Ok(password)
+}
+
+fn first_line() -> anyhow::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn typed_twice(user: &str) -> anyhow::Result<String> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Usage("no terminal to ask at; use --stdin or --generate".to_owned()).into());
+    }
+    let first = rpassword::prompt_password(format!("New password of {user}: "))?;
+    let second = rpassword::prompt_password("Again: ")?;
+    if first != second {
+        bail!("the two are not the same; nothing was changed");
+    }
+    Ok(first)
+}
+
+/// Who runs this command, for the audit.
+fn actor() -> String {
+    let user = nix::unistd::Uid::effective();
+    let found = nix::unistd::User::from_uid(user).ok().flatten();
+    found.map_or_else(|| format!("uid {user}"), |user| user.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_passwords_are_long_typeable_and_never_the_same() {
+        let (one, other) = (generated().expect("random"), generated().expect("random"));
+        assert_eq!(one.len(), 20);
+        assert!(one.bytes().all(|byte| ALPHABET.contains(&byte)), "{one}");
+        assert_ne!(one, other);
+    }
+}

@@ -1,0 +1,68 @@
+//! `wardline check`: the files of sip-config/ as one program, and everything that is wrong with them.
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::cli::exit::Outcome;
+use crate::cli::out::{Out, green};
+use crate::config::{self, Config, Surroundings, render};
+use crate::diagnostic::Report;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// As a compiler shows it: file, line, column, the marked text, what to do
+    Text,
+    /// One object: errors, warnings, findings
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// How findings are shown
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// Refused when there is an error; warnings alone pass.
+pub fn run(folder: &Path, args: &CheckArgs, out: &mut Out) -> anyhow::Result<Outcome> {
+    let result = config::load(folder, &Surroundings::of_process(Timestamp::now()));
+    let (report, config) = match &result {
+        Ok(loaded) => (&loaded.warnings, Some(&loaded.config)),
+        Err(report) => (report, None),
+    };
+    match args.format {
+        Format::Text => text(folder, report, config, out)?,
+        Format::Json => {
+            let mut value = render::json(report);
+            value["valid"] = json!(config.is_some());
+            value["version"] = json!(config.map(|config| &config.version));
+            out.json(&value)?;
+        }
+    }
+    Ok(if config.is_some() { Outcome::Done } else { Outcome::Refused })
+}
+
+fn text(folder: &Path, report: &Report, config: Option<&Config>, out: &mut Out) -> anyhow::Result<()> {
+    // The writer takes the colours out where they are not wanted.
+    write!(out, "{}", render::text(report, true))?;
+    let Some(config) = config else { return Ok(()) };
+    let hotlines: usize = config.hospitals.values().map(|hospital| hospital.hotlines.len()).sum();
+    let counts = [
+        counted(config.hospitals.len(), "hospital"),
+        counted(hotlines, "hotline"),
+        counted(config.plans.len(), "plan"),
+        counted(config.staff.len(), "analyst"),
+        counted(config.node.trunks.len(), "trunk"),
+    ];
+    let (folder, version) = (folder.display(), &config.version);
+    writeln!(out, "{folder} is {}: {} (version {version})", green("valid"), counts.join(", "))?;
+    Ok(())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

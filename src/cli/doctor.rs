@@ -1,0 +1,437 @@
+//! `wardline doctor`: looks at everything around the node that can keep it from answering calls, and says what to do.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+use nix::sys::resource::{Resource, getrlimit};
+use serde::Serialize;
+
+use crate::api::wire::NodeStatus;
+use crate::cli::client::Client;
+use crate::cli::exit::Outcome;
+use crate::cli::out::{Out, green, padded, red, yellow};
+use crate::cli::place::Place;
+use crate::config::{self, Config, Media, NextHop, Node, Surroundings, render};
+use crate::routing::PhoneKind;
+use crate::sip::Transport;
+use crate::store::{self, Filter, blocking, open_readonly};
+use crate::switch::Health;
+
+/// A journal segment, a database that grows and a log: below this a busy night fills the disk.
+const DISK_LOW: u64 = 1 << 30;
+/// The journal alone preallocates several segments.
+const DISK_NONE: u64 = 128 << 20;
+/// Open files beside media sockets: connections, database, journal.
+const OTHER_FILES: u64 = 512;
+/// No node was set up before; a clock that says so has lost its battery.
+const EARLIEST: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line of the examination.
+#[derive(Debug, Serialize)]
+struct Finding {
+    level: Level,
+    what: &'static str,
+    found: String,
+    remedy: Option<String>,
+}
+
+impl Finding {
+    fn ok(what: &'static str, found: impl Into<String>) -> Finding {
+        Finding { level: Level::Ok, what, found: found.into(), remedy: None }
+    }
+
+    fn warn(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        Finding { level: Level::Warn, what, found: found.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn fail(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        Finding { level: Level::Fail, what, found: found.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+pub fn run(folder: &Path, args: &DoctorArgs, out: &mut Out) -> anyhow::Result<Outcome> {
+    let findings = examine(folder);
+    let failed = findings.iter().any(|finding| finding.level == Level::Fail);
+    if args.json {
+        out.json(&serde_json::json!({ "healthy": !failed, "findings": findings }))?;
+    } else {
+        for finding in &findings {
+            let level = match finding.level {
+                Level::Ok => green("ok  "),
+                Level::Warn => yellow("warn"),
+                Level::Fail => red("fail"),
+            };
+            writeln!(out, "{level}  {} {}", padded(finding.what, 15), finding.found)?;
+            if let Some(remedy) = &finding.remedy {
+                writeln!(out, "      {} → {remedy}", padded("", 13))?;
+            }
+        }
+    }
+    Ok(if failed { Outcome::Refused } else { Outcome::Done })
+}
+
+fn examine(folder: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let loaded = config::load(folder, &Surroundings::of_process(Timestamp::now()));
+    findings.push(match &loaded {
+        Ok(loaded) if loaded.warnings.is_empty() => {
+            Finding::ok("configuration", format!("{} is valid", folder.display()))
+        }
+        Ok(loaded) => Finding::warn("configuration", render::summary(&loaded.warnings), "see `wardline check`"),
+        Err(report) => Finding::fail("configuration", render::summary(report), "see `wardline check`"),
+    });
+    let place = match Place::of(folder, loaded.ok()) {
+        Ok(place) => place,
+        Err(error) => {
+            findings.push(Finding::fail("node", format!("{error:#}"), "see `wardline check`"));
+            return findings;
+        }
+    };
+    let server = Client::new(&place.socket).and_then(|client| client.get::<NodeStatus>("/v1/status"));
+    match &server {
+        Ok(status) => findings.extend(running(status)),
+        Err(error) => findings.push(Finding::warn("server", format!("{error:#}"), "start it: wardline serve")),
+    }
+    findings.push(data_dir(&place.data_dir));
+    findings.push(disk(&place.data_dir));
+    findings.push(tickets(&place.data_dir));
+    findings.push(clock(&place.data_dir));
+    if let Some(config) = &place.config {
+        findings.extend(ports(&config.node, server.is_ok()));
+        findings.extend(media(&config.node.media));
+        findings.extend(trunks(&config.node, server.as_ref().ok()));
+        findings.extend(phones(config));
+        findings.push(prompts(config));
+    }
+    findings
+}
+
+fn running(status: &NodeStatus) -> Vec<Finding> {
+    let (calls, minutes) = (status.switch.calls, status.uptime_s / 60);
+    let found = format!("version {}, up {minutes} min, {calls} calls, process {}", status.version, status.process);
+    let mut findings = vec![if status.switch.draining {
+        Finding::warn(
+            "server",
+            format!("{found}; draining: new calls are refused"),
+            "restart it when its calls have ended",
+        )
+    } else if status.version == env!("CARGO_PKG_VERSION") {
+        Finding::ok("server", found)
+    } else {
+        let mine = env!("CARGO_PKG_VERSION");
+        Finding::warn("server", format!("{found}; this program is {mine}"), "restart the server to run the new version")
+    }];
+    findings.push(match (status.journal.as_str(), status.trouble.as_slice()) {
+        ("healthy", []) if status.store_behind < 10_000 => {
+            Finding::ok("journal", format!("healthy; the store is {} records behind", status.store_behind))
+        }
+        ("full", troubles) => Finding::fail(
+            "journal",
+            format!("full, new calls are refused: {}", troubles.join("; ")),
+            "make room on its disk",
+        ),
+        (state, troubles) => {
+            let found =
+                format!("{state}; the store is {} records behind; {}", status.store_behind, troubles.join("; "));
+            Finding::warn("journal", found, "look at its disk and at the server's log")
+        }
+    });
+    findings
+}
+
+// -- The disk ---------------------------------------------------------------------------------------------------------
+
+/// The folder itself, or the nearest one above it that exists.
+fn existing(path: &Path) -> PathBuf {
+    let found = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new(""));
+    if found.as_os_str().is_empty() { PathBuf::from(".") } else { found.to_path_buf() }
+}
+
+fn data_dir(path: &Path) -> Finding {
+    let folder = existing(path);
+    let probe = folder.join(format!(".wardline-doctor-{}", std::process::id()));
+    let written = std::fs::write(&probe, b"doctor").and_then(|()| std::fs::remove_file(&probe));
+    match written {
+        Ok(()) if folder == path => Finding::ok("data directory", format!("{} is writable", path.display())),
+        Ok(()) => Finding::ok("data directory", format!("{} is made at the first start", path.display())),
+        Err(error) => {
+            let found = format!("{} cannot be written: {error}", folder.display());
+            Finding::fail("data directory", found, "run as the server's user, or give that user the folder")
+        }
+    }
+}
+
+fn disk(path: &Path) -> Finding {
+    let folder = existing(path);
+    let space = match nix::sys::statvfs::statvfs(&folder) {
+        Ok(space) => space,
+        Err(error) => {
+            let found = format!("the space of {} cannot be told: {error}", folder.display());
+            return Finding::warn("disk space", found, "look at it with df");
+        }
+    };
+    let free = space.blocks_available().saturating_mul(space.fragment_size());
+    let found = format!("{} MiB free under {}", free >> 20, folder.display());
+    if free < DISK_NONE {
+        Finding::fail("disk space", found, "make room: the journal cannot grow, and new calls would be refused")
+    } else if free < DISK_LOW {
+        Finding::warn("disk space", found, "make room before the next busy night")
+    } else {
+        Finding::ok("disk space", found)
+    }
+}
+
+fn tickets(path: &Path) -> Finding {
+    if !path.exists() {
+        return Finding::ok("tickets", "none yet");
+    }
+    let read = blocking(async || {
+        let mut view = open_readonly(path).await?;
+        let newest = view.list(&Filter { tests: true, limit: Some(1), ..Filter::default() }).await?;
+        let due = view.callbacks_due().await?.len();
+        anyhow::Ok((newest.first().map(|ticket| ticket.number), due))
+    });
+    match read.and_then(|read| read) {
+        Ok((Some(newest), due)) => Finding::ok("tickets", format!("readable; newest {newest}; {due} callbacks due")),
+        Ok((None, _)) => Finding::ok("tickets", "readable; none yet"),
+        // A folder that only holds passwords yet.
+        Err(_) if !path.join("journal").exists() => Finding::ok("tickets", "none yet"),
+        Err(error) => Finding::fail(
+            "tickets",
+            format!("{error:#}"),
+            "run as the server's user; a damaged store is made anew from a backup",
+        ),
+    }
+}
+
+fn clock(data_dir: &Path) -> Finding {
+    let now = Timestamp::now();
+    if now.as_second() < EARLIEST {
+        return Finding::fail("clock", format!("it says {now:.0}"), "set it, and let NTP keep it");
+    }
+    let newest = blocking(async || {
+        let mut view = open_readonly(data_dir).await?;
+        view.list(&Filter { tests: true, limit: Some(1), ..Filter::default() }).await
+    });
+    let newest = newest.ok().and_then(Result::ok).and_then(|tickets| tickets.first().map(|ticket| ticket.opened));
+    if newest.is_some_and(|newest| newest > now) {
+        return Finding::fail("clock", format!("it says {now:.0}, before the newest ticket"), "let NTP set it");
+    }
+    let synchronised = ["/run/systemd/timesync/synchronized", "/run/chrony/chronyd.pid", "/var/lib/ntp/ntp.drift"];
+    if synchronised.iter().any(|sign| Path::new(sign).exists()) {
+        Finding::ok("clock", format!("{now:.0}, kept by a time service"))
+    } else {
+        let remedy = "run systemd-timesyncd or chrony, unless the host keeps this machine's time";
+        Finding::warn("clock", format!("{now:.0}; no sign of a time service"), remedy)
+    }
+}
+
+// -- The network ------------------------------------------------------------------------------------------------------
+
+fn ports(node: &Node, ours: bool) -> Vec<Finding> {
+    let mut wanted: Vec<(SocketAddr, Transport)> = Vec::new();
+    for listener in node.listeners.values() {
+        wanted.extend(listener.transports.iter().map(|transport| (listener.bind, *transport)));
+    }
+    wanted.extend(node.metrics.map(|address| (address, Transport::Tcp)));
+    if ours {
+        let all: Vec<String> = wanted.iter().map(|(address, transport)| shown(*address, *transport)).collect();
+        return vec![Finding::ok("ports", format!("the server has {}", all.join(", ")))];
+    }
+    wanted.into_iter().map(|(address, transport)| free(address, transport)).collect()
+}
+
+fn shown(address: SocketAddr, transport: Transport) -> String {
+    match transport {
+        Transport::Udp => format!("{address}/udp"),
+        Transport::Tcp => format!("{address}/tcp"),
+    }
+}
+
+fn free(address: SocketAddr, transport: Transport) -> Finding {
+    let bound = match transport {
+        Transport::Udp => UdpSocket::bind(address).map(drop),
+        Transport::Tcp => TcpListener::bind(address).map(drop),
+    };
+    let place = shown(address, transport);
+    match bound {
+        Ok(()) => Finding::ok("ports", format!("{place} is free")),
+        Err(error) => {
+            let remedy =
+                format!("find who has it (ss -lptun 'sport = :{}'), or change it in wardline.toml", address.port());
+            Finding::fail("ports", format!("{place} cannot be had: {error}"), remedy)
+        }
+    }
+}
+
+fn media(media: &Media) -> Vec<Finding> {
+    let pairs = media.pairs();
+    let range = format!("{}-{}", media.first_port, media.last_port);
+    let mut findings = Vec::new();
+    let ephemeral = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut bounds = ephemeral.split_whitespace().filter_map(|bound| bound.parse::<u16>().ok());
+    findings.push(match (bounds.next(), bounds.next()) {
+        (Some(low), Some(high)) if media.first_port <= high && media.last_port >= low => {
+            let found = format!("{range} lies in the range that the system gives away ({low}-{high})");
+            Finding::warn("media ports", found, "choose another range, or set net.ipv4.ip_local_reserved_ports")
+        }
+        (Some(_) | None, _) => Finding::ok("media ports", format!("{range}: {pairs} legs at once")),
+    });
+    if let Ok((soft, _)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let needed = u64::try_from(pairs).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(OTHER_FILES);
+        let found = format!("{soft} allowed, {needed} needed at the most");
+        findings.push(if soft < needed {
+            Finding::warn("open files", found, "raise it: ulimit -n, or LimitNOFILE= of the service")
+        } else {
+            Finding::ok("open files", found)
+        });
+    }
+    findings
+}
+
+fn trunks(node: &Node, server: Option<&NodeStatus>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for trunk in node.trunks.values() {
+        let id = &trunk.id;
+        if let Some(credentials) = &trunk.credentials
+            && let Err(error) = credentials.password.reveal()
+        {
+            findings.push(Finding::fail(
+                "trunk",
+                format!("{id}: its password: {error}"),
+                "set it where wardline.toml says",
+            ));
+        }
+        let health = server.and_then(|status| status.switch.trunks.get(id)).copied();
+        findings.push(match (health, &trunk.next_hop) {
+            (Some(Health::Up), _) => Finding::ok("trunk", format!("{id} answers")),
+            (Some(Health::Down), _) => Finding::fail(
+                "trunk",
+                format!("{id} does not answer OPTIONS"),
+                "look at the PBX, the address and the firewall",
+            ),
+            (Some(Health::Unknown) | None, Some(NextHop::Host { name, port })) => resolved(id.as_str(), name, *port),
+            (Some(Health::Unknown) | None, Some(NextHop::Address(_))) if trunk.probe.is_none() => Finding::warn(
+                "trunk",
+                format!("{id} is not probed"),
+                "write probe = \"30s\" to see when the PBX is gone",
+            ),
+            (Some(Health::Unknown) | None, Some(NextHop::Address(address))) => {
+                Finding::ok("trunk", format!("{id} is at {address}; nothing is known of it yet"))
+            }
+            (Some(Health::Unknown) | None, None) => Finding::ok("trunk", format!("{id} only brings calls")),
+        });
+    }
+    findings
+}
+
+/// Whether the name is known at all; SRV records are the server's to read.
+fn resolved(id: &str, name: &str, port: Option<u16>) -> Finding {
+    match (name, port.unwrap_or(5060)).to_socket_addrs().map(Iterator::count) {
+        Ok(count) if count > 0 => Finding::ok("trunk", format!("{id}: {name} has {count} addresses")),
+        Ok(_) | Err(_) => {
+            let found = format!("{id}: {name} has no address here (it may have SRV records alone)");
+            Finding::warn("trunk", found, "look at the name service: getent hosts")
+        }
+    }
+}
+
+// -- People and words -------------------------------------------------------------------------------------------------
+
+fn phones(config: &Config) -> Vec<Finding> {
+    let phones = config.staff.iter().flat_map(|analyst| &analyst.phones);
+    let mut users: Vec<&str> = phones
+        .filter_map(|phone| match &phone.kind {
+            PhoneKind::Registered { user } => Some(user.as_str()),
+            PhoneKind::Sip { .. } | PhoneKind::Trunk { .. } => None,
+        })
+        .collect();
+    if users.is_empty() {
+        return Vec::new();
+    }
+    let (dir, realm) = (&config.node.data_dir, &config.node.registration.realm);
+    let known = if dir.join("store.key").exists() {
+        match blocking(async || store::credentials(dir).await).and_then(|read| read) {
+            Ok(known) => known,
+            Err(error) => {
+                return vec![Finding::fail("passwords", format!("{error:#}"), "run as the server's user")];
+            }
+        }
+    } else {
+        Vec::new()
+    };
+    let all = users.len();
+    users.retain(|user| !known.iter().any(|one| one.account == *user && one.realm == *realm));
+    vec![if users.is_empty() {
+        Finding::ok("passwords", format!("all {all} phones that register have one"))
+    } else {
+        let found = format!("{} of {all} phones cannot register: {}", users.len(), users.join(", "));
+        Finding::warn("passwords", found, "wardline analysts set-password USER")
+    }]
+}
+
+fn prompts(config: &Config) -> Finding {
+    let languages = config.prompts.languages();
+    let counts: Vec<String> =
+        languages.map(|language| format!("{} in {language}", config.prompts.of(language).count())).collect();
+    if counts.is_empty() {
+        return Finding::fail(
+            "prompts",
+            "there are none",
+            "put prompts/<language>/ beside the configuration: make prompts",
+        );
+    }
+    Finding::ok("prompts", counts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+
+    fn range(first_port: u16, last_port: u16) -> Media {
+        let bind = "127.0.0.1".parse().expect("address");
+        Media { bind, advertised: bind, first_port, last_port, workers: 1, quarantine: Duration::from_secs(30) }
+    }
+
+    #[test]
+    fn a_media_range_inside_the_systems_own_is_warned_of() {
+        // Linux hands out 32768 to 60999 unless told otherwise; 65000 upwards belongs to nobody in either case.
+        let low = media(&range(10_000, 10_001));
+        assert_eq!(low.first().map(|finding| finding.level), Some(Level::Ok));
+    }
+
+    #[test]
+    fn a_taken_port_fails_and_says_how_to_find_its_owner() {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let address = taken.local_addr().expect("address");
+        let finding = free(address, Transport::Tcp);
+        assert_eq!(finding.level, Level::Fail);
+        assert!(finding.remedy.is_some_and(|remedy| remedy.contains(&format!("sport = :{}", address.port()))));
+    }
+
+    #[test]
+    fn a_missing_data_directory_is_looked_for_above() {
+        let dir = tempfile::tempdir().expect("dir");
+        assert_eq!(existing(&dir.path().join("a/b")), dir.path());
+        assert_eq!(data_dir(&dir.path().join("a")).level, Level::Ok);
+    }
+}

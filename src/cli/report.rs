@@ -1,0 +1,54 @@
+//! `wardline report`: the desk's figures of a time, computed anew from the raw events.
+
+use std::io::Write;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::cli::exit::{Outcome, Usage};
+use crate::cli::moment;
+use crate::cli::out::Out;
+use crate::cli::place::Place;
+use crate::ids::HospitalId;
+use crate::store::{blocking, open_readonly};
+use crate::ticket::{Period, render};
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// From then on: 7d, 24h, today, 2026-07-01
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub since: String,
+    /// Until then; now, unless given
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Of this hospital alone
+    #[arg(long)]
+    pub hospital: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn run(place: &Place, args: &ReportArgs, out: &mut Out) -> anyhow::Result<Outcome> {
+    let hospital = args.hospital.as_deref().map(HospitalId::new);
+    if let (Some(id), Some(config)) = (&hospital, &place.config)
+        && config.hospital(id).is_none()
+    {
+        let known: Vec<&str> = config.hospitals.keys().map(HospitalId::as_str).collect();
+        return Err(Usage(format!("no hospital is called {id}; there are {}", known.join(", "))).into());
+    }
+    let (now, zone) = (Timestamp::now(), place.zone(hospital.as_ref()));
+    let from = moment::read(&args.since, now, &zone)?;
+    let to = args.until.as_deref().map_or(Ok(now), |until| moment::read(until, now, &zone))?;
+    if from >= to {
+        return Err(Usage("--since must be before --until".to_owned()).into());
+    }
+    let period = Period { from, to };
+    let report = blocking(async || open_readonly(&place.data_dir).await?.report(period, hospital.as_ref()).await)??;
+    if args.json {
+        out.json(&report)?;
+    } else {
+        write!(out, "{}", render(&report))?;
+    }
+    Ok(Outcome::Done)
+}
