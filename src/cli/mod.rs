@@ -117,17 +117,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if asked { exit::OK } else { exit::USAGE });
         }
     };
-    match &arguments.command {
-        // The test phones have a reading of their own of how a call went.
-        Command::Call(args) => call::run(args),
-        Command::Answer(args) => answer::run(args),
-        command => exit::code(run(&arguments.config, command, &mut Out::standard())),
-    }
+    exit::code(run(&arguments.config, &arguments.command, &mut Out::standard()))
 }
 
 fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcome> {
     match command {
-        Command::Call(_) | Command::Answer(_) => Ok(Outcome::Done),
+        Command::Call(args) => Ok(Outcome::Judged(call::run(args))),
+        Command::Answer(args) => Ok(Outcome::Judged(answer::run(args))),
         Command::Serve => node::serve(folder),
         Command::Check(args) => check::run(folder, args, out),
         Command::Tickets(command) => tickets::run(&Place::find(folder)?, command, out),
