@@ -6,7 +6,6 @@ use tempfile::TempDir;
 
 use super::super::reader::Entry;
 use super::*;
-use crate::ids::CallId;
 use crate::ticket::script::{Script, at, call};
 use crate::ticket::{Event, HangupCause, Party};
 
