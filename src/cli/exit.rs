@@ -25,7 +25,7 @@ pub const TABLE: &str = "Exit codes:
   64  the command line is wrong, or serve has no valid configuration";
 
 /// How a command that ran to its end came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
     Done,
     /// What had to be said is said already.
