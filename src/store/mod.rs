@@ -79,11 +79,14 @@ pub fn open(dir: &Path, options: journal::Options) -> Result<(Store, Restored)> 
 /// # Errors
 /// When no thread or runtime can be made, or the future panicked.
 pub fn blocking<T: Send, F: Future<Output = T>>(ask: impl FnOnce() -> F + Send) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let work = || -> Result<T> {
+        // Made and dropped on this thread: a runtime may not be dropped inside another one.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(ask()))
+    };
     std::thread::scope(|scope| {
-        let thread =
-            std::thread::Builder::new().name("store".to_owned()).spawn_scoped(scope, || runtime.block_on(ask()))?;
-        thread.join().map_err(|_| anyhow::anyhow!("the store's thread panicked"))
+        let thread = std::thread::Builder::new().name("store".to_owned()).spawn_scoped(scope, work)?;
+        thread.join().map_err(|_| anyhow::anyhow!("the store's thread panicked"))?
     })
 }
 
