@@ -24,6 +24,7 @@ use crate::runtime::udp::UdpListener;
 use crate::sip::{Flow, Transport};
 use crate::store::{Appended, Journal, JournalState};
 use crate::switch::{Action, Answer, Command, Input, Query, Reply, Switch};
+use crate::ticket::Record;
 use crate::time::Duration;
 
 /// How often the switch is told the wall time, so that a stepped clock shows in tickets soon and in timers never.
@@ -106,12 +107,7 @@ impl Carrier {
         let mut rest = Vec::new();
         while let Some(action) = switch.poll_action() {
             match action {
-                Action::Record(record) => match self.journal.append(&record) {
-                    Appended::Written | Appended::Held => {}
-                    Appended::Lost | Appended::OutOfOrder => {
-                        tracing::error!(seq = record.seq.0, "a record could not be kept");
-                    }
-                },
+                Action::Record(record) => self.keep(&record),
                 other => rest.push(other),
             }
         }
@@ -135,6 +131,21 @@ impl Carrier {
                 },
                 Action::Reply { id, reply } => self.desk.reply(id, reply),
             }
+        }
+    }
+
+    /// Into the journal, and as a line of the log: what happened in which call, and nothing personal.
+    fn keep(&self, record: &Record) {
+        match self.journal.append(record) {
+            Appended::Written | Appended::Held => {}
+            Appended::Lost | Appended::OutOfOrder => {
+                tracing::error!(seq = record.seq.0, "a record could not be kept");
+            }
+        }
+        let kind = record.event.kind();
+        match record.call {
+            Some(call) => tracing::info!(%call, seq = record.seq.0, "{kind}"),
+            None => tracing::debug!(seq = record.seq.0, "{kind}"),
         }
     }
 

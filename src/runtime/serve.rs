@@ -31,7 +31,7 @@ use crate::runtime::recall;
 use crate::runtime::tcp::SipTcp;
 use crate::runtime::udp::UdpListener;
 use crate::sip::Transport;
-use crate::store::{self, Store};
+use crate::store::{self, Restored, Store};
 use crate::switch::{Command, Input, Reply, Switch};
 use crate::time::Duration;
 
@@ -57,11 +57,16 @@ pub struct Invalid(pub String);
 /// [`Invalid`] when there is nothing valid to run; else what could not be opened or bound, in words.
 pub fn serve(config_dir: &Path) -> anyhow::Result<()> {
     let loaded = load(config_dir)?;
+    let (store, restored) = store::open(&loaded.config.node.data_dir, store::journal::Options::default())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(ASYNC_THREADS).enable_all().build()?;
     for warning in loaded.warnings.diagnostics() {
         tracing::warn!(file = %warning.file, "{}", warning.what);
     }
-    runtime.block_on(run(config_dir.to_path_buf(), Arc::new(loaded.config)))
+    let served = runtime.block_on(run(config_dir.to_path_buf(), Arc::new(loaded.config), &store, restored));
+    // The journal and the projector's last batch are closed properly, whatever came before.
+    drop(store);
+    tracing::info!("stopped");
+    served
 }
 
 fn load(config_dir: &Path) -> anyhow::Result<Loaded> {
@@ -70,11 +75,10 @@ fn load(config_dir: &Path) -> anyhow::Result<Loaded> {
         .map_err(|report| Invalid(crate::config::render::text(&report, false)))?)
 }
 
-async fn run(config_dir: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
+async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: Restored) -> anyhow::Result<()> {
     let clock = MonotonicClock::new();
     let inbox = Arc::new(Inbox::new(clock));
     let data_dir = config.node.data_dir.clone();
-    let (store, restored) = store::open(&data_dir, store::journal::Options::default())?;
     for damage in &store.replay.damaged {
         tracing::error!(?damage, "the journal was damaged here; the records around it are whole");
     }
@@ -97,7 +101,7 @@ async fn run(config_dir: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
         desk: Arc::clone(&desk),
     };
     let switch_thread = std::thread::Builder::new().name("switch".to_owned()).spawn(move || carrier.run(switch))?;
-    follow_store(&store, &inbox);
+    follow_store(store, &inbox);
 
     let canary = canary::start(&config, clock)?;
     let (ready, ready_seen) = watch::channel(true);
@@ -108,7 +112,7 @@ async fn run(config_dir: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
         data_dir,
         ready: ready_seen,
         reload: reload.clone(),
-        gauges: gauges(clock, &store, &media, &inbox, &tcp, canary),
+        gauges: gauges(clock, store, &media, &inbox, &tcp, canary),
     });
     let control = crate::api::control(Arc::clone(&state), &config.node.control_socket).await?;
     if let Some(address) = config.node.metrics {
@@ -124,10 +128,8 @@ async fn run(config_dir: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     reloader.abort();
     control.abort();
     inbox.close();
-    // A panic of the switch's thread is on stderr already; the store is closed properly all the same.
+    // A panic of that thread is on stderr already.
     let _ = switch_thread.join();
-    drop(store);
-    tracing::info!("stopped");
     Ok(())
 }
 
