@@ -285,7 +285,8 @@ mod tests {
     #[test]
     fn a_16_khz_file_is_played_at_its_own_pitch() {
         // 1000 Hz at 16 kHz: 16 samples a turn.
-        let wide: Vec<i16> = (0..16_000).map(|at| ((f64::from(at) * 0.392_699_08).sin() * 9_000.0) as i16).collect();
+        let wide: Vec<i16> =
+            (0..16_000).map(|at| ((f64::from(at) * std::f64::consts::FRAC_PI_8).sin() * 9_000.0) as i16).collect();
         let narrow = resample(&wide, 16_000);
         assert_eq!(narrow.len(), 8_000);
         let hz = pure_tone(&narrow[..320]).unwrap();

@@ -371,7 +371,7 @@ impl Session {
     /// The next thing that concerns the owner, at `until` at the latest.
     pub async fn next(&mut self, until: Instant, mut media: Option<&mut mpsc::Receiver<MediaEvent>>) -> Wake {
         enum Got {
-            Packet(Option<Packet>),
+            Packet(Option<Box<Packet>>),
             Media(MediaEvent),
             Time,
         }
@@ -394,17 +394,15 @@ impl Session {
                 }
             };
             let got = tokio::select! {
-                packet = self.inbox.recv() => Got::Packet(packet),
+                packet = self.inbox.recv() => Got::Packet(packet.map(Box::new)),
                 event = event => Got::Media(event),
                 () = tokio::time::sleep_until(at.into()) => Got::Time,
             };
             let wake = match got {
-                Got::Packet(Some(Packet { message: SipMessage::Request(request), flow })) => {
-                    self.on_request(request, flow).await
-                }
-                Got::Packet(Some(Packet { message: SipMessage::Response(response), .. })) => {
-                    self.on_response(response).await
-                }
+                Got::Packet(Some(packet)) => match packet.message {
+                    SipMessage::Request(request) => self.on_request(request, packet.flow).await,
+                    SipMessage::Response(response) => self.on_response(response).await,
+                },
                 Got::Media(event) => Some(Wake::Media(event)),
                 Got::Packet(None) | Got::Time => None,
             };

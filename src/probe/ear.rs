@@ -168,6 +168,7 @@ struct Waiting {
 }
 
 /// The receiving half.
+#[derive(Default)]
 pub struct Ear {
     pub heard: Heard,
     numbering: Option<Numbering>,
@@ -192,21 +193,6 @@ struct OpenTone {
 }
 
 impl Ear {
-    pub fn new() -> Ear {
-        Ear {
-            heard: Heard::default(),
-            numbering: None,
-            waiting: BTreeMap::new(),
-            types: (0, None),
-            origin: None,
-            analysed: 0,
-            tone: None,
-            key: None,
-            gone: VecDeque::new(),
-            unique: 0,
-        }
-    }
-
     pub fn packet(&mut self, now: Instant, bytes: &[u8], agreed: Option<&Agreed>) {
         let Some(rtp) = read_rtp(bytes) else {
             self.heard.malformed += 1;

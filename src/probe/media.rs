@@ -130,7 +130,7 @@ impl Stream {
             queued: VecDeque::new(),
             sending: None,
             marker: true,
-            ear: Ear::new(),
+            ear: Ear::default(),
         }
     }
 

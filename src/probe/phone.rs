@@ -6,6 +6,8 @@
 //! ```
 // A test phone works in real time: it reads the clock.
 #![allow(clippy::disallowed_methods)]
+// `Method` is not an enum of ours: what is not served is treated alike.
+#![allow(clippy::wildcard_enum_match_arm)]
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -207,7 +209,7 @@ fn authorization(response: &Response, who: &Credentials, method: Method, uri: &s
         _ => ("Proxy-Authenticate", "Proxy-Authorization"),
     };
     let challenges = wire::values(&response.headers, asked);
-    let value = auth::answer(&challenges, who, &method.to_string(), uri, &token())?;
+    let value = auth::answer(&challenges, who, &method.to_string(), &wire::printed(uri), &token())?;
     Some((given.to_owned(), value))
 }
 
@@ -239,9 +241,12 @@ async fn dial(call: &mut Call, plan: &CallPlan) -> Result<Option<Ending>, String
     loop {
         match call.session.next(cancel_at, None).await {
             Wake::Due if cancelled => return Ok(Some(Ending::Timeout)),
-            // CANCEL waits for a provisional response (section 9.1).
+            // CANCEL waits for a provisional response (section 9.1); patience does not.
             Wake::Due if call.session.inviting() == Some(false) => {
-                cancel_at = Instant::now() + Duration::from_millis(20)
+                if call.session.start.elapsed() >= plan.answer_within {
+                    return Ok(Some(Ending::Timeout));
+                }
+                cancel_at = Instant::now() + Duration::from_millis(20);
             }
             Wake::Due => {
                 cancelled = true;

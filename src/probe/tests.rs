@@ -3,12 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rsip::SipMessage;
+
 use super::audio::Source;
+use super::auth::Credentials;
 use super::phone::{AnswerPlan, CallPlan, Phone};
 use super::report::{CallReport, Ending};
 use super::script::{HoldBy, KeyBy, keys};
 use super::sdp::Codec;
 use super::talk::TalkPlan;
+use super::transport::Endpoint;
+use super::wire;
 
 const LOOPBACK: &str = "127.0.0.1:0";
 
@@ -94,9 +99,11 @@ fn a_late_offer_is_answered_in_the_ack() {
 #[test]
 fn keys_arrive_by_each_method() {
     for key_by in [KeyBy::Rtp, KeyBy::Info, KeyBy::Inband] {
-        let plan = TalkPlan { key_by, keys: keys("1@200ms,1@500ms,#@800ms").unwrap(), ..talk(1000, 500) };
-        let listener = TalkPlan { expect_keys: Some("11#".to_owned()), ..talk(500, 1000) };
-        let (_, answerer) = between(LOOPBACK, calling(lasting(ms(1_200), plan)), answering(listener));
+        let plan = TalkPlan { key_by, keys: keys("1@50ms,1@300ms,#@550ms").unwrap(), ..talk(1000, 500) };
+        // The keys leave too little of the tone to expect it.
+        let listener =
+            TalkPlan { expect_keys: Some("11#".to_owned()), source: Source::Tone(500), ..TalkPlan::default() };
+        let (_, answerer) = between(LOOPBACK, calling(lasting(ms(900), plan)), answering(listener));
         assert!(answerer.met, "{key_by:?}\n{}", answerer.summary());
         assert!(answerer.keys_heard.iter().all(|key| key.by == key_by), "{}", answerer.summary());
     }
@@ -175,4 +182,59 @@ fn the_report_keeps_its_field_names() {
     let mut names = names;
     names.sort_unstable();
     assert_eq!(names, expected);
+}
+
+/// Answers each request with the next of the statuses, a challenge with every 401, and returns what it was sent.
+async fn scripted_server(endpoint: &Endpoint, statuses: &[u16]) -> Vec<rsip::Request> {
+    let mut seen: Vec<rsip::Request> = Vec::new();
+    for status in statuses {
+        let (request, flow) = loop {
+            let packet = endpoint.fresh().await.unwrap();
+            let SipMessage::Request(request) = packet.message else { continue };
+            // The ACK of a refusal, and copies of what was answered.
+            if request.method != rsip::Method::Ack
+                && wire::branch(&request.headers) != seen.last().and_then(|last| wire::branch(&last.headers))
+            {
+                break (request, packet.flow);
+            }
+        };
+        let mut response = wire::response_to(&request, *status, "server");
+        if *status == 401 {
+            let challenge = "Digest realm=\"mercy\", nonce=\"n1\", algorithm=SHA-256, qop=\"auth\"";
+            response.headers.push(wire::header("WWW-Authenticate", challenge));
+        }
+        endpoint.send(flow, &wire::write(&response.into())).await.unwrap();
+        seen.push(request);
+    }
+    seen
+}
+
+#[test]
+fn a_challenged_register_and_invite_are_sent_again_with_an_answer() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let who = Credentials { user: "ada".to_owned(), password: "secret".to_owned() };
+    let seen = runtime.block_on(async {
+        let server = Endpoint::bind(LOOPBACK.parse().unwrap()).await.unwrap();
+        let phone = Phone::bind(LOOPBACK.parse().unwrap()).await.unwrap();
+        let uri = format!("sip:{};transport=tcp", server.local());
+        let client = async {
+            phone.register(&uri, who.clone(), true, 60).await.unwrap();
+            let plan =
+                CallPlan { to: uri.clone(), credentials: Some(who.clone()), tcp: true, ..calling(talk(1000, 500)) };
+            let report = phone.call(plan).await.unwrap();
+            assert_eq!((report.status, report.ended_by), (486, Ending::Rejected));
+        };
+        tokio::join!(scripted_server(&server, &[401, 200, 401, 486]), client).0
+    });
+    let answers: Vec<Option<String>> =
+        seen.iter().map(|request| wire::value(&request.headers, "Authorization")).collect();
+    assert!(answers[0].is_none() && answers[2].is_none());
+    for (answer, request) in [(&answers[1], &seen[1]), (&answers[3], &seen[3])] {
+        let answer = answer.as_ref().unwrap();
+        assert!(answer.starts_with("Digest username=\"ada\", realm=\"mercy\", nonce=\"n1\""), "{answer}");
+        assert!(answer.contains(&format!("uri=\"{}\"", wire::show_v6(&request.uri.to_string()))), "{answer}");
+        assert!(answer.contains("algorithm=SHA-256, qop=auth, nc=00000001"), "{answer}");
+    }
+    let cseqs: Vec<u32> = seen.iter().map(|request| wire::cseq(&request.headers).unwrap().0).collect();
+    assert_eq!(cseqs, [1, 2, 1, 2]);
 }

@@ -120,6 +120,11 @@ pub fn uri(text: &str) -> Result<rsip::Uri, String> {
     rsip::Uri::try_from(hide_v6(text)).map_err(|error| format!("rsip: {error} in {text:?}"))
 }
 
+/// A URI as `rsip` prints it in a request line (`transport=TCP`): what a digest answer must name.
+pub fn printed(text: &str) -> String {
+    uri(text).map_or_else(|_| text.to_owned(), |uri| show_v6(&uri.to_string()))
+}
+
 /// Host (an address where it is one) and port of a URI; 5060 when it names none.
 pub fn host_port(uri: &rsip::Uri) -> (String, u16) {
     let host = show_v6(&uri.host_with_port.host.to_string());
