@@ -82,7 +82,7 @@ impl Call {
             body => negotiation.answer(body),
         };
         let opened = sdp.map_err(Refused::from).and_then(|sdp| {
-            let usage = Usage::uas(incoming.server.clone(), incoming.request, incoming.identity.clone());
+            let usage = Usage::uas(incoming.server, incoming.request, incoming.identity.clone());
             usage.map(|usage| (sdp, usage)).map_err(|error| Refused {
                 status: error.status(),
                 warning: None,

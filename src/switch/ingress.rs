@@ -46,7 +46,7 @@ impl Switch {
             Received::Request { server, request } => self.request(now, flow, server, &request),
             Received::Ack { request } => {
                 if let Some(leg) = self.leg_of(&request) {
-                    self.to_leg(now, leg, |call, ctx| call.ack(ctx, leg, &request));
+                    self.give_leg(now, leg, |call, ctx| call.ack(ctx, leg, &request));
                 }
             }
             Received::Cancel { invite, request, .. } => self.cancel(now, invite, &request),
@@ -140,13 +140,13 @@ impl Switch {
         if request.method == Method::Invite {
             self.note_server(leg, server);
         }
-        self.to_leg(now, leg, |call, ctx| call.request(ctx, leg, server, request));
+        self.give_leg(now, leg, |call, ctx| call.request(ctx, leg, server, request));
     }
 
     fn cancel(&mut self, now: Instant, invite: Option<ServerKey>, cancel: &Request) {
         let Some(invite) = invite else { return };
         if let Some(leg) = self.servers.get(&invite).copied() {
-            self.to_leg(now, leg, |call, ctx| call.cancelled(ctx, leg, invite, cancel));
+            self.give_leg(now, leg, |call, ctx| call.cancelled(ctx, leg, invite, cancel));
         }
     }
 
@@ -318,7 +318,7 @@ impl Switch {
             Some(ClientOwner::Leg(leg)) => {
                 let leg = *leg;
                 if self.legs.contains_key(&leg) {
-                    self.to_leg(now, leg, |call, ctx| call.response(ctx, leg, response));
+                    self.give_leg(now, leg, |call, ctx| call.response(ctx, leg, response));
                 }
             }
             Some(ClientOwner::Probe(trunk)) if response.status.is_final() => {
@@ -361,7 +361,7 @@ impl Switch {
         self.registrar.has_account(&user).then(|| user.into_owned())
     }
 
-    fn to_leg(
+    fn give_leg(
         &mut self,
         now: Instant,
         leg: crate::ids::LegId,
