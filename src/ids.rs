@@ -92,7 +92,7 @@ name_id! {
     PlanId;
     /// A named step of a dial plan.
     StepId;
-    /// A prompt of prompts/<lang>/manifest.toml, without language.
+    /// A prompt of `prompts/<lang>/manifest.toml`, without language.
     PromptId;
     /// A language folder of prompts/ ("en").
     Language;

@@ -22,7 +22,7 @@ pub const MAX_PLAY_ITEMS: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlayItem {
-    /// A prompt of prompts/<language>/, whole.
+    /// A prompt of `prompts/<language>/`, whole.
     Prompt {
         language: Language,
         prompt: PromptId,

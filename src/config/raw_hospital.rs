@@ -1,4 +1,4 @@
-//! One `hospital*.toml` as written: read into a [`Directory`] and its numbers. What the file names within itself is
+//! One `hospital*.toml` as written: read into a [`crate::identity::Directory`] and its numbers. What the file names within itself is
 //! checked here; what it names elsewhere (trunks, plans, prompts) is kept with its place for `check`.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! The recorded words: what prompts/<language>/manifest.toml says, and how long each WAV is. Numbers are spoken by
+//! The recorded words: what `prompts/<language>/manifest.toml` says, and how long each WAV is. Numbers are spoken by
 //! joining recorded pieces. Bytes are handed in; only the edge reads files.
 
 use std::collections::BTreeMap;

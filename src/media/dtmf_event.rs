@@ -131,7 +131,7 @@ fn same_key(current: &Press, press: &Press, marker: bool) -> bool {
     creeps || segment
 }
 
-/// One key on its way out: give [`EventSender::next`] a packet each [`EVENT_PERIOD_MS`].
+/// One key on its way out: give [`EventSender`] a packet each [`EVENT_PERIOD_MS`].
 #[derive(Debug)]
 pub struct EventSender {
     event: u8,

@@ -1,4 +1,4 @@
-//! Every prompt of prompts/<language>/*.wav, encoded once at start: playing one costs a copy of bytes a frame.
+//! Every prompt of `prompts/<language>/*.wav`, encoded once at start: playing one costs a copy of bytes a frame.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -70,7 +70,7 @@ pub struct PromptLibrary {
 }
 
 impl PromptLibrary {
-    /// Reads and encodes `dir`/<language>/<prompt>.wav of every given language. The file's name is the prompt's id.
+    /// Reads and encodes `dir/<language>/<prompt>.wav` of every given language. The file's name is the prompt's id.
     pub fn load(dir: &Path, languages: &[Language]) -> Result<PromptLibrary, PromptError> {
         let mut library = PromptLibrary::default();
         for language in languages {

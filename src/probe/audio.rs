@@ -169,7 +169,7 @@ pub fn audible(block: &[i16]) -> bool {
 
 /// The frequency of a block that is one pure tone, else `None`.
 ///
-/// A sine obeys x[n] + x[n-2] = 2 cos(w) x[n-1]: least squares give w, Goertzel at w tells whether the block is that tone.
+/// A sine obeys `x[n] + x[n-2] = 2 cos(w) x[n-1]`: least squares give w, Goertzel at w tells whether the block is that tone.
 pub fn pure_tone(block: &[i16]) -> Option<f32> {
     let energy = energy(block);
     if (energy / block.len().max(1) as f32).sqrt() < SILENCE_RMS {

@@ -59,7 +59,7 @@ pub enum Input {
     Accounts(Vec<Account>),
     /// What the runtime's clock says now; the wall clock may have been stepped.
     Wall(jiff::Timestamp),
-    /// `now` has reached [`Switch::poll_timeout`].
+    /// `now` has reached [`super::Switch::poll_timeout`].
     Timeout,
 }
 
