@@ -30,8 +30,19 @@ pub(super) struct Guided {
     pub(super) target: Option<TargetRing>,
     /// Speech begins at the first of these two: ACK + 0.4 s, 200 + 1.0 s.
     speech_at: Option<Instant>,
-    /// Without an ACK by then, offers are withdrawn; a late ACK brings them back.
-    ack_by: Option<Instant>,
+    ack: Ack,
+}
+
+/// The caller's ACK, and with it the certainty that somebody is there to be connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ack {
+    /// Offers went out beside our 200 all the same.
+    Awaited {
+        until: Instant,
+    },
+    /// None in time: nobody is rung, until it comes.
+    Late,
+    Here,
 }
 
 impl Guided {
@@ -43,7 +54,7 @@ impl Guided {
             offers: BTreeMap::new(),
             target: None,
             speech_at: Some(now + SPEECH_AFTER_200),
-            ack_by: Some(now + ACK_WITHIN),
+            ack: Ack::Awaited { until: now + ACK_WITHIN },
         }
     }
 
@@ -56,7 +67,7 @@ impl Guided {
             offers: BTreeMap::new(),
             target: None,
             speech_at: None,
-            ack_by: None,
+            ack: Ack::Here,
         }
     }
 
@@ -64,7 +75,11 @@ impl Guided {
         let guide = self.guide.as_ref().and_then(Interpreter::poll_timeout);
         let hunt = self.hunt.as_ref().and_then(Hunt::poll_timeout);
         let offers = self.offers.values().filter_map(Offer::poll_timeout);
-        [guide, hunt, self.speech_at, self.ack_by].into_iter().flatten().chain(offers).min()
+        let ack_by = match self.ack {
+            Ack::Awaited { until } => Some(until),
+            Ack::Late | Ack::Here => None,
+        };
+        [guide, hunt, self.speech_at, ack_by].into_iter().flatten().chain(offers).min()
     }
 
     pub(super) fn is_ringing(&self) -> bool {
@@ -193,7 +208,7 @@ impl Call {
     pub(super) fn caller_confirmed(&mut self, ctx: &mut Context<'_>) {
         ctx.record(Event::Confirmed);
         let Stage::Guided(guided) = &mut self.stage else { return };
-        let late = guided.ack_by.take().is_none();
+        let late = std::mem::replace(&mut guided.ack, Ack::Here) == Ack::Late;
         let soon = ctx.now + SPEECH_AFTER_ACK;
         guided.speech_at = guided.speech_at.map(|at| at.min(soon));
         if late && let Some(hunting) = guided.hunting.clone() {
@@ -204,8 +219,8 @@ impl Call {
     pub(super) fn guided_timeout(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now;
         let Stage::Guided(guided) = &mut self.stage else { return };
-        if guided.ack_by.is_some_and(|at| at <= now) {
-            guided.ack_by = None;
+        if matches!(guided.ack, Ack::Awaited { until } if until <= now) {
+            guided.ack = Ack::Late;
             self.stop_hunt(ctx);
         }
         let Stage::Guided(guided) = &mut self.stage else { return };
@@ -323,10 +338,11 @@ impl Call {
             SettledBy::Plan => NeedSource::Plan,
         };
         ctx.record(Event::NeedSettled { need: self.need.clone(), by });
-        if let Stage::Guided(guided) = &mut self.stage {
-            guided.hunting = Some(Arc::clone(&hunting));
+        let Stage::Guided(guided) = &mut self.stage else { return };
+        guided.hunting = Some(Arc::clone(&hunting));
+        if guided.ack != Ack::Late {
+            self.begin_hunt(ctx, &hunting);
         }
-        self.begin_hunt(ctx, &hunting);
     }
 
     /// A number was keyed: what it says of the caller is a claim.

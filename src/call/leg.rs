@@ -17,6 +17,8 @@ use crate::time::{Duration, Instant};
 const PLAY_GRACE: Duration = Duration::from_millis(250);
 /// SIP's port where a URI names none (RFC 3261 section 19.1.2).
 const SIP_PORT: u16 = 5060;
+/// How long a closed leg waits for the worker's last report; a dead worker must not keep the call in the books.
+const LAST_REPORT_WITHIN: Duration = Duration::from_secs(1);
 
 /// Whose side it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,17 @@ pub enum Playing {
     Loop(PromptId),
 }
 
+/// The leg's media path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    Open,
+    /// The port is given back; the worker's last report is due.
+    Closing {
+        until: Instant,
+    },
+    Gone,
+}
+
 pub struct Leg {
     pub id: LegId,
     pub role: Role,
@@ -64,7 +77,7 @@ pub struct Leg {
     pub silent_since: Option<Instant>,
     /// The same key by two methods is one key (line E65).
     pub keys: KeyMerge,
-    closed: bool,
+    media: Media,
 }
 
 /// Everything a leg needs before its first message.
@@ -112,7 +125,7 @@ impl Leg {
             heard: false,
             silent_since: None,
             keys: KeyMerge::default(),
-            closed: false,
+            media: Media::Open,
         }
     }
 
@@ -200,21 +213,38 @@ impl Leg {
             Playing::Words { deadline, .. } => Some(deadline),
             Playing::Nothing | Playing::Loop(_) => None,
         };
-        [self.usage.poll_timeout(), play].into_iter().flatten().min()
+        let report = match self.media {
+            Media::Closing { until } => Some(until),
+            Media::Open | Media::Gone => None,
+        };
+        [self.usage.poll_timeout(), play, report].into_iter().flatten().min()
     }
 
-    /// Signalling is over: frees the port, once. The leg stays until its usage has nothing left to wait for.
+    /// Signalling is over: frees the port, once. The leg stays until its usage has nothing left to wait for and the
+    /// worker has told how the audio was.
     pub fn close_media(&mut self, ctx: &mut Context<'_>) {
-        if !self.closed {
-            self.closed = true;
+        if self.media == Media::Open {
+            self.media = Media::Closing { until: ctx.now + LAST_REPORT_WITHIN };
             self.playing = Playing::Nothing;
             ctx.media(MediaCommand::Close { leg: self.id });
             ctx.ports.give_back(ctx.now, self.port);
         }
     }
 
-    pub fn media_closed(&self) -> bool {
-        self.closed
+    /// The worker's last report has come.
+    pub fn media_reported(&mut self) {
+        self.media = Media::Gone;
+    }
+
+    /// The worker owes a report for too long.
+    pub fn expire_media(&mut self, now: Instant) {
+        if matches!(self.media, Media::Closing { until } if until <= now) {
+            self.media = Media::Gone;
+        }
+    }
+
+    pub fn media_gone(&self) -> bool {
+        self.media == Media::Gone
     }
 
     /// Where a request with this next hop goes. A registered phone is spoken to on its own flow; a host name means the

@@ -171,6 +171,10 @@ impl Call {
             }
             MediaEvent::Report { report, last, .. } => {
                 if last {
+                    open.media_reported();
+                }
+                // A phone that was only rung has nothing to measure.
+                if last && open.negotiation.session().is_some() {
                     let party = open.role.party();
                     ctx.record(Event::MediaMeasured { party, report: Box::new(report) });
                 }
@@ -206,6 +210,7 @@ impl Call {
             if leg.usage.poll_timeout().is_some_and(|at| at <= now) {
                 leg.usage.handle_timeout(now);
             }
+            leg.expire_media(now);
             if leg.play_overdue(now) {
                 pending.push_back(Pending::WordsDone(*id));
             }
@@ -350,7 +355,7 @@ impl Call {
             if leg.usage.has_ended() {
                 leg.close_media(ctx);
             }
-            if leg.usage.is_finished() {
+            if leg.usage.is_finished() && leg.media_gone() {
                 gone.push(*id);
             }
         }

@@ -17,10 +17,10 @@ use crate::dialog::{Invite, LocalIdentity, Reason, Usage};
 use crate::digit::Digit;
 use crate::ids::{AnalystId, LegId, OfferId, RungId, TargetId};
 use crate::ivr::whisper::{AcceptWhisper, WhisperEffect, WhisperInput};
-use crate::ivr::{self, Input};
+use crate::ivr::{self, CallbackCause, Input};
 use crate::routing::{Hunt, HuntAction, HuntInput, HuntNews, Hunting, OfferOutcome, Phone};
 use crate::sip::{NameAddr, Status, Uri};
-use crate::ticket::{CallbackOutcome, Event, Party};
+use crate::ticket::{CallbackOutcome, Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
 
 /// A lease outlives the ringing it is for by this much: the time an outside phone may take to accept, and a margin.
@@ -90,6 +90,9 @@ impl Call {
     }
 
     pub(super) fn lease_answered(&mut self, ctx: &mut Context<'_>, analyst: &AnalystId, granted: bool) {
+        if !granted {
+            ctx.desk.refused(analyst, self.id);
+        }
         let Stage::Guided(guided) = &self.stage else { return };
         if guided.hunt.is_none() {
             return;
@@ -143,6 +146,12 @@ impl Call {
                 ctx.line.leave(self.id);
                 if self.is_callback_attempt() {
                     self.attempt_failed(ctx, CallbackOutcome::NoAnalyst);
+                    return;
+                }
+                if matches!(&self.stage, Stage::Guided(guided) if guided.guide.is_none()) {
+                    // A transfer left this caller alone, and no plan speaks any more.
+                    self.book_callback(ctx, CallbackCause::NobodyFree);
+                    self.finish(ctx, HangupCause::PlanEnded, Party::Desk);
                     return;
                 }
                 ivr::HuntNews::NobodyFree

@@ -178,6 +178,15 @@ impl Desk {
         true
     }
 
+    /// The analyst's home node refused the lease: the seat is nobody's again. Not news of somebody free, as the analyst
+    /// is taken elsewhere; waiting calls would ask again at once, and again.
+    pub fn refused(&mut self, analyst: &AnalystId, call: CallId) {
+        let seat = self.seat(analyst);
+        if matches!(&seat.held, Held::Reserved { call: holder, .. } if *holder == call) {
+            seat.held = Held::Free;
+        }
+    }
+
     /// The phones are being rung. The lease now lasts until `until`: a little longer than they may ring.
     pub fn offered(&mut self, analyst: &AnalystId, call: CallId, now: Instant, until: Instant) -> bool {
         let seat = self.seat(analyst);
