@@ -86,3 +86,60 @@ impl World {
         }
     }
 }
+
+// -- What tests ask of a ladder --------------------------------------------------------------------------------------
+
+impl World {
+    fn since_t0(&self, at: wardline::time::Instant) -> i64 {
+        let ms = |at: wardline::time::Instant| i64::try_from(at.as_micros() / 1_000).expect("a time of a test");
+        ms(at) - ms(self.t0)
+    }
+
+    /// When messages with this label went from one to the other, lost ones too.
+    pub fn sent(&self, from: &str, to: &str, what: &str) -> Vec<i64> {
+        self.seen
+            .iter()
+            .filter_map(|(at, seen)| match seen {
+                Seen::Sent { from: sender, to: receiver, bytes, .. }
+                    if sender == from && receiver == to && label(bytes).starts_with(what) =>
+                {
+                    Some(self.since_t0(*at))
+                }
+                Seen::Sent { .. } | Seen::Heard { .. } | Seen::Joined { .. } => None,
+            })
+            .collect()
+    }
+
+    /// What a phone heard, and when it began.
+    pub fn heard(&self, name: &str) -> Vec<(i64, String)> {
+        self.seen
+            .iter()
+            .filter_map(|(at, seen)| match seen {
+                Seen::Heard { who, what } if self.name_of(*who) == name => Some((self.since_t0(*at), what.clone())),
+                Seen::Sent { .. } | Seen::Heard { .. } | Seen::Joined { .. } => None,
+            })
+            .collect()
+    }
+
+    pub fn joined(&self) -> Vec<(i64, String)> {
+        self.seen
+            .iter()
+            .filter_map(|(at, seen)| match seen {
+                Seen::Joined { a, b } => {
+                    Some((self.since_t0(*at), format!("{} = {}", self.name_of(*a), self.name_of(*b))))
+                }
+                Seen::Sent { .. } | Seen::Heard { .. } => None,
+            })
+            .collect()
+    }
+
+    /// Whom the desk offered a call, and when.
+    pub fn rung(&self) -> Vec<(i64, String)> {
+        self.events()
+            .filter_map(|(at, event)| match event {
+                wardline::ticket::Event::OfferSent { analyst, .. } => Some((at, analyst.to_string())),
+                _ => None,
+            })
+            .collect()
+    }
+}

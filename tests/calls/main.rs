@@ -5,8 +5,10 @@
 
 #![allow(dead_code)]
 
+mod invariants;
 mod ladder;
 mod media;
 mod phone;
 mod rows;
+mod seeds;
 mod world;

@@ -37,6 +37,7 @@ pub const PBX: &str = "10.0.1.1:5060";
 const WALL: &str = "2026-11-23T15:00:00Z";
 /// The switch is not asked to begin at zero: real processes do not either.
 const START: Instant = Instant::from_millis(10_000);
+const SILENT_AFTER: Duration = wardline::call::media::RTP_SILENT_AFTER;
 /// Steps that one instant may take; more is a loop that time does not end.
 const MAX_STEPS_AN_INSTANT: u32 = 5_000;
 
@@ -98,6 +99,7 @@ enum Happening {
     ToPhone { from: SocketAddr, to: SocketAddr, message: Box<Message> },
     Media(MediaEvent),
     Rtp { leg: LegId, tries: u32 },
+    Listen { leg: LegId },
     Answer { query: QueryId, answer: Answer },
     Unreachable(Flow),
     Act(Act),
@@ -136,6 +138,10 @@ pub struct World {
     pub replies: Vec<Reply>,
     /// Final responses to INVITEs that opened or would open a call: by Call-ID, CSeq and branch.
     pub finals: BTreeMap<(String, u32, String), BTreeSet<(u16, String)>>,
+    /// INVITEs that reached the desk: Call-ID, CSeq, branch.
+    pub invites: BTreeSet<(String, u32, String)>,
+    /// Who was signed in at the start.
+    pub signed_in: Vec<AnalystId>,
     /// The store answers nothing any more.
     pub mute_queries: bool,
     pub leases_refused: BTreeSet<AnalystId>,
@@ -162,7 +168,7 @@ fn desk_config() -> Arc<Config> {
                 node: Some(file("wardline.toml", "wardline", include_str!("desk/wardline.toml"))),
                 hospitals: vec![file("hospital.toml", "hospital", include_str!("desk/hospital.toml"))],
                 analysts: vec![file("analysts.toml", "analysts", include_str!("desk/analysts.toml"))],
-                plans: vec![file("plans/hotline.toml", "hotline", include_str!("desk/hotline.toml"))],
+                plans: vec![file("plans/hotline.toml", "hotline", include_str!("../../sip-config/plans/hotline.toml"))],
                 strange: Vec::new(),
             };
             let now: Timestamp = WALL.parse().expect("a time");
@@ -213,6 +219,8 @@ impl World {
             rng,
             replies: Vec::new(),
             finals: BTreeMap::new(),
+            invites: BTreeSet::new(),
+            signed_in: signed_in.iter().map(|analyst| AnalystId::new(analyst)).collect(),
             mute_queries: false,
             leases_refused: BTreeSet::new(),
             losses: Vec::new(),
@@ -275,6 +283,13 @@ impl World {
         let session = self.phones[index].current().expect("a call");
         self.phones[index].reinvite(now, session, hold);
         self.send_of(index);
+    }
+
+    /// Whoever of these is in a call presses the key.
+    pub fn press_any(&mut self, names: &[&str], key: char) {
+        for name in names {
+            self.press(name, key);
+        }
     }
 
     /// Something a phone of the script does by itself, with what it wrote sent on.
@@ -414,7 +429,10 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::ToDesk { flow, bytes } => self.handle(Input::Message { flow, bytes }),
+            Happening::ToDesk { flow, bytes } => {
+                self.note_invite(&bytes);
+                self.handle(Input::Message { flow, bytes });
+            }
             Happening::ToPhone { from, to, message } => {
                 if let Some(index) = self.phone_for(to, &message) {
                     if self.phones[index].pickup == Pickup::Gone {
@@ -435,6 +453,7 @@ impl World {
                 }
             }
             Happening::Rtp { leg, tries } => self.first_rtp(leg, tries),
+            Happening::Listen { leg } => self.listen(leg),
             Happening::Answer { query, answer } => self.handle(Input::Answer { query, answer }),
             Happening::Unreachable(flow) => self.handle(Input::Unreachable { flow }),
             Happening::Act(act) => self.act(act),
@@ -519,6 +538,16 @@ impl World {
         self.media.take(command);
     }
 
+    fn note_invite(&mut self, bytes: &Bytes) {
+        if bytes.starts_with(b"INVITE ")
+            && let Ok(Message::Request(invite)) = Message::parse(bytes)
+            && let (Ok(cseq), Ok(via)) = (invite.headers.cseq(), invite.headers.top_via())
+        {
+            let branch = via.branch().unwrap_or_default().to_owned();
+            self.invites.insert((invite.headers.call_id().to_owned(), cseq.number, branch));
+        }
+    }
+
     /// A phone speaks once it is up.
     fn first_rtp(&mut self, leg: LegId, tries: u32) {
         let Some(port) = self.media.port_of(leg) else { return };
@@ -531,10 +560,33 @@ impl World {
         if speaks {
             let at = self.switch_wall();
             self.handle(Input::Media(MediaEvent::FirstRtp { leg, at }));
+            self.push(self.now + SILENT_AFTER, Happening::Listen { leg });
         } else if tries < 25 {
             let again = self.now + Duration::from_millis(40 << tries.min(8));
             self.push(again, Happening::Rtp { leg, tries: tries + 1 });
+        } else {
+            self.silent(leg);
         }
+    }
+
+    /// The worker notices that a phone has gone: no RTP, no RTCP.
+    fn listen(&mut self, leg: LegId) {
+        let Some(port) = self.media.port_of(leg) else { return };
+        let speaks = self.phones.iter().any(|phone| {
+            !matches!(phone.pickup, Pickup::Dead | Pickup::Gone)
+                && phone.sessions.iter().any(|session| {
+                    session.state != State::Over && session.remote_media.is_some_and(|remote| remote.port() == port)
+                })
+        });
+        if speaks {
+            self.push(self.now + SILENT_AFTER, Happening::Listen { leg });
+        } else {
+            self.silent(leg);
+        }
+    }
+
+    fn silent(&mut self, leg: LegId) {
+        self.handle(Input::Media(MediaEvent::Silent { leg, quiet: SILENT_AFTER, rtcp_alive: false }));
     }
 
     fn switch_wall(&self) -> Timestamp {
