@@ -19,6 +19,8 @@ use crate::time::{Duration, Instant};
 
 /// One test call, ringing and both tones included.
 const CALL_WITHIN: Duration = Duration::from_secs(20);
+/// Time for the answering child to open its port; an INVITE before that would find nobody there.
+const BIND_WITHIN: Duration = Duration::from_millis(500);
 /// How long the two talk.
 const TALK: &str = "4s";
 /// What each side sends, and the other must hear, in Hz: apart from each other and from every DTMF tone.
@@ -104,6 +106,7 @@ async fn sing(route: Route, watch: CanaryWatch) {
 async fn one_call(route: &Route) -> anyhow::Result<bool> {
     let answer = ["answer", "--listen", &route.listen, "--calls", "1", "--for", "18s"];
     let mut analyst = child(route, &answer, ANALYST_TONE, CALLER_TONE)?;
+    tokio::time::sleep(BIND_WITHIN).await;
     let call = ["call", &route.dial, "--from", CALLING, "--duration", TALK];
     let mut caller = child(route, &call, CALLER_TONE, ANALYST_TONE)?;
     let called = caller.wait().await?.success();
