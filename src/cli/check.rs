@@ -5,11 +5,11 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::exit::Outcome;
 use crate::cli::out::{Out, green};
-use crate::config::{self, Config, Surroundings, render};
+use crate::config::{self, Config, Node, Surroundings, render};
 use crate::diagnostic::Report;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,6 +40,7 @@ pub fn run(folder: &Path, args: &CheckArgs, out: &mut Out) -> anyhow::Result<Out
             let mut value = render::json(report);
             value["valid"] = json!(config.is_some());
             value["version"] = json!(config.map(|config| &config.version));
+            value["node"] = json!(config.map(|config| node(&config.node)));
             out.json(&value)?;
         }
     }
@@ -61,6 +62,15 @@ fn text(folder: &Path, report: &Report, config: Option<&Config>, out: &mut Out) 
     let (folder, version) = (folder.display(), &config.version);
     writeln!(out, "{folder} is {}: {} (version {version})", green("valid"), counts.join(", "))?;
     Ok(())
+}
+
+/// Where a script finds the node, overrides of the environment included.
+fn node(node: &Node) -> Value {
+    let sip: Vec<_> = node.listeners.values().map(|listener| listener.bind).collect();
+    json!({
+        "name": node.name, "data_dir": node.data_dir, "control_socket": node.control_socket,
+        "metrics": node.metrics, "sip": sip,
+    })
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -1,0 +1,188 @@
+//! The built program as people and scripts meet it: what it prints, and the exit codes that it promises.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs `wardline` in `folder`, away from this process's settings.
+fn wardline(folder: &Path, words: &[&str]) -> Run {
+    let output: Output = program(folder, words).output().expect("the program runs");
+    Run {
+        code: output.status.code().expect("it ended by itself"),
+        out: String::from_utf8(output.stdout).expect("UTF-8"),
+        err: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+fn program(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wardline"));
+    command.current_dir(folder).args(words).stdin(Stdio::null()).env_remove("WARDLINE_CONFIG");
+    command
+}
+
+fn nowhere() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// A folder whose sip-config/ holds these files.
+fn with(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = nowhere();
+    for (name, text) in files {
+        let path = folder.path().join("sip-config").join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    folder
+}
+
+#[track_caller]
+fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn help_names_every_command_and_every_exit_code() {
+    let run = wardline(nowhere().path(), &["--help"]);
+    assert_eq!(run.code, 0);
+    let commands =
+        ["serve", "check", "call", "answer", "tickets", "explain", "analysts", "report", "doctor", "reload", "drain"];
+    for command in commands {
+        assert!(run.out.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not in\n{}", run.out);
+        let own = wardline(nowhere().path(), &[command, "--help"]);
+        assert_eq!(own.code, 0, "{command} --help: {}", own.err);
+    }
+    says(&run.out, &["Exit codes:", "  0   done", "  1   refused", "  2   no server", "  64  the command line"]);
+}
+
+#[test]
+fn a_mistyped_command_is_64_and_names_the_nearest() {
+    let run = wardline(nowhere().path(), &["serv"]);
+    assert_eq!(run.code, 64);
+    says(&run.err, &["unrecognized subcommand 'serv'", "'serve'"]);
+    assert_eq!(wardline(nowhere().path(), &[]).code, 64);
+    assert_eq!(wardline(nowhere().path(), &["tickets", "set", "1000", "--by", "amara-osei"]).code, 64);
+}
+
+#[test]
+fn check_points_at_file_line_and_column_and_says_what_to_do() {
+    let folder = with(&[("wardline.toml", "name = \"ward-1\"\nmax_cals = 30\n")]);
+    let run = wardline(folder.path(), &["check"]);
+    assert_eq!(run.code, 1);
+    says(
+        &run.out,
+        &[
+            "sip-config/wardline.toml:2:1",
+            "max_cals",
+            "did you mean `max_calls`?",
+            "the folder holds no hospital.toml",
+            "errors",
+        ],
+    );
+    assert!(!run.out.contains('\u{1b}'), "escape codes, though nobody looks at a terminal");
+}
+
+#[test]
+fn check_speaks_json_to_scripts() {
+    let folder = with(&[("wardline.toml", "name = \"ward-1\"\nmax_cals = 30\n")]);
+    let run = wardline(folder.path(), &["check", "--format", "json"]);
+    assert_eq!(run.code, 1);
+    let value: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+    assert_eq!(value["valid"], false);
+    let findings = value["findings"].as_array().expect("findings");
+    let misspelt = findings.iter().find(|finding| finding["nearest"] == "max_calls").expect("the misspelt key");
+    assert_eq!(misspelt["line"], 2);
+    assert_eq!(misspelt["column"], 1);
+    assert_eq!(misspelt["severity"], "error");
+}
+
+#[test]
+fn the_sample_is_valid() {
+    let run = wardline(Path::new(env!("CARGO_MANIFEST_DIR")), &["check"]);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    says(&run.out, &["sip-config is valid: 2 hospitals, 2 hotlines, 1 plan"]);
+}
+
+#[test]
+fn serve_without_a_valid_configuration_is_64_and_shows_why() {
+    let folder = with(&[("wardline.toml", "name = 7\n")]);
+    let run = wardline(folder.path(), &["serve"]);
+    assert_eq!(run.code, 64);
+    says(&run.err, &["sip-config/wardline.toml:1:8", "errors"]);
+    assert_eq!(wardline(nowhere().path(), &["serve"]).code, 64);
+}
+
+#[test]
+fn commands_for_a_running_server_are_2_without_one() {
+    let folder = with(&[("wardline.toml", "data_dir = \"data\"\n")]);
+    let words: [&[&str]; 4] = [
+        &["reload"],
+        &["drain"],
+        &["analysts", "set-state", "amara-osei", "available"],
+        &["tickets", "set", "1000", "--solved", "yes", "--by", "amara-osei"],
+    ];
+    for words in words {
+        let run = wardline(folder.path(), words);
+        assert_eq!(run.code, 2, "{words:?}: {}", run.err);
+        says(&run.err, &["no server answers on data/control.sock: there is no such socket"]);
+    }
+}
+
+#[test]
+fn a_configuration_under_edit_keeps_nobody_from_the_tickets() {
+    let folder = with(&[("wardline.toml", "data_dir = \"data\"\nmax_cals = 30\n")]);
+    let run = wardline(folder.path(), &["tickets", "list"]);
+    assert_eq!(run.code, 1);
+    says(&run.err, &["going on without it", "data is not a data directory: no server has run there"]);
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_64() {
+    let run = wardline(nowhere().path(), &["tickets", "list"]);
+    assert_eq!(run.code, 64);
+    says(&run.err, &["sip-config/wardline.toml cannot be read", "--config"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = nowhere();
+    let mut child = program(folder.path(), &["--help"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut said).expect("UTF-8");
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_password_is_made_and_printed_once() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let data = nowhere();
+    let mut command = program(root, &["analysts", "set-password", "amara-osei", "--generate"]);
+    let output = command.env("WARDLINE__DATA_DIR", data.path()).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(0));
+    let password = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(password.trim_end().len(), 20, "{password}");
+    says(
+        &String::from_utf8_lossy(&output.stderr),
+        &["the password of amara@desk.mercy-harbor.example is in force when the server starts"],
+    );
+    let wrong = program(root, &["analysts", "set-password", "amarra", "--generate"])
+        .env("WARDLINE__DATA_DIR", data.path())
+        .output()
+        .expect("the program runs");
+    assert_eq!(wrong.status.code(), Some(1));
+    says(&String::from_utf8_lossy(&wrong.stderr), &["no analyst's phone registers as amarra; did you mean amara?"]);
+}
