@@ -199,7 +199,8 @@ pub fn render_ticket(ticket: &Ticket, zone: &TimeZone) -> String {
     let mut out = format!("Ticket {} · {} · call {}\n", ticket.number, ticket.state(), ticket.call);
     let _ = writeln!(out, "{}\n", crate::ticket::explain(ticket));
     for line in ticket.timeline() {
-        let after = line.at.duration_since(ticket.opened).as_secs_f64();
+        // The store keeps microseconds: the first lines may stand a part of one before the INVITE.
+        let after = line.at.duration_since(ticket.opened).as_secs_f64().max(0.0);
         let _ = writeln!(out, "{}  +{after:>8.3}  {}", dated(line.at, zone), line.text);
     }
     out
