@@ -142,6 +142,7 @@ END
 [ "$data" = "$(realpath -m data)" ] || echo "(in another terminal first: export WARDLINE__DATA_DIR=$data)"
 [ -n "$server" ] || { echo; exit "$called"; }
 say "up until Ctrl-C"
+trap 'stop 0' INT TERM
 while kill -0 "$server" 2>/dev/null; do wait "$server" || true; done
 server=
 fail "the server ended by itself; see $log"

@@ -191,17 +191,15 @@ async fn status(State(state): State<Arc<ApiState>>) -> Answer<NodeStatus> {
 }
 
 async fn calls(State(state): State<Arc<ApiState>>) -> Answer<serde_json::Value> {
-    match state.ask(Command::Calls).await? {
-        Reply::Calls { calls } => Ok(Json(json!({ "calls": calls }))),
-        other => Err(unexpected(&other)),
-    }
+    let reply = state.ask(Command::Calls).await?;
+    let Reply::Calls { calls } = &reply else { return Err(unexpected(&reply)) };
+    Ok(Json(json!({ "calls": calls })))
 }
 
 async fn analysts(State(state): State<Arc<ApiState>>) -> Answer<serde_json::Value> {
-    match state.ask(Command::Analysts).await? {
-        Reply::Analysts { analysts } => Ok(Json(json!({ "analysts": analysts }))),
-        other => Err(unexpected(&other)),
-    }
+    let reply = state.ask(Command::Analysts).await?;
+    let Reply::Analysts { analysts } = &reply else { return Err(unexpected(&reply)) };
+    Ok(Json(json!({ "analysts": analysts })))
 }
 
 async fn set_state(
@@ -241,10 +239,8 @@ async fn set_disposition(
 
 /// The switch takes a disposition by anybody: whether the analyst exists is asked here, and said with the nearest name.
 async fn known_analyst(state: &ApiState, by: &AnalystId) -> Result<(), Problem> {
-    let analysts = match state.ask(Command::Analysts).await? {
-        Reply::Analysts { analysts } => analysts,
-        other => return Err(unexpected(&other)),
-    };
+    let reply = state.ask(Command::Analysts).await?;
+    let Reply::Analysts { analysts } = &reply else { return Err(unexpected(&reply)) };
     let names: Vec<&str> = analysts.iter().filter_map(|analyst| analyst.get("analyst")?.as_str()).collect();
     if names.contains(&by.as_str()) {
         return Ok(());
@@ -285,10 +281,9 @@ async fn drain(State(state): State<Arc<ApiState>>, ConnectInfo(peer): ConnectInf
 }
 
 async fn change(state: &ApiState, command: Command, done: String) -> Answer<Done> {
-    match state.ask(command).await? {
-        Reply::Done => Ok(Json(Done { done })),
-        other => Err(unexpected(&other)),
-    }
+    let reply = state.ask(command).await?;
+    let Reply::Done = reply else { return Err(unexpected(&reply)) };
+    Ok(Json(Done { done }))
 }
 
 fn bounded(what: &str, text: Option<&str>) -> Result<(), Problem> {

@@ -88,12 +88,13 @@ impl Client {
 }
 
 fn why(error: &std::io::Error) -> String {
-    match error.kind() {
-        ErrorKind::NotFound => "there is no such socket".to_owned(),
-        ErrorKind::ConnectionRefused => "nobody listens there any more".to_owned(),
-        ErrorKind::PermissionDenied => "it belongs to another user".to_owned(),
-        _ => error.to_string(),
-    }
+    let said = [
+        (ErrorKind::NotFound, "there is no such socket"),
+        (ErrorKind::ConnectionRefused, "nobody listens there any more"),
+        (ErrorKind::PermissionDenied, "it belongs to another user"),
+    ];
+    let known = said.into_iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or_else(|| error.to_string(), |(_, words)| words.to_owned())
 }
 
 /// A name as one segment of a path (RFC 3986 section 2.1).
