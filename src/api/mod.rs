@@ -116,3 +116,6 @@ impl ApiState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

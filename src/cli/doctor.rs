@@ -116,7 +116,9 @@ fn examine(folder: &Path) -> Vec<Finding> {
     findings.push(clock(&place.data_dir));
     if let Some(config) = &place.config {
         findings.extend(ports(&config.node, server.is_ok()));
-        findings.extend(media(&config.node.media));
+        let given_away = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+        findings.push(media_ports(&config.node.media, &given_away));
+        findings.extend(open_files(&config.node.media));
         findings.extend(trunks(&config.node, server.as_ref().ok()));
         findings.extend(phones(config));
         findings.push(prompts(config));
@@ -282,29 +284,28 @@ fn free(address: SocketAddr, transport: Transport) -> Finding {
     }
 }
 
-fn media(media: &Media) -> Vec<Finding> {
-    let pairs = media.pairs();
+/// `given_away`: the first and the last port that the system takes for outgoing connections.
+fn media_ports(media: &Media, given_away: &str) -> Finding {
     let range = format!("{}-{}", media.first_port, media.last_port);
-    let mut findings = Vec::new();
-    let ephemeral = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let mut bounds = ephemeral.split_whitespace().filter_map(|bound| bound.parse::<u16>().ok());
-    findings.push(match (bounds.next(), bounds.next()) {
+    let mut bounds = given_away.split_whitespace().filter_map(|bound| bound.parse::<u16>().ok());
+    match (bounds.next(), bounds.next()) {
         (Some(low), Some(high)) if media.first_port <= high && media.last_port >= low => {
             let found = format!("{range} lies in the range that the system gives away ({low}-{high})");
             Finding::warn("media ports", found, "choose another range, or set net.ipv4.ip_local_reserved_ports")
         }
-        (Some(_) | None, _) => Finding::ok("media ports", format!("{range}: {pairs} legs at once")),
-    });
-    if let Ok((soft, _)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let needed = u64::try_from(pairs).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(OTHER_FILES);
-        let found = format!("{soft} allowed, {needed} needed at the most");
-        findings.push(if soft < needed {
-            Finding::warn("open files", found, "raise it: ulimit -n, or LimitNOFILE= of the service")
-        } else {
-            Finding::ok("open files", found)
-        });
+        (Some(_) | None, _) => Finding::ok("media ports", format!("{range}: {} legs at once", media.pairs())),
     }
-    findings
+}
+
+fn open_files(media: &Media) -> Option<Finding> {
+    let (allowed, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    let needed = u64::try_from(media.pairs()).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(OTHER_FILES);
+    let found = format!("{allowed} allowed, {needed} needed at the most");
+    Some(if allowed < needed {
+        Finding::warn("open files", found, "raise it: ulimit -n, or LimitNOFILE= of the service")
+    } else {
+        Finding::ok("open files", found)
+    })
 }
 
 fn trunks(node: &Node, server: Option<&NodeStatus>) -> Vec<Finding> {
@@ -414,9 +415,12 @@ mod tests {
 
     #[test]
     fn a_media_range_inside_the_systems_own_is_warned_of() {
-        // Linux hands out 32768 to 60999 unless told otherwise; 65000 upwards belongs to nobody in either case.
-        let low = media(&range(10_000, 10_001));
-        assert_eq!(low.first().map(|finding| finding.level), Some(Level::Ok));
+        let given_away = "32768\t60999\n";
+        assert_eq!(media_ports(&range(20_000, 21_999), given_away).level, Level::Ok);
+        assert_eq!(media_ports(&range(32_000, 33_999), given_away).level, Level::Warn);
+        assert_eq!(media_ports(&range(60_998, 61_997), given_away).level, Level::Warn);
+        assert_eq!(media_ports(&range(61_000, 61_999), given_away).level, Level::Ok);
+        assert_eq!(media_ports(&range(32_000, 33_999), "").level, Level::Ok);
     }
 
     #[test]

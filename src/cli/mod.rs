@@ -32,6 +32,9 @@ use crate::cli::out::Out;
 use crate::cli::place::Place;
 use crate::ids::TicketNumber;
 
+pub use client::Client;
+pub use exit::{Refused, Unreachable};
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())

@@ -1,0 +1,86 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc::Receiver;
+
+use super::*;
+use crate::api::wire::Done;
+use crate::cli::{Client, Refused};
+use crate::runtime::clock::MonotonicClock;
+
+struct Node {
+    state: Arc<ApiState>,
+    reloads: Receiver<ReloadRequest>,
+    folder: tempfile::TempDir,
+}
+
+/// A node without a switch: what is asked of it waits in the inbox.
+fn node() -> Node {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (reload, reloads) = mpsc::channel(1);
+    let (_, ready) = watch::channel(true);
+    let state = ApiState {
+        inbox: Arc::new(Inbox::new(MonotonicClock::new())),
+        desk: Arc::new(Desk::default()),
+        data_dir: folder.path().to_path_buf(),
+        ready,
+        reload,
+        gauges: Arc::new(|| unreachable!("no test here asks for figures")),
+    };
+    Node { state: Arc::new(state), reloads, folder }
+}
+
+async fn post(socket: &Path, path: &'static str, body: Value) -> anyhow::Result<Done> {
+    let socket = socket.to_path_buf();
+    let asked = tokio::task::spawn_blocking(move || Client::new(&socket)?.post::<Done>(path, &body));
+    asked.await.expect("no panic")
+}
+
+#[tokio::test]
+async fn the_socket_is_its_owners_alone_and_goes_with_the_server() {
+    let node = node();
+    let socket = node.folder.path().join("control.sock");
+    // Left behind by a process that was killed.
+    drop(std::os::unix::net::UnixListener::bind(&socket).expect("a stale socket"));
+    let serving = control(Arc::clone(&node.state), &socket).await.expect("serving");
+    let mode = std::fs::metadata(&socket).expect("the socket").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let second = control(Arc::clone(&node.state), &socket).await.expect_err("one server a socket");
+    assert!(second.to_string().contains("another server answers"), "{second}");
+    serving.abort();
+    assert!(serving.await.is_err_and(|error| error.is_cancelled()));
+    assert!(!socket.exists());
+}
+
+#[tokio::test]
+async fn a_reload_carries_who_asked_and_brings_back_the_report() {
+    let mut node = node();
+    let socket = node.folder.path().join("control.sock");
+    let _serving = control(Arc::clone(&node.state), &socket).await.expect("serving");
+    let asked = tokio::spawn(async move { post(&socket, "/v1/reload", json!({ "what": "config" })).await });
+    let request = node.reloads.recv().await.expect("a request");
+    assert_eq!(request.what, ReloadKind::Config);
+    let me = nix::unistd::User::from_uid(nix::unistd::Uid::effective()).expect("users").expect("this user");
+    assert_eq!(request.actor, me.name);
+    request.reply.send(Err("error: unknown key `max_cals`\n --> …".to_owned())).expect("somebody waits");
+    let refused = asked.await.expect("no panic").expect_err("refused");
+    assert!(refused.is::<Refused>());
+    assert_eq!(refused.to_string(), "error: unknown key `max_cals`\n --> …");
+}
+
+#[tokio::test]
+async fn what_is_not_understood_changes_nothing_and_says_so() {
+    let node = node();
+    let socket = node.folder.path().join("control.sock");
+    let _serving = control(Arc::clone(&node.state), &socket).await.expect("serving");
+    for (path, body) in [
+        ("/v1/nothing", json!({})),
+        ("/v1/reload", json!({ "what": "everything" })),
+        ("/v1/analysts/amara-osei/state", json!({ "state": "available", "reason": "x".repeat(2_001) })),
+    ] {
+        let error = post(&socket, path, body).await.expect_err(path);
+        assert!(error.is::<Refused>(), "{path}: {error:#}");
+    }
+    assert_eq!(node.state.inbox.dropped(), 0);
+}
