@@ -72,12 +72,14 @@ impl Switch {
         }
     }
 
-    /// Whether a request deserves a transaction: of a trunk, of a user of ours, or inside a dialog of ours.
+    /// Whether a request deserves a transaction: of a trunk, of a user of ours, inside a dialog of ours, or a copy of what
+    /// was answered already, though its dialog may be gone by now.
     fn is_welcome(&self, flow: Flow, request: &Request) -> bool {
         self.trunks.of(&self.config, flow.remote.ip()).is_some()
             || request.method == Method::Register
             || self.leg_of(request).is_some()
             || self.user_of(request).is_some()
+            || self.transactions.knows(request)
     }
 
     /// Strangers get nothing useful: a few 403s, counted (RFC 3261 section 21.4.4). ACK is never answered.

@@ -153,6 +153,17 @@ impl Transactions {
         }
     }
 
+    /// Whether a request belongs to a transaction that is still here: a copy of one that was answered, the ACK to its
+    /// refusal, its CANCEL.
+    pub fn knows(&self, request: &Request) -> bool {
+        let kind = match matches!(request.method, Method::Ack | Method::Cancel) {
+            true => Method::Invite,
+            false => request.method.clone(),
+        };
+        let matching = request.headers.top_via().ok().and_then(|via| ServerMatch::of(request, &via, kind));
+        matching.is_some_and(|matching| self.server_index.contains_key(&matching))
+    }
+
     fn receive_request(&mut self, now: Instant, flow: Flow, mut request: Request) -> Received {
         let Ok(mut via) = request.headers.top_via() else {
             return Received::Refused("request without a readable Via");
