@@ -142,4 +142,35 @@ impl World {
             })
             .collect()
     }
+
+    /// The first message with this label, whole.
+    pub fn seen_text(&self, from: &str, to: &str, what: &str) -> String {
+        self.seen
+            .iter()
+            .find_map(|(_, seen)| match seen {
+                Seen::Sent { from: sender, to: receiver, bytes, .. }
+                    if sender == from && receiver == to && label(bytes).starts_with(what) =>
+                {
+                    Some(String::from_utf8_lossy(bytes).into_owned())
+                }
+                Seen::Sent { .. } | Seen::Heard { .. } | Seen::Joined { .. } => None,
+            })
+            .unwrap_or_default()
+    }
+
+    /// What the desk sent to this name or address.
+    pub fn labels_to(&self, name: &str) -> Vec<String> {
+        self.seen
+            .iter()
+            .filter_map(|(_, seen)| match seen {
+                Seen::Sent { to, bytes, .. } if to == name => Some(label(bytes)),
+                Seen::Sent { .. } | Seen::Heard { .. } | Seen::Joined { .. } => None,
+            })
+            .collect()
+    }
+
+    /// What the desk answered to bytes that no phone of the PBX sent: its first phone stands for them.
+    pub fn labels_to_pbx(&self) -> Vec<String> {
+        self.labels_to("4710")
+    }
 }

@@ -7,6 +7,9 @@
 
 mod invariants;
 mod ladder;
+mod lines_a;
+mod lines_b;
+mod lines_f;
 mod media;
 mod phone;
 mod rows;

@@ -87,6 +87,13 @@ pub struct Session {
     pub acked: bool,
 }
 
+impl Session {
+    /// The latest INVITE of ours, as it was sent.
+    pub fn invite_bytes(&self) -> Bytes {
+        self.invite.as_ref().expect("an INVITE").to_bytes()
+    }
+}
+
 struct ClientTx {
     method: Method,
     branch: String,
@@ -147,6 +154,10 @@ pub struct Phone {
     /// Headers of the last INVITE that came in.
     pub last_invite: Option<Request>,
     pub challenges: Vec<String>,
+    /// 401s to REGISTERs.
+    pub challenged: u32,
+    /// Answers a BYE with 401, to see whether a password is spent on it.
+    pub challenges_bye: bool,
 }
 
 impl Phone {
@@ -175,6 +186,8 @@ impl Phone {
             notified: Vec::new(),
             last_invite: None,
             challenges: Vec::new(),
+            challenged: 0,
+            challenges_bye: false,
         }
     }
 
@@ -265,6 +278,12 @@ impl Phone {
     /// A request inside the dialog, with header lines and a body of its own.
     pub fn request(&mut self, now: Instant, id: usize, method: Method, headers: &str, body: &str) {
         self.send(now, id, method, headers, body);
+    }
+
+    /// Sets the CSeq back, or with a negative number forward.
+    pub fn rewind(&mut self, id: usize, by: i32) {
+        let cseq = &mut self.sessions[id].cseq;
+        *cseq = cseq.saturating_add_signed(-by);
     }
 
     pub fn register(&mut self, now: Instant) {
@@ -411,6 +430,11 @@ impl Phone {
                     self.refuse(now, id, 487);
                 }
             }
+            (Method::Bye, Some(_)) if self.challenges_bye => {
+                let challenge = "WWW-Authenticate: Digest realm=\"desk.test\", nonce=\"n\", qop=\"auth\"\r\n";
+                let bytes = self.response(&request, 401, None, challenge, "");
+                self.out.push(bytes);
+            }
             (Method::Bye, Some(id)) => {
                 self.sessions[id].state = State::Over;
                 self.due.retain(|(_, session, _)| *session != id);
@@ -499,6 +523,7 @@ impl Phone {
         }
         self.clients.remove(position);
         if method == Method::Register && status == 401 && self.password.is_some() {
+            self.challenged += 1;
             self.challenges = response.headers.all("WWW-Authenticate").map(str::to_owned).collect();
             let credentials = self.credentials();
             self.send_register(now, &credentials);
@@ -653,7 +678,7 @@ impl Phone {
         Bytes::from(text)
     }
 
-    fn send_register(&mut self, now: Instant, credentials: &str) {
+    pub fn send_register(&mut self, now: Instant, credentials: &str) {
         let serial = self.serial();
         let branch = self.branch();
         let text = format!(

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wardline::ids::AnalystId;
+use wardline::sip::Transport;
 use wardline::switch::Command;
 use wardline::ticket::AnalystStateRecord;
 
@@ -120,6 +121,12 @@ fn call(world: &mut World, rng: &mut Rng) {
     }
     if rng.chance(5) {
         world.at(begin + rng.range(0, 20_000), Act::Pickup { phone, pickup: Pickup::Dead });
+    }
+    if rng.chance(15) {
+        world.phones[phone].transport = Transport::Tcp;
+        if rng.chance(30) {
+            world.at(begin + rng.range(0, 20_000), Act::CloseStream { phone });
+        }
     }
     // A callback may reach this phone later.
     world.phones[phone].pickup = pickup(rng);

@@ -108,14 +108,39 @@ enum Happening {
 /// A step of a script that is due at its time.
 #[derive(Clone, Debug)]
 pub enum Act {
-    Dial { phone: usize, number: String, sdp: bool },
-    HangUp { phone: usize },
-    Press { phone: usize, key: char },
-    Pickup { phone: usize, pickup: Pickup },
-    Reinvite { phone: usize, hold: crate::phone::Hold },
-    Refer { phone: usize, to: String },
-    Info { phone: usize, key: char },
+    Dial {
+        phone: usize,
+        number: String,
+        sdp: bool,
+    },
+    HangUp {
+        phone: usize,
+    },
+    Press {
+        phone: usize,
+        key: char,
+    },
+    Pickup {
+        phone: usize,
+        pickup: Pickup,
+    },
+    Reinvite {
+        phone: usize,
+        hold: crate::phone::Hold,
+    },
+    Refer {
+        phone: usize,
+        to: String,
+    },
+    Info {
+        phone: usize,
+        key: char,
+    },
     Command(Command),
+    /// The phone's stream breaks.
+    CloseStream {
+        phone: usize,
+    },
 }
 
 pub enum Seen {
@@ -363,6 +388,7 @@ impl World {
             Act::Command(command) => {
                 self.command(command);
             }
+            Act::CloseStream { phone } => self.handle(Input::StreamClosed { conn: ConnId(phone as u64) }),
         }
     }
 

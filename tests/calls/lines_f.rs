@@ -1,0 +1,289 @@
+//! SIP-BEHAVIOUR.md, parts C, D and F: who may call, what the service does when phones fail, and when callers leave.
+
+use wardline::routing::OfferOutcome;
+use wardline::sip::{Method, Transport};
+use wardline::switch::Command;
+use wardline::ticket::{Event, HangupCause};
+
+use crate::lines_a::talking;
+use crate::phone::{Pickup, State};
+use crate::world::{Act, EVERYBODY, GENERALISTS, PBX, World};
+
+// -- C. Registrar and authentication ---------------------------------------------------------------------------------
+
+#[test]
+fn c44_a_replayed_register_is_refused() {
+    let mut world = World::new(&GENERALISTS);
+    assert_eq!(world.status().bindings, 1, "cho has registered");
+    let replay = world.phone("cho").credentials();
+    world.with_phone("cho", |phone, now| phone.send_register(now, &replay));
+    world.run(1_000);
+    // The same nonce and count once more: a new challenge, which the phone answers.
+    assert_eq!(world.phone("cho").replies, [(Method::Register, 200), (Method::Register, 200)]);
+    assert_eq!(world.phone("cho").challenged, 2);
+    world.expect_quiet();
+}
+
+#[test]
+fn c49_our_bye_is_challenged_and_no_password_is_spent_on_it() {
+    let mut world = talking();
+    world.phone("4710").challenges_bye = true;
+    world.hang_up("ana");
+    world.run(5_000);
+    let byes = world.sent("desk", "4710", "BYE");
+    assert_eq!(byes.len(), 1, "no second BYE with credentials: {byes:?}");
+    assert!(!world.seen_text("desk", "4710", "BYE").contains("Authorization"));
+    world.phone("4710").sessions[0].state = State::Over;
+    world.expect_quiet();
+}
+
+#[test]
+fn c50_requests_without_credentials() {
+    let mut world = World::new(&GENERALISTS);
+    for method in ["BYE", "OPTIONS", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REFER", "CANCEL", "ACK", "DANCE"] {
+        world.send_raw(PBX, Transport::Udp, request(method, PBX));
+        world.run(50);
+    }
+    let expected = [
+        "481 BYE",
+        "200 OPTIONS",
+        "405 MESSAGE",
+        "489 SUBSCRIBE",
+        "405 PUBLISH",
+        "405 REFER",
+        "481 CANCEL",
+        "501 DANCE",
+    ];
+    assert_eq!(world.labels_to_pbx(), expected);
+    world.expect_quiet();
+}
+
+#[test]
+fn c50_strangers_get_403_a_few_times_and_their_acks_nothing() {
+    let mut world = World::new(&GENERALISTS);
+    let stranger = "203.0.113.9:5060";
+    for _ in 0..20 {
+        world.send_raw(stranger, Transport::Udp, request("INVITE", stranger));
+        world.send_raw(stranger, Transport::Udp, request("ACK", stranger));
+    }
+    world.run(1_000);
+    assert_eq!(world.labels_to(stranger), ["403 INVITE"; 5]);
+    assert_eq!(world.tickets().len(), 0);
+    world.expect_quiet();
+}
+
+#[test]
+fn c51_a_trusted_trunk_may_assert_who_calls() {
+    let mut world = World::new(&GENERALISTS);
+    world.phone("7741").headers = "P-Asserted-Identity: <sip:4710@10.0.1.1>\r\n".to_owned();
+    world.dial("7741");
+    world.run_to(1_000);
+    assert_eq!(world.ticket().unit_name(), Some("4 West"));
+    world.hang_up("7741");
+    world.expect_quiet();
+}
+
+#[test]
+fn d59_a_contact_that_points_at_ourselves_makes_no_loop() {
+    let mut world = World::new(&["ana"]);
+    let text = format!(
+        "INVITE sip:7100@10.0.0.10 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.10:5060;branch=z9hG4bK-loop\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:4799@10.0.1.1>;tag=a\r\nTo: <sip:7100@10.0.0.10>\r\nCall-ID: call-loop\r\n\
+         CSeq: 1 INVITE\r\nContact: <sip:wardline@10.0.0.10:5060>\r\nContent-Length: 0\r\n\r\n"
+    );
+    world.send_raw(PBX, Transport::Udp, text);
+    world.run(100_000);
+    let to_us = world.labels_to("10.0.0.10:5060");
+    assert_eq!(to_us, Vec::<String>::new(), "nothing is sent to ourselves");
+    world.expect_quiet();
+}
+
+// -- F. Service behaviour --------------------------------------------------------------------------------------------
+
+#[test]
+fn f72_every_way_an_analysts_phone_fails_the_next_is_rung() {
+    let cases = [
+        (Pickup::Rings, OfferOutcome::NoAnswer, 12_100),
+        (Pickup::Refuses(480, 0), OfferOutcome::Unreachable, 100),
+        (Pickup::Refuses(486, 0), OfferOutcome::Busy, 100),
+        (Pickup::Refuses(603, 0), OfferOutcome::Declined, 100),
+        (Pickup::Refuses(500, 0), OfferOutcome::Unreachable, 100),
+        (Pickup::Refuses(486, 2_000), OfferOutcome::Busy, 2_100),
+        (Pickup::Gone, OfferOutcome::Unreachable, 100),
+        (Pickup::Dead, OfferOutcome::Unreachable, 1_100),
+        (Pickup::Redirects(vec!["sip:ana@10.0.0.10:5060".to_owned()]), OfferOutcome::Unreachable, 100),
+        (
+            Pickup::Redirects((0..5).map(|host| format!("sip:x@10.0.9.{host}")).collect()),
+            OfferOutcome::Unreachable,
+            100,
+        ),
+    ];
+    for (pickup, outcome, by_ms) in cases {
+        let mut world = World::new(&["ana", "ben"]);
+        world.pickup("ana", pickup.clone());
+        world.pickup("ben", Pickup::Answers(1_500));
+        world.dial("4710");
+        world.run_to(30_000);
+        let rung = world.rung();
+        assert_eq!(rung[0].1, "ana", "{pickup:?}");
+        assert_eq!(rung[1].1, "ben", "{pickup:?}");
+        assert!(rung[1].0 <= by_ms, "{pickup:?}: {rung:?}");
+        assert_eq!(world.joined().len(), 1, "{pickup:?}\n{}", world.story());
+        assert_eq!(world.rung().iter().filter(|(_, analyst)| analyst == "ana").count(), 1, "{pickup:?}: once a call");
+        let ended = world.events().find_map(|(_, event)| match event {
+            Event::OfferEnded { analyst, outcome, .. } if analyst.as_str() == "ana" => Some(*outcome),
+            _ => None,
+        });
+        // A phone without a sign still rings on beside the next one, and loses the race.
+        let silent = pickup == Pickup::Dead;
+        assert_eq!(ended, Some(if silent { OfferOutcome::LostRace } else { outcome }), "{pickup:?}");
+        world.hang_up("4710");
+        world.expect_quiet();
+    }
+}
+
+#[test]
+fn f73_a_blind_transfer_to_a_declared_target() {
+    let mut world = talking();
+    world.pickup("4780", Pickup::Answers(2_000));
+    world.with_phone("ana", |phone, now| phone.refer(now, 0, "4780"));
+    world.run(5_000);
+    assert_eq!(world.phone("ana").replies.first(), Some(&(Method::Refer, 202)));
+    assert_eq!(world.joined().last().map(|(_, who)| who.as_str()), Some("4710 = 4780"));
+    assert_eq!(world.phone("ana").notified.last().map(String::as_str), Some("SIP/2.0 200 OK"));
+    assert_eq!(world.phone("ana").sessions[0].state, State::Over);
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn f73_a_transfer_that_fails_leaves_the_caller_with_the_analyst() {
+    let mut world = talking();
+    world.pickup("4780", Pickup::Refuses(486, 0));
+    world.with_phone("ana", |phone, now| phone.refer(now, 0, "4780"));
+    world.run(3_000);
+    assert_eq!(world.phone("ana").notified.last().map(|text| text.contains("486")), Some(true));
+    assert_eq!(world.phone("ana").sessions[0].state, State::Up);
+    assert_eq!(world.status().calls, 1);
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn f73_nothing_is_transferred_to_an_undeclared_number() {
+    let mut world = talking();
+    world.with_phone("ana", |phone, now| phone.refer(now, 0, "915551234567"));
+    world.run(3_000);
+    let reply = world.phone("ana").replies.first().cloned();
+    assert!(matches!(reply, Some((Method::Refer, 403 | 603 | 404))), "{reply:?}");
+    assert_eq!(world.status().legs, 2);
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn f73_the_analyst_leaves_and_the_target_fails_so_the_desk_is_rung_again() {
+    let mut world = talking();
+    world.pickup("4780", Pickup::Rings);
+    world.with_phone("ana", |phone, now| phone.refer(now, 0, "4780"));
+    world.run(1_000);
+    world.hang_up("ana");
+    world.pickup("ana", Pickup::Rings);
+    world.pickup("hal", Pickup::Rings);
+    world.run(60_000);
+    assert_eq!(world.status().calls, 1);
+    assert!(world.rung().len() >= 2, "{:?}", world.rung());
+    world.run(80_000);
+    assert_eq!(world.phone("4710").sessions[0].state, State::Over, "nobody is left with ringback for ever");
+    assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PlanEnded));
+    world.expect_quiet();
+}
+
+/// Every caller leaves at every 20 ms of the way through the plan: nothing may be left.
+fn leaves_at_every_20_ms(caller: &str, signed_in: &[&str], keys: &[(u64, char)], until_ms: u64) {
+    for at in (0..until_ms).step_by(20) {
+        let mut world = World::seeded(at, signed_in);
+        let phone = world.index(caller);
+        world.dial(caller);
+        for (ms, key) in keys {
+            world.at(*ms, Act::Press { phone, key: *key });
+        }
+        world.run_to(at);
+        world.hang_up(caller);
+        world.expect_quiet();
+    }
+}
+
+#[test]
+fn f75_a_caller_leaves_at_every_20_ms_of_the_greeting_and_the_ringing() {
+    leaves_at_every_20_ms("4710", &GENERALISTS, &[], 9_000);
+}
+
+#[test]
+fn f75_a_caller_leaves_at_every_20_ms_of_the_question() {
+    leaves_at_every_20_ms("5310", &EVERYBODY, &[(4_000, '2')], 8_000);
+}
+
+#[test]
+fn f75_a_caller_leaves_at_every_20_ms_of_the_way_to_the_operator() {
+    leaves_at_every_20_ms("4710", &GENERALISTS, &[(1_000, '9')], 11_000);
+}
+
+#[test]
+fn f77_both_phones_vanish_and_the_call_is_cleared_by_dead_rtp_and_a_probe() {
+    let mut world = talking();
+    world.pickup("ana", Pickup::Dead);
+    world.pickup("4710", Pickup::Dead);
+    world.run(80_000);
+    // No RTP for 20 s: OPTIONS inside the dialog, which nobody answers for 32 s.
+    assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PeerLost));
+    assert!(!world.ticket().problems.is_empty(), "and the ticket says what was wrong with the audio");
+    world.expect_quiet();
+}
+
+#[test]
+fn f78_no_answer_of_the_edge_ever_comes_and_the_caller_is_not_lost() {
+    let mut world = World::new(&GENERALISTS);
+    world.mute_queries = true;
+    world.dial("4710");
+    world.run_to(100_000);
+    assert_eq!(world.sent("desk", "4710", "200 INVITE"), [5], "the call is answered");
+    assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PlanEnded));
+    assert!(world.ticket().callback.is_some(), "and called back");
+    world.expect_quiet();
+}
+
+#[test]
+fn f80_a_callers_number_cannot_write_headers_into_the_analysts_invite() {
+    let mut world = World::new(&["ana"]);
+    let evil = "P-Asserted-Identity: \"a\" <sip:47%0d%0aEvil:%20yes@10.0.1.1>\r\n";
+    world.phone("7741").headers = evil.to_owned();
+    world.dial("7741");
+    world.run_to(8_000);
+    let invite = world.phone("ana").last_invite.clone().expect("an INVITE");
+    assert!(!invite.headers.has("Evil"));
+    world.hang_up("7741");
+    world.expect_quiet();
+}
+
+#[test]
+fn g83_a_draining_node_refuses_calls_and_finishes_those_it_has() {
+    let mut world = talking();
+    world.command(Command::Drain { actor: "test".to_owned() });
+    world.dial("4711");
+    world.run(1_000);
+    assert_eq!(world.phone("4711").sessions[0].finals, [503]);
+    assert_eq!(world.status().calls, 1);
+    world.hang_up("4710");
+    world.run(30_000);
+    assert!(world.switch.is_quiet());
+    world.expect_quiet();
+}
+
+fn request(method: &str, source: &str) -> String {
+    format!(
+        "{method} sip:7100@10.0.0.10 SIP/2.0\r\nVia: SIP/2.0/UDP {source};branch=z9hG4bK-{method}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:someone@10.0.1.1>;tag=a\r\nTo: <sip:7100@10.0.0.10>\r\n\
+         Call-ID: plain-{method}\r\nCSeq: 7 {method}\r\nContact: <sip:someone@{source}>\r\nContent-Length: 0\r\n\r\n"
+    )
+}
