@@ -226,6 +226,7 @@ fn state_word(state: crate::ticket::AnalystStateRecord) -> &'static str {
 
 async fn set_disposition(
     State(state): State<Arc<ApiState>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Segment(number): Segment<u64>,
     Json(wanted): Json<SetDisposition>,
 ) -> Answer<Done> {
@@ -234,7 +235,9 @@ async fn set_disposition(
     let call = call_of(&state, TicketNumber(number)).await?;
     let SetDisposition { by, code, solved, note } = wanted;
     let disposition = Disposition { code, solved, note };
-    change(&state, Command::SetDisposition { call, by, disposition }, format!("ticket {number} is set")).await
+    let actor = peer.actor().await;
+    let command = Command::SetDisposition { call, by, disposition, actor };
+    change(&state, command, format!("ticket {number} is set")).await
 }
 
 /// The switch takes a disposition by anybody: whether the analyst exists is asked here, and said with the nearest name.

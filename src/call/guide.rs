@@ -238,7 +238,7 @@ impl Call {
 
     pub(super) fn guided_key(&mut self, ctx: &mut Context<'_>, leg: LegId, digit: Digit, source: DigitSource) {
         if self.caller_leg == Some(leg) {
-            if !self.collects_badge() {
+            if self.key_matters(digit) {
                 ctx.record(Event::KeyPressed { digit, source });
             }
             self.guide_input(ctx, Input::Key(digit));
@@ -247,10 +247,12 @@ impl Call {
         }
     }
 
-    /// A badge number is a person's: its digits stay out of the journal, the verdict comes as `Collected`.
-    fn collects_badge(&self) -> bool {
+    /// A badge number is a person's: its digits stay out of the journal, also when they are keyed before the question;
+    /// the verdict comes as `Collected`.
+    fn key_matters(&self, digit: Digit) -> bool {
         let Stage::Guided(guided) = &self.stage else { return false };
-        guided.guide.as_ref().is_some_and(|guide| guide.collects() == Some(Keyed::Badge))
+        let badge = |guide: &Interpreter| guide.collects() == Some(Keyed::Badge);
+        guided.guide.as_ref().is_some_and(|guide| !badge(guide) && guide.acts_on(digit))
     }
 
     pub(super) fn guided_words_done(&mut self, ctx: &mut Context<'_>, leg: LegId) {

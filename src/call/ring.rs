@@ -108,6 +108,16 @@ impl Call {
         for action in actions {
             self.hunt_action(ctx, action);
         }
+        self.note_silence(ctx);
+    }
+
+    /// Nobody can be rung just now: the caller is not told that somebody is.
+    fn note_silence(&mut self, ctx: &mut Context<'_>) {
+        let Stage::Guided(guided) = &self.stage else { return };
+        let silent = |hunt: &Hunt| !hunt.is_over() && hunt.alerting().next().is_none();
+        if guided.hunt.as_ref().is_some_and(silent) {
+            self.guide_input(ctx, Input::Hunting(ivr::HuntNews::NobodyFree));
+        }
     }
 
     fn hunt_action(&mut self, ctx: &mut Context<'_>, action: HuntAction) {
@@ -216,7 +226,7 @@ impl Call {
             call_id: sip_call_id.clone(),
             local: LocalIdentity { contact, tag: ctx.numbers.token(), seed: ctx.numbers.bits() },
             route: Vec::new(),
-            headers: self.shown_headers(),
+            headers: self.shown_headers(&role),
             sdp: Some(sdp),
         };
         let usage = Usage::uac(invite);
@@ -241,8 +251,11 @@ impl Call {
         from.with_display(&display)
     }
 
-    /// For phones with a second line: what the call is about, and which ticket.
-    fn shown_headers(&self) -> Vec<(String, String)> {
+    /// For analysts' phones with a second line: what the call is about, and which ticket. Nobody else's business.
+    fn shown_headers(&self, role: &Role) -> Vec<(String, String)> {
+        if !matches!(role, Role::Analyst { .. }) {
+            return Vec::new();
+        }
         let system = self.need.system.as_ref().map(ToString::to_string);
         let module = self.need.module.as_ref().map(ToString::to_string);
         let about: Vec<String> = system.into_iter().chain(module).collect();

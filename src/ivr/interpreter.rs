@@ -153,6 +153,8 @@ pub struct Interpreter {
     /// Offers or a target ring for this call.
     something_rings: bool,
     pub(super) news: Option<HuntNews>,
+    /// The hunt has nobody to ring right now.
+    pub(super) nothing_rings: bool,
     person_taken: bool,
     operator_taken: bool,
     pub(super) callback: Option<CallbackCause>,
@@ -175,6 +177,7 @@ impl Interpreter {
             alerted: None,
             something_rings: false,
             news: None,
+            nothing_rings: false,
             person_taken: false,
             operator_taken: false,
             callback: None,
@@ -199,7 +202,11 @@ impl Interpreter {
             Input::SpokenDone => self.spoken_done(now, world),
             Input::Key(key) => self.key(now, key, world),
             Input::Timeout => self.time_out(now, world),
-            Input::Hunting(news) => self.news = Some(news),
+            Input::Hunting(HuntNews::NobodyFree) => self.nothing_rings = true,
+            Input::Hunting(news) => {
+                self.news = Some(news);
+                self.nothing_rings = false;
+            }
             Input::Answered => self.answered(),
             Input::TargetAnswered => self.target_answered(),
             Input::TargetFailed => {
@@ -232,6 +239,19 @@ impl Interpreter {
 
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Whether this key would do something now, or answers a question that is being asked. Others may be the beginning
+    /// of a number that nobody asked for yet, and are nobody's business.
+    pub fn acts_on(&self, key: Digit) -> bool {
+        let everywhere = matches!(key, Digit::D0 | Digit::D9);
+        match &self.state {
+            State::Menu { .. } => true,
+            State::Connect(ringing) => everywhere || ringing.offers(key),
+            State::Idle | State::Play { .. } | State::Transfer { .. } | State::Closing { .. } => everywhere,
+            State::Collect { .. } => self.collects() != Some(Keyed::Badge),
+            State::Ended => false,
+        }
     }
 
     /// The number that keys are collected for right now, if any.

@@ -49,6 +49,11 @@ pub(super) struct Ringing {
 }
 
 impl Ringing {
+    /// Whether an announcement has offered this key.
+    pub(super) fn offers(&self, key: Digit) -> bool {
+        self.keys.contains_key(&key)
+    }
+
     /// The number that is being asked for while phones ring.
     pub(super) fn collects(&self) -> Option<crate::ivr::plan::Keyed> {
         self.asking.as_ref().map(|asking| asking.entry.number.what)
@@ -141,16 +146,19 @@ impl Ringing {
 
     /// Takes the hunt's latest word, or after a while assumes the usual one.
     fn hear_news(&mut self, now: Instant, connect: &Connect<At>, walk: &mut Interpreter) {
-        let assumed = self.news_by.filter(|by| *by <= now && walk.news.is_none()).map(|_| HuntNews::Ringing);
-        let Some(news) = walk.news.take().or(assumed) else { return };
-        self.news_by = None;
-        if !self.said.insert(news) {
-            return;
+        let overdue = self.news_by.is_some_and(|by| by <= now) && !walk.nothing_rings;
+        if let Some(news) = walk.news.take().or(overdue.then_some(HuntNews::Ringing)) {
+            self.news_by = None;
+            if self.said.insert(news) {
+                self.due.push_front(Due::News(news));
+            }
         }
-        self.due.push_front(Due::News(news));
         // Nothing rings at all: what is offered to those who wait is offered now.
-        if news == HuntNews::NobodyFree && self.next_waiting == 0 {
-            self.announce_next(connect, walk);
+        if std::mem::take(&mut walk.nothing_rings) && self.said.insert(HuntNews::NobodyFree) {
+            self.news_by = None;
+            if self.next_waiting == 0 {
+                self.announce_next(connect, walk);
+            }
         }
     }
 }

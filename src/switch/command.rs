@@ -18,7 +18,9 @@ impl Switch {
             Command::SetAnalystState { analyst, state, actor, reason } => {
                 self.set_analyst_state(now, &analyst, state, actor, reason)
             }
-            Command::SetDisposition { call, by, disposition } => self.set_disposition(now, call, by, disposition),
+            Command::SetDisposition { call, by, disposition, actor } => {
+                self.set_disposition(now, call, by, disposition, actor)
+            }
             Command::Drain { actor } => {
                 self.draining = true;
                 self.audit(now, actor, "drain", "node", None);
@@ -71,8 +73,15 @@ impl Switch {
         Reply::Done
     }
 
-    fn set_disposition(&mut self, now: Instant, call: CallId, by: AnalystId, disposition: Disposition) -> Reply {
-        self.audit(now, by.to_string(), "set disposition", &call.to_string(), None);
+    fn set_disposition(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        by: AnalystId,
+        disposition: Disposition,
+        actor: String,
+    ) -> Reply {
+        self.audit(now, actor, "set disposition", &call.to_string(), Some(format!("for {by}")));
         self.record(now, Some(call), Event::DispositionSet { by: by.clone(), disposition });
         self.desk.finish_wrap_up(&by, now);
         Reply::Done

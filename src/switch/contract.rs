@@ -118,6 +118,7 @@ pub enum Command {
         call: CallId,
         by: AnalystId,
         disposition: Disposition,
+        actor: String,
     },
     /// New INVITEs get 503; calls up finish.
     Drain {
