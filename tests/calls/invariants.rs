@@ -110,10 +110,9 @@ impl World {
         let opened: Vec<&String> = self
             .records
             .iter()
-            .filter_map(|record| match &record.event {
-                Event::CallOpened(opened) => Some(&opened.sip_call_id),
-                _ => None,
-            })
+            .filter_map(
+                |record| if let Event::CallOpened(opened) = &record.event { Some(&opened.sip_call_id) } else { None },
+            )
             .collect();
         let distinct: BTreeSet<&String> = opened.iter().copied().collect();
         if distinct != accepted || distinct.len() != opened.len() {
@@ -193,9 +192,8 @@ impl World {
                     }
                 }
                 (Event::OfferEnded { offer, analyst, .. }, _) => {
-                    if offered.remove(analyst) != Some(*offer) {
-                        broken.push(format!("offer {offer} to {analyst} ended, but it was not open"));
-                    }
+                    let open = offered.remove(analyst) == Some(*offer);
+                    broken.extend((!open).then(|| format!("offer {offer} to {analyst} ended, but it was not open")));
                 }
                 (Event::AnalystAnswered { analyst, .. }, _) => {
                     spoke.insert(analyst.clone());

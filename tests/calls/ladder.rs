@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use wardline::ids::LegId;
+use wardline::ticket::Event;
 
 use crate::world::{Seen, World};
 
@@ -136,9 +137,8 @@ impl World {
     /// Whom the desk offered a call, and when.
     pub fn rung(&self) -> Vec<(i64, String)> {
         self.events()
-            .filter_map(|(at, event)| match event {
-                wardline::ticket::Event::OfferSent { analyst, .. } => Some((at, analyst.to_string())),
-                _ => None,
+            .filter_map(|(at, event)| {
+                if let Event::OfferSent { analyst, .. } = event { Some((at, analyst.to_string())) } else { None }
             })
             .collect()
     }

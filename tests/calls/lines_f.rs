@@ -1,9 +1,10 @@
 //! SIP-BEHAVIOUR.md, parts C, D and F: who may call, what the service does when phones fail, and when callers leave.
 
+use wardline::call::media::MediaEvent;
 use wardline::routing::OfferOutcome;
 use wardline::sip::{Method, Transport};
 use wardline::switch::Command;
-use wardline::ticket::{Event, HangupCause};
+use wardline::ticket::{Event, HangupCause, MediaProblem};
 
 use crate::lines_a::talking;
 use crate::phone::{Pickup, State};
@@ -86,11 +87,9 @@ fn c51_a_trusted_trunk_may_assert_who_calls() {
 #[test]
 fn d59_a_contact_that_points_at_ourselves_makes_no_loop() {
     let mut world = World::new(&["ana"]);
-    let text = format!(
-        "INVITE sip:7100@10.0.0.10 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.10:5060;branch=z9hG4bK-loop\r\n\
+    let text = "INVITE sip:7100@10.0.0.10 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.10:5060;branch=z9hG4bK-loop\r\n\
          Max-Forwards: 70\r\nFrom: <sip:4799@10.0.1.1>;tag=a\r\nTo: <sip:7100@10.0.0.10>\r\nCall-ID: call-loop\r\n\
-         CSeq: 1 INVITE\r\nContact: <sip:wardline@10.0.0.10:5060>\r\nContent-Length: 0\r\n\r\n"
-    );
+         CSeq: 1 INVITE\r\nContact: <sip:wardline@10.0.0.10:5060>\r\nContent-Length: 0\r\n\r\n";
     world.send_raw(PBX, Transport::Udp, text);
     world.run(100_000);
     let to_us = world.labels_to("10.0.0.10:5060");
@@ -130,9 +129,9 @@ fn f72_every_way_an_analysts_phone_fails_the_next_is_rung() {
         assert!(rung[1].0 <= by_ms, "{pickup:?}: {rung:?}");
         assert_eq!(world.joined().len(), 1, "{pickup:?}\n{}", world.story());
         assert_eq!(world.rung().iter().filter(|(_, analyst)| analyst == "ana").count(), 1, "{pickup:?}: once a call");
-        let ended = world.events().find_map(|(_, event)| match event {
-            Event::OfferEnded { analyst, outcome, .. } if analyst.as_str() == "ana" => Some(*outcome),
-            _ => None,
+        let ended = world.events().find_map(|(_, event)| {
+            let Event::OfferEnded { analyst, outcome, .. } = event else { return None };
+            (analyst.as_str() == "ana").then_some(*outcome)
         });
         // A phone without a sign still rings on beside the next one, and loses the race.
         let silent = pickup == Pickup::Dead;
@@ -238,6 +237,27 @@ fn f77_both_phones_vanish_and_the_call_is_cleared_by_dead_rtp_and_a_probe() {
     // No RTP for 20 s: OPTIONS inside the dialog, which nobody answers for 32 s.
     assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PeerLost));
     assert!(!world.ticket().problems.is_empty(), "and the ticket says what was wrong with the audio");
+    world.expect_quiet();
+}
+
+#[test]
+fn e68_silence_with_rtcp_is_legal_and_a_phone_that_speaks_again_is_noted() {
+    let mut world = talking();
+    let port = world.phone("ana").sessions[0].remote_media.expect("a port").port();
+    let leg = world.media.by_port(port).expect("a leg");
+    let quiet = wardline::call::media::RTP_SILENT_AFTER;
+    world.media_event(MediaEvent::Silent { leg, quiet, rtcp_alive: true });
+    world.run(2_000);
+    assert_eq!(world.sent("desk", "ana", "OPTIONS").len(), 1, "the phone is asked");
+    assert!(world.ticket().problems.is_empty(), "comfort noise and voice activity detection send nothing");
+    world.media_event(MediaEvent::Silent { leg, quiet, rtcp_alive: false });
+    world.run(30_000);
+    world.media_event(MediaEvent::Revived { leg });
+    world.run(90_000);
+    assert_eq!(world.status().calls, 1, "the call lives on");
+    let problems: Vec<MediaProblem> = world.ticket().problems.iter().map(|(_, _, problem)| *problem).collect();
+    assert_eq!(problems, [MediaProblem::OneWay, MediaProblem::Recovered]);
+    world.hang_up("4710");
     world.expect_quiet();
 }
 

@@ -47,10 +47,6 @@ impl MediaWorker {
         self.legs.get(&leg).and_then(|leg| leg.session)
     }
 
-    pub fn joined(&self, leg: LegId) -> Option<LegId> {
-        self.legs.get(&leg).and_then(|leg| leg.joined)
-    }
-
     pub fn keys_sent(&self, leg: LegId) -> String {
         self.legs.get(&leg).map(|leg| leg.keys_sent.iter().collect()).unwrap_or_default()
     }

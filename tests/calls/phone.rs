@@ -290,22 +290,9 @@ impl Phone {
         self.send_register(now, "");
     }
 
-    pub fn answer(&mut self, now: Instant, id: usize) {
-        self.due.retain(|(_, session, _)| *session != id);
-        if self.sessions[id].state == State::Ringing {
-            let body = self.sdp(id);
-            self.finally(now, id, 200, &body);
-            self.sessions[id].state = State::Up;
-        }
-    }
-
     /// The call that is up or on its way, the latest first.
     pub fn current(&self) -> Option<usize> {
         self.sessions.iter().rposition(|session| session.state != State::Over)
-    }
-
-    pub fn is_idle(&self) -> bool {
-        self.current().is_none()
     }
 
     // -- Time --------------------------------------------------------------------------------------------------------

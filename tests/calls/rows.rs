@@ -201,10 +201,11 @@ fn nobody_qualified_free() {
     assert_eq!(waiting.end.as_ref().map(|end| (end.cause, end.by)), Some((HangupCause::PlanEnded, Party::Desk)));
     let booked: Vec<(i64, CallbackReason)> = world
         .events()
-        .filter_map(|(at, event)| match event {
-            Event::CallbackBooked { reason, .. } => Some((at, *reason)),
-            _ => None,
-        })
+        .filter_map(
+            |(at, event)| {
+                if let Event::CallbackBooked { reason, .. } = event { Some((at, *reason)) } else { None }
+            },
+        )
         .collect();
     assert_eq!(booked, [(10_005, CallbackReason::Waiting), (90_005, CallbackReason::NobodyFree)]);
     world.hang_up("4711");
