@@ -35,7 +35,7 @@ const CLINICIAN_RINGS_FOR: Duration = Duration::from_secs(30);
 pub enum CallbackState {
     None,
     Owed {
-        cause: CallbackCause,
+        reason: CallbackReason,
     },
     /// This call is the attempt of that number, from 1.
     Attempt {
@@ -79,11 +79,8 @@ impl Call {
         self.caller.extension.as_ref().map(|extension| &extension.value)
     }
 
+    /// The plan books it.
     pub(super) fn book_callback(&mut self, ctx: &mut Context<'_>, cause: CallbackCause) {
-        let Some(number) = self.call_back_number().cloned() else { return };
-        if self.is_callback_attempt() {
-            return;
-        }
         let reason = match cause {
             CallbackCause::Waiting => CallbackReason::Waiting,
             CallbackCause::Asked => CallbackReason::Asked,
@@ -91,7 +88,16 @@ impl Call {
             CallbackCause::OperatorSilent => CallbackReason::OperatorSilent,
             CallbackCause::Abandoned => CallbackReason::Abandoned,
         };
-        self.callback = CallbackState::Owed { cause };
+        self.owe(ctx, reason);
+    }
+
+    /// Books a callback, if there is a number to call; a later reason replaces an earlier one.
+    pub(super) fn owe(&mut self, ctx: &mut Context<'_>, reason: CallbackReason) {
+        let Some(number) = self.call_back_number().cloned() else { return };
+        if self.is_callback_attempt() {
+            return;
+        }
+        self.callback = CallbackState::Owed { reason };
         let due = ctx.wall.checked_add(FIRST_ATTEMPT_AFTER).unwrap_or(ctx.wall);
         ctx.record(Event::CallbackBooked { number, due, reason });
     }
@@ -152,6 +158,9 @@ impl Call {
             spoke: Vec::new(),
             // The call itself ended long ago; an attempt has its own records.
             ended: true,
+            attempt_settled: false,
+            plan_effects: VecDeque::new(),
+            carrying: false,
         };
         call.begin_hunt(ctx, &hunting);
         call.settle(ctx, VecDeque::new());
@@ -218,6 +227,9 @@ impl Call {
     /// The conversation of an attempt is over: done only when both spoke.
     pub(super) fn settle_callback(&mut self, ctx: &mut Context<'_>) {
         let CallbackState::Attempt { number } = self.callback else { return };
+        if std::mem::replace(&mut self.attempt_settled, true) {
+            return;
+        }
         let both = matches!(self.stage, Stage::Talking(_)) && self.both_heard();
         self.attempted(ctx, number, if both { CallbackOutcome::BothSpoke } else { CallbackOutcome::Failed });
     }
@@ -229,6 +241,13 @@ impl Call {
     }
 
     fn attempted(&mut self, ctx: &mut Context<'_>, attempt: u8, outcome: CallbackOutcome) {
+        if outcome == CallbackOutcome::NoAnalyst {
+            // Nobody has troubled the clinician yet: the callback stays owed, with as many attempts as before.
+            let made = attempt.saturating_sub(1);
+            ctx.record(Event::CallbackAttempted { attempt: made, outcome });
+            self.callback = CallbackState::Attempt { number: made };
+            return;
+        }
         ctx.record(Event::CallbackAttempted { attempt, outcome });
         let done = outcome == CallbackOutcome::BothSpoke;
         if done || attempt >= MAX_ATTEMPTS {

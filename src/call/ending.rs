@@ -8,11 +8,11 @@ use crate::call::{Call, Stage};
 use crate::dialog::Reason;
 use crate::digit::Digit;
 use crate::ids::{AnalystId, LegId};
+use crate::ivr::Input;
 use crate::ivr::whisper::{SolvedQuestion, WhisperEffect, WhisperInput};
-use crate::ivr::{CallbackCause, Input};
 use crate::routing::OfferOutcome;
 use crate::sip::Status;
-use crate::ticket::{CallbackOutcome, Disposition, DispositionCode, Event, HangupCause, Party};
+use crate::ticket::{CallbackOutcome, CallbackReason, Disposition, DispositionCode, Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
 
 /// Time to finish the notes before the next call; an answer to "Solved?" ends it at once.
@@ -77,7 +77,7 @@ impl Call {
                 self.caller_gone_from_plan(ctx);
                 let cause = match self.callback {
                     // Hanging up loses nothing: the call back was promised (HOTLINE.md).
-                    CallbackState::Owed { cause: CallbackCause::Asked | CallbackCause::NobodyFree } => {
+                    CallbackState::Owed { reason: CallbackReason::Asked | CallbackReason::NobodyFree } => {
                         HangupCause::PlanEnded
                     }
                     CallbackState::Owed { .. } | CallbackState::None | CallbackState::Attempt { .. } => {
@@ -102,6 +102,11 @@ impl Call {
     /// The plan may owe the caller something (a mapped ward is called back).
     fn caller_gone_from_plan(&mut self, ctx: &mut Context<'_>) {
         self.guide_input(ctx, Input::CallerGone);
+        // Left alone by a transfer, with no plan to speak for the caller.
+        let alone = matches!(&self.stage, Stage::Guided(guided) if guided.guide.is_none());
+        if alone && self.callback == CallbackState::None {
+            self.owe(ctx, CallbackReason::Abandoned);
+        }
     }
 
     // -- "Solved? One yes, two no." ------------------------------------------------------------------------------------

@@ -286,9 +286,15 @@ impl Call {
         if let Stage::Guided(guided) = &mut self.stage {
             guided.guide = Some(guide);
         }
-        for effect in effects {
+        self.plan_effects.extend(effects);
+        if std::mem::replace(&mut self.carrying, true) {
+            // An effect has made the plan go on; what it wants now comes after what it wanted before.
+            return;
+        }
+        while let Some(effect) = self.plan_effects.pop_front() {
             self.guide_effect(ctx, effect);
         }
+        self.carrying = false;
     }
 
     // -- Effects -----------------------------------------------------------------------------------------------------
@@ -319,6 +325,10 @@ impl Call {
             ivr::Effect::Set(patch) => self.need = patched(&self.need, &patch),
             ivr::Effect::Alert { hunting, by } => self.alert(ctx, hunting, by),
             ivr::Effect::Withdraw => {
+                // A late ACK must not bring back what the plan has withdrawn.
+                if let Stage::Guided(guided) = &mut self.stage {
+                    guided.hunting = None;
+                }
                 self.stop_hunt(ctx);
                 self.stop_target();
             }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::bridge::pair::expects_media;
 use crate::bridge::{Codec, Latch, MediaEndpoint, MediaPolicy, MediaPort, Negotiation};
 use crate::call::context::{Context, Effect};
 use crate::call::media::{MediaCommand, PlayItem};
@@ -15,6 +16,8 @@ use crate::time::{Duration, Instant};
 
 /// How much longer than its prompts a playback may take before the core moves on without the worker's word.
 const PLAY_GRACE: Duration = Duration::from_millis(250);
+/// RTP gone for this long, with no RTCP either: the call is dead (line E68).
+const RTP_DEAD_AFTER: Duration = Duration::from_secs(60);
 /// SIP's port where a URI names none (RFC 3261 section 19.1.2).
 const SIP_PORT: u16 = 5060;
 /// How long a closed leg waits for the worker's last report; a dead worker must not keep the call in the books.
@@ -206,6 +209,12 @@ impl Leg {
             self.playing = Playing::Nothing;
         }
         overdue
+    }
+
+    /// When its silence is beyond bearing: RTP that is due has stopped, and no RTCP comes either (line E68).
+    pub fn dead_at(&self) -> Option<Instant> {
+        let due = !self.usage.has_ended() && expects_media(&self.negotiation);
+        self.silent_since.filter(|_| due).map(|since| since + RTP_DEAD_AFTER)
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -42,7 +42,7 @@ use crate::ids::{AnalystId, CallId, HospitalId, Language, LegId, ServerKey, Tick
 use crate::ivr::Plan;
 use crate::routing::Need;
 use crate::sip::{CSeq, Request, Response};
-use crate::ticket::{Event, HangupCause, MediaProblem, Party};
+use crate::ticket::{CallbackReason, Event, HangupCause, MediaProblem, Party};
 use crate::time::{Duration, Instant};
 
 pub use callback::{CallbackDue, CallbackState, FIRST_ATTEMPT_AFTER, NEXT_ATTEMPT_AFTER};
@@ -55,8 +55,6 @@ use ending::Survey;
 use guide::Guided;
 use talk::Talk;
 
-/// RTP gone for this long, with no RTCP either: the call is dead (line E68).
-const RTP_DEAD_AFTER: Duration = Duration::from_secs(60);
 /// No call lasts longer: a forgotten bridge between two machines ends some day (line F77).
 const MAX_CALL: Duration = Duration::from_secs(4 * 3600);
 /// Legs of one call, those that are still saying goodbye included.
@@ -83,6 +81,10 @@ pub struct Call {
     /// Analysts who spoke on this call, the last of them last: they owe the disposition.
     spoke: Vec<AnalystId>,
     ended: bool,
+    attempt_settled: bool,
+    /// What the plan wants, in order, also when carrying out one thing makes it want another.
+    plan_effects: VecDeque<crate::ivr::Effect>,
+    carrying: bool,
 }
 
 enum Stage {
@@ -227,13 +229,17 @@ impl Call {
 
     /// Ends the call from our side: shutdown, dead media, a fault of ours.
     pub fn hang_up(&mut self, ctx: &mut Context<'_>, cause: HangupCause) {
+        // Nobody chose this ending: who can be called back is.
+        if !matches!(self.stage, Stage::Survey(_) | Stage::Over) && self.callback == CallbackState::None {
+            self.owe(ctx, CallbackReason::NodeFailure);
+        }
         self.finish(ctx, cause, Party::Desk);
         self.settle(ctx, VecDeque::new());
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         let legs = self.legs.values().filter_map(Leg::poll_timeout);
-        let silent = self.legs.values().filter_map(|leg| leg.silent_since).map(|since| since + RTP_DEAD_AFTER);
+        let silent = self.legs.values().filter_map(Leg::dead_at);
         let stage = match &self.stage {
             Stage::Guided(guided) => guided.poll_timeout(),
             Stage::Dialling(dialling) => Some(dialling.until()),
@@ -398,7 +404,8 @@ impl Call {
             return;
         }
         leg.usage.options_probe();
-        if rtcp_alive {
+        // The worker says so again and again; the silence began with its first word.
+        if rtcp_alive || leg.silent_since.is_some() {
             return;
         }
         leg.silent_since = Some(ctx.now);
@@ -408,10 +415,7 @@ impl Call {
 
     /// Whether a leg that should be heard has been silent beyond bearing.
     fn dead_legs(&self, now: Instant) -> bool {
-        !matches!(self.stage, Stage::Over)
-            && self.legs.values().any(|leg| {
-                leg.silent_since.is_some_and(|since| since + RTP_DEAD_AFTER <= now) && expects_media(&leg.negotiation)
-            })
+        !matches!(self.stage, Stage::Over) && self.legs.values().any(|leg| leg.dead_at().is_some_and(|at| at <= now))
     }
 
     // -- Small look-ups ----------------------------------------------------------------------------------------------

@@ -143,6 +143,9 @@ impl Call {
             callback: CallbackState::None,
             spoke: Vec::new(),
             ended: false,
+            attempt_settled: false,
+            plan_effects: VecDeque::new(),
+            carrying: false,
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::ivr::whisper::{AcceptWhisper, WhisperEffect, WhisperInput};
 use crate::ivr::{self, CallbackCause, Input};
 use crate::routing::{Hunt, HuntAction, HuntInput, HuntNews, Hunting, OfferOutcome, Phone};
 use crate::sip::{NameAddr, Status, Uri};
-use crate::ticket::{CallbackOutcome, Event, HangupCause, Party};
+use crate::ticket::{CallbackOutcome, CallbackReason, Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
 
 /// A lease outlives the ringing it is for by this much: the time an outside phone may take to accept, and a margin.
@@ -150,8 +150,13 @@ impl Call {
                 ctx.line.join(self.id, since);
                 return;
             }
-            // The plan books it, and says so to the caller.
-            HuntNews::BookCallback => return,
+            // The plan books it, and says so to the caller; where no plan speaks any more, it is booked all the same.
+            HuntNews::BookCallback => {
+                if matches!(&self.stage, Stage::Guided(guided) if guided.guide.is_none()) {
+                    self.owe(ctx, CallbackReason::Waiting);
+                }
+                return;
+            }
             HuntNews::NobodyFree => {
                 ctx.line.leave(self.id);
                 if self.is_callback_attempt() {

@@ -117,9 +117,8 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.apply_session(ctx);
         let (holds, party) = (leg.negotiation.held_by_peer(), leg.role.party());
-        if !holds {
-            leg.silent_since = None;
-        }
+        // A new session is a new chance to be heard.
+        leg.silent_since = None;
         if let Stage::Talking(talk) = &mut self.stage {
             let changed = if holds { talk.holders.insert(id) } else { talk.holders.remove(&id) };
             match (changed, holds) {

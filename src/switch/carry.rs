@@ -17,18 +17,22 @@ use crate::time::Instant;
 /// INVITE server transactions remembered of one leg, for CANCEL: the first and the latest re-INVITEs.
 const MAX_SERVERS_PER_LEG: usize = 8;
 
+/// The value, or `None` when making it panicked.
+pub(super) fn guarded<T>(make: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(make)).ok()
+}
+
 impl Switch {
     /// Runs one step of a call, then its effects. A call that does not exist any more is passed over.
     pub(super) fn with_call(&mut self, now: Instant, id: CallId, step: impl FnOnce(&mut Call, &mut Context<'_>)) {
         let Some(mut call) = self.calls.remove(&id) else { return };
-        let whole = self.in_context(now, |ctx| catch_unwind(AssertUnwindSafe(|| step(&mut call, ctx))).is_ok());
+        let whole = self.in_context(now, |ctx| guarded(|| step(&mut call, ctx)).is_some());
         let (whole, effects) = whole;
         self.carry(now, id, effects);
         if !whole {
             self.count("call_fault");
-            let (ended, effects) = self.in_context(now, |ctx| {
-                catch_unwind(AssertUnwindSafe(|| call.hang_up(ctx, HangupCause::InternalError))).is_ok()
-            });
+            let (ended, effects) =
+                self.in_context(now, |ctx| guarded(|| call.hang_up(ctx, HangupCause::InternalError)).is_some());
             self.carry(now, id, effects);
             if !ended {
                 self.bury(now, id);

@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::call::{Call, Incoming};
+use crate::call::{Call, Incoming, Refused};
 use crate::config::{Hospital, Hotline, Trunk};
 use crate::dialog::{ALLOW, LocalIdentity, hang_up_stray};
 use crate::identity::{NumberRules, Signalled};
 use crate::ids::{Extension, ServerKey, TicketNumber};
 use crate::registrar::{Arrival, Auth};
 use crate::sip::{Flow, Message, Method, NameAddr, Request, Response, Status, Transport, Uri};
+use crate::switch::carry::guarded;
 use crate::switch::reach::advertised;
 use crate::switch::{Action, ClientOwner, Switch};
 use crate::time::Instant;
@@ -25,6 +26,8 @@ use crate::transaction::{Received, stateless_response};
 /// What a draining or full node tells streams and strangers; a trusted trunk is told nothing, as it would stop using
 /// this node for everything (RFC 3261 section 21.5.4, line G93).
 const RETRY_AFTER_S: u32 = 10;
+/// Port pairs that must be free for a call to begin: the caller's, and two analysts' phones.
+const PORTS_A_CALL: usize = 3;
 /// Numbers read from Diversion and History-Info.
 const MAX_DIVERSIONS: usize = 8;
 
@@ -184,7 +187,7 @@ impl Switch {
         self.count("invites");
         let config = Arc::clone(&self.config);
         let trunk = self.trunks.of(&config, flow.remote.ip()).cloned();
-        if let Some(status) = self.no_room(trunk.as_ref()) {
+        if let Some(status) = self.no_room(now, trunk.as_ref()) {
             let mut response = stateless_response(request, status);
             if trunk.is_none() || self.draining {
                 response = response.with_header("Retry-After", RETRY_AFTER_S);
@@ -274,8 +277,13 @@ impl Switch {
             identity,
             test: self.is_canary(hospital, hotline),
         };
-        let (opened, effects) = self.in_context(now, |ctx| Call::incoming(ctx, incoming));
-        match opened {
+        let (opened, effects) = self.in_context(now, |ctx| guarded(|| Call::incoming(ctx, incoming)));
+        let fault = || Refused {
+            status: Status::SERVER_INTERNAL_ERROR,
+            warning: None,
+            reason: "a fault of ours while the call was opened".to_owned(),
+        };
+        match opened.unwrap_or_else(|| Err(fault())) {
             Ok(call) => {
                 self.next_ticket = TicketNumber(ticket.0 + 1);
                 self.count("calls");
@@ -306,10 +314,11 @@ impl Switch {
     }
 
     /// Whether another call fits: not while draining, and within the declared limits.
-    fn no_room(&self, trunk: Option<&Trunk>) -> Option<Status> {
+    fn no_room(&self, now: Instant, trunk: Option<&Trunk>) -> Option<Status> {
         let of_trunk = |trunk: &Trunk| self.calls.values().filter(|call| call.trunk() == Some(&trunk.id)).count();
         let full = self.calls.len() >= self.config.node.max_calls
-            || trunk.is_some_and(|trunk| trunk.max_calls.is_some_and(|most| of_trunk(trunk) >= most));
+            || trunk.is_some_and(|trunk| trunk.max_calls.is_some_and(|most| of_trunk(trunk) >= most))
+            || !self.ports.has(now, PORTS_A_CALL);
         (self.draining || full).then_some(Status::SERVICE_UNAVAILABLE)
     }
 

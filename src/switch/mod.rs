@@ -156,6 +156,7 @@ impl Switch {
     pub fn handle(&mut self, now: Instant, input: Input) {
         // First of all, so that a wrap-up that ends now frees its analyst for the oldest call and not for this one.
         self.expire_desk(now);
+        self.offer_freed(now);
         match input {
             Input::Message { flow, bytes } => self.receive(now, flow, bytes),
             Input::Overdue { flow, bytes } => self.refuse_overdue(now, flow, bytes),
@@ -226,8 +227,15 @@ impl Switch {
             callbacks: self.callbacks.len(),
             trunks: self.config.node.trunks.keys().map(|id| (id.clone(), self.trunks.health(id))).collect(),
             draining: self.draining,
-            counters: self.counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+            counters: self.counted(),
         }
+    }
+
+    fn counted(&self) -> BTreeMap<String, u64> {
+        let mut counted: BTreeMap<String, u64> =
+            self.counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        counted.insert("callbacks_refused".to_owned(), self.callbacks.refused());
+        counted
     }
 
     // -- Inputs that are not SIP -------------------------------------------------------------------------------------
@@ -298,7 +306,9 @@ impl Switch {
             self.desk.shifts_changed();
             self.continuity.forget(self.clock.wall(now));
         }
-        while let Some(call) = self.wake_order.first().filter(|(at, _)| *at <= now).map(|(_, call)| *call) {
+        // Each due call once: whatever is due again already has its turn at the next timeout.
+        let due: Vec<CallId> = self.wake_order.iter().take_while(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
+        for call in due {
             self.unwake(call);
             self.with_call(now, call, |call, ctx| call.timeout(ctx));
         }
@@ -326,20 +336,30 @@ impl Switch {
     /// Carries what the transactions have to say to its owners, offers freed analysts to waiting calls, and puts
     /// outgoing messages into the actions.
     fn settle(&mut self, now: Instant) {
+        self.transaction_events(now);
+        self.offer_freed(now);
+        while let Some((flow, bytes)) = self.transactions.poll_transmit() {
+            self.actions.push_back(Action::Transmit { flow, bytes });
+        }
+    }
+
+    /// Gives whoever is free to the calls that wait, the longest wait first.
+    fn offer_freed(&mut self, now: Instant) {
         for _ in 0..MAX_FREED_ROUNDS {
-            while let Some(event) = self.transactions.poll_event() {
-                self.transaction_event(now, event);
-            }
             if !self.desk.take_freed() {
-                break;
+                return;
             }
             let waiting: Vec<CallId> = self.line.in_order().collect();
             for call in waiting {
                 self.with_call(now, call, |call, ctx| call.desk_freed(ctx));
             }
+            self.transaction_events(now);
         }
-        while let Some((flow, bytes)) = self.transactions.poll_transmit() {
-            self.actions.push_back(Action::Transmit { flow, bytes });
+    }
+
+    fn transaction_events(&mut self, now: Instant) {
+        while let Some(event) = self.transactions.poll_event() {
+            self.transaction_event(now, event);
         }
     }
 
