@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ids::Seq;
 use crate::media::Counters;
-use crate::runtime::carrier::Desk;
+use crate::runtime::carrier::Replies;
 use crate::runtime::inbox::Inbox;
 use crate::store::journal::Trouble;
 use crate::store::{JournalState, Projected};
@@ -44,7 +44,7 @@ const SWITCH_PATIENCE: Duration = Duration::from_secs(1);
 /// What the API may ask of the node.
 pub struct ApiState {
     pub inbox: Arc<Inbox>,
-    pub desk: Arc<Desk>,
+    pub desk: Arc<Replies>,
     pub data_dir: PathBuf,
     /// `false` before the node serves, and while it stops.
     pub ready: watch::Receiver<bool>,

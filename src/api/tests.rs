@@ -22,7 +22,7 @@ fn node() -> Node {
     let (_, ready) = watch::channel(true);
     let state = ApiState {
         inbox: Arc::new(Inbox::new(MonotonicClock::new())),
-        desk: Arc::new(Desk::default()),
+        desk: Arc::new(Replies::default()),
         data_dir: folder.path().to_path_buf(),
         ready,
         reload,

@@ -34,12 +34,12 @@ const MAX_COMMANDS: usize = 256;
 
 /// Whoever waits for the answer to a command.
 #[derive(Default)]
-pub struct Desk {
+pub struct Replies {
     waiting: Mutex<BTreeMap<CommandId, oneshot::Sender<Reply>>>,
     next: AtomicU64,
 }
 
-impl Desk {
+impl Replies {
     /// Asks the switch and waits for its reply.
     ///
     /// # Errors
@@ -52,7 +52,10 @@ impl Desk {
             anyhow::ensure!(waiting.len() < MAX_COMMANDS, "too many commands wait for an answer");
             waiting.insert(id, sender);
         }
-        anyhow::ensure!(inbox.push(Lane::Control, Input::Command { id, command }), "the switch takes no commands now");
+        if !inbox.push(Lane::Control, Input::Command { id, command }) {
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            anyhow::bail!("the switch takes no commands now");
+        }
         Ok(reply.await?)
     }
 
@@ -74,7 +77,7 @@ pub struct Carrier {
     pub tcp: Arc<BTreeMap<SocketAddr, SipTcp>>,
     pub media: Arc<Workers>,
     pub names: Names,
-    pub desk: Arc<Desk>,
+    pub desk: Arc<Replies>,
 }
 
 impl Carrier {

@@ -73,6 +73,8 @@ fn cut(open: &crate::store::OpenCall) -> CutCall {
         hospital: open.hospital.clone(),
         caller: open.caller.clone(),
         need: open.need.clone(),
+        plan: None,
+        attempts: 0,
         test: open.test,
         attempt: open.calling_back,
     }
@@ -88,6 +90,7 @@ fn owed(owed: &crate::store::CallbackOwed) -> OwedCallback {
         attempts: owed.attempts,
         caller: owed.caller.clone(),
         need: owed.need.clone(),
+        plan: Some(owed.plan.clone()),
         test: false,
     }
 }

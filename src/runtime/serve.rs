@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::api::{ApiState, Gauges, ReloadKind, ReloadRequest};
 use crate::call::media::MediaEvent;
@@ -23,7 +23,7 @@ use crate::config::{Config, Loaded, Surroundings};
 use crate::ids::Language;
 use crate::media::{MediaOptions, PromptLibrary, Workers};
 use crate::runtime::canary::{self, CanaryWatch};
-use crate::runtime::carrier::{Carrier, Desk};
+use crate::runtime::carrier::{Carrier, Replies};
 use crate::runtime::clock::MonotonicClock;
 use crate::runtime::inbox::{Inbox, Lane};
 use crate::runtime::names::Names;
@@ -89,7 +89,7 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     let switch = Switch::new(Arc::clone(&config), memory, seed, clock.now(), MonotonicClock::wall());
-    let desk = Arc::new(Desk::default());
+    let desk = Arc::new(Replies::default());
     let carrier = Carrier {
         clock,
         inbox: Arc::clone(&inbox),
@@ -100,7 +100,12 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
         names: Names::new(tokio::runtime::Handle::current(), Arc::clone(&inbox))?,
         desk: Arc::clone(&desk),
     };
-    let switch_thread = std::thread::Builder::new().name("switch".to_owned()).spawn(move || carrier.run(switch))?;
+    // Dropped when the thread ends, by a panic too: without a switch there is nothing to serve.
+    let (running, ended) = oneshot::channel::<()>();
+    let switch_thread = std::thread::Builder::new().name("switch".to_owned()).spawn(move || {
+        let _running = running;
+        carrier.run(switch);
+    })?;
     follow_store(store, &inbox);
 
     let canary = canary::start(&config, clock)?;
@@ -122,15 +127,20 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
     let reloader = tokio::spawn(serve_reloads(config_dir, config, Arc::clone(&inbox), Arc::clone(&media), reloads));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
 
-    wait_for_stop(&reload).await?;
+    let fault = tokio::select! {
+        stopped = wait_for_stop(&reload) => stopped.err(),
+        _ = ended => Some(anyhow::anyhow!("the switch ended by a fault of ours; the message above says where")),
+    };
     ready.send_replace(false);
-    stop(&inbox, &desk, drain).await;
+    if fault.is_none() {
+        stop(&inbox, &desk, drain).await;
+    }
     reloader.abort();
     control.abort();
     inbox.close();
     // A panic of that thread is on stderr already.
     let _ = switch_thread.join();
-    Ok(())
+    fault.map_or(Ok(()), Err)
 }
 
 // -- Starting ---------------------------------------------------------------------------------------------------------
@@ -315,18 +325,25 @@ async fn wait_for_stop(reload: &mpsc::Sender<ReloadRequest>) -> anyhow::Result<(
 }
 
 /// Line G83: new calls get 503, those that are up may finish, then BYE.
-async fn stop(inbox: &Inbox, desk: &Desk, drain: Duration) {
+async fn stop(inbox: &Inbox, desk: &Replies, drain: Duration) {
     let actor = || "signal".to_owned();
-    let _ = desk.ask(inbox, Command::Drain { actor: actor() }).await;
+    tell(inbox, desk, Command::Drain { actor: actor() }).await;
     tracing::info!(seconds = drain.as_secs(), "draining");
     if !quiet_within(inbox, desk, drain).await {
-        let _ = desk.ask(inbox, Command::HangUpAll { actor: actor() }).await;
+        tell(inbox, desk, Command::HangUpAll { actor: actor() }).await;
         quiet_within(inbox, desk, GOODBYE).await;
     }
-    let _ = desk.ask(inbox, Command::Stop).await;
+    tell(inbox, desk, Command::Stop).await;
 }
 
-async fn quiet_within(inbox: &Inbox, desk: &Desk, at_most: Duration) -> bool {
+/// A command of the stop. A switch that does not answer must not keep the process from ending.
+async fn tell(inbox: &Inbox, desk: &Replies, command: Command) {
+    if !matches!(tokio::time::timeout(GOODBYE, desk.ask(inbox, command)).await, Ok(Ok(_))) {
+        tracing::error!("the switch does not answer");
+    }
+}
+
+async fn quiet_within(inbox: &Inbox, desk: &Replies, at_most: Duration) -> bool {
     let quiet = async {
         loop {
             match desk.ask(inbox, Command::Status).await {

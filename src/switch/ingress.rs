@@ -16,6 +16,7 @@ use crate::dialog::{ALLOW, LocalIdentity, hang_up_stray};
 use crate::identity::{NumberRules, Signalled};
 use crate::ids::{Extension, ServerKey, TicketNumber};
 use crate::registrar::{Arrival, Auth};
+use crate::routing::PhoneKind;
 use crate::sip::{Flow, Message, Method, NameAddr, Request, Response, Status, Transport, Uri};
 use crate::switch::carry::guarded;
 use crate::switch::reach::advertised;
@@ -41,8 +42,12 @@ impl Switch {
             Err(error) => return self.malformed(now, flow, error.reply.map(|reply| *reply)),
         };
         if let Message::Request(request) = &message
-            && !self.is_welcome(flow, request)
+            && !self.is_known(now, flow)
+            && !self.is_welcome(request)
         {
+            if request.method == Method::Register {
+                return self.challenge_stranger(now, flow, request.clone());
+            }
             return self.turn_away(now, flow, request);
         }
         match self.transactions.receive(now, flow, message) {
@@ -75,14 +80,44 @@ impl Switch {
         }
     }
 
-    /// Whether a request deserves a transaction: of a trunk, of a user of ours, inside a dialog of ours, or a copy of what
-    /// was answered already, though its dialog may be gone by now.
-    fn is_welcome(&self, flow: Flow, request: &Request) -> bool {
-        self.trunks.of(&self.config, flow.remote.ip()).is_some()
-            || request.method == Method::Register
-            || self.leg_of(request).is_some()
-            || self.user_of(request).is_some()
+    /// Whether a source deserves transactions: a trunk, a phone that has registered, or a phone at a fixed address.
+    fn is_known(&self, now: Instant, flow: Flow) -> bool {
+        self.trunks.of(&self.config, flow.remote.ip()).is_some() || self.is_phone_of_ours(now, flow)
+    }
+
+    fn is_phone_of_ours(&self, now: Instant, flow: Flow) -> bool {
+        let mut phones = self.config.staff.iter().flat_map(|analyst| &analyst.phones);
+        phones.any(|phone| match &phone.kind {
+            PhoneKind::Registered { user } => {
+                self.registrar.bindings(user, now).iter().any(|binding| binding.flow.remote.ip() == flow.remote.ip())
+            }
+            PhoneKind::Sip { uri } => Uri::parse(uri).is_ok_and(|uri| uri.host.ip() == Some(flow.remote.ip())),
+            PhoneKind::Trunk { .. } => false,
+        })
+    }
+
+    /// Whether a request of an unknown source is served all the same: inside a dialog of ours, with credentials, or a copy
+    /// of what was answered already, though its dialog may be gone by now.
+    fn is_welcome(&self, request: &Request) -> bool {
+        self.leg_of(request).is_some()
+            || (request.method == Method::Register && request.headers.has("Authorization"))
             || self.transactions.knows(request)
+    }
+
+    /// The first REGISTER of a phone from anywhere: challenged without keeping any state (RFC 3261 section 26.3.2.4), and
+    /// within a bound for each source, so that a flood takes neither memory nor transactions.
+    fn challenge_stranger(&mut self, now: Instant, flow: Flow, mut request: Request) {
+        if !self.strangers.challenge(now, flow.remote.ip()) {
+            return self.count("strangers");
+        }
+        if let Ok(mut via) = request.headers.top_via() {
+            via.stamp(flow.remote);
+            request.headers.set_top_via(&via);
+        }
+        let arrival = self.arrival_now(now, flow);
+        let outcome = self.registrar.register(arrival, &request);
+        self.registrations_changed(now, outcome.changes);
+        self.actions.push_back(Action::Transmit { flow, bytes: outcome.response.to_bytes() });
     }
 
     /// Strangers get nothing useful: a few 403s, counted (RFC 3261 section 21.4.4). ACK is never answered.
@@ -344,6 +379,9 @@ impl Switch {
     /// where the 200 came from, whatever its Contact says: nobody else can have a call of ours.
     fn end_stray(&mut self, now: Instant, flow: Flow, response: &Response) {
         self.count("stray_200");
+        if !self.is_known(now, flow) {
+            return;
+        }
         let Some((ack, bye, _)) = hang_up_stray(response) else { return };
         let branch = self.numbers.branch();
         self.transactions.send_ack(flow, ack, &branch);
@@ -363,13 +401,6 @@ impl Switch {
 
     fn leg_of_call(&self, call: crate::ids::CallId) -> Option<crate::ids::LegId> {
         self.legs.iter().find(|(_, index)| index.call == call).map(|(leg, _)| *leg)
-    }
-
-    /// The account that a request says it is of.
-    fn user_of(&self, request: &Request) -> Option<String> {
-        let from = request.headers.from().ok()?;
-        let user = from.uri.user()?;
-        self.registrar.has_account(&user).then(|| user.into_owned())
     }
 
     fn give_leg(

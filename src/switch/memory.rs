@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::call::CallbackDue;
 use crate::config::Config;
 use crate::identity::{Caller, NumberRules, Signalled, identify};
-use crate::ids::{AnalystId, CallId, Extension, HospitalId, Seq, TicketNumber};
+use crate::ids::{AnalystId, CallId, Extension, HospitalId, PlanId, Seq, TicketNumber};
 use crate::registrar::{Account, BindingRecord, NonceKey, NonceRecord};
 use crate::routing::{Earlier, Level, Need, Presence};
 use crate::switch::Switch;
@@ -62,7 +62,10 @@ pub struct CutCall {
     pub hospital: HospitalId,
     pub caller: Option<Caller>,
     pub need: Option<Need>,
+    pub plan: Option<PlanId>,
     pub test: bool,
+    /// Attempts to call back that were made already.
+    pub attempts: u8,
     /// Its own end was recorded already; only a callback's attempt was cut.
     pub attempt: bool,
 }
@@ -78,6 +81,7 @@ pub struct OwedCallback {
     pub attempts: u8,
     pub caller: Option<Caller>,
     pub need: Option<Need>,
+    pub plan: Option<PlanId>,
     pub test: bool,
 }
 
@@ -124,9 +128,10 @@ impl Switch {
             hospital: cut.hospital,
             number,
             due,
-            attempts: 0,
+            attempts: cut.attempts,
             caller: cut.caller,
             need: cut.need,
+            plan: cut.plan,
             test: cut.test,
         };
         if let Some(due) = self.owed(owed, wall) {
@@ -137,7 +142,8 @@ impl Switch {
     /// A callback with all that ringing needs; `None` when its hospital is not ours any more.
     fn owed(&self, owed: OwedCallback, wall: Timestamp) -> Option<CallbackDue> {
         let hospital = self.config.hospital(&owed.hospital)?;
-        let plan = first_plan(&self.config, &owed.hospital)?;
+        let plan = owed.plan.as_ref().and_then(|plan| self.config.plans.get(plan).cloned());
+        let plan = plan.or_else(|| first_plan(&self.config, &owed.hospital))?;
         let language = hospital.language();
         let caller = owed.caller.unwrap_or_else(|| {
             let signalled = Signalled { from: Some(owed.number.to_string()), ..Signalled::default() };

@@ -9,6 +9,10 @@ use crate::time::{Duration, Instant};
 const ANSWERS_PER_SOURCE: u32 = 5;
 /// 403s to all strangers together in a [`WINDOW`]: bounds what a flood of spoofed sources makes us send.
 const ANSWERS_TOGETHER: u32 = 100;
+/// Challenges that one source gets in a [`WINDOW`]: a ward's worth of phones behind one address that all restart.
+const CHALLENGES_PER_SOURCE: u32 = 200;
+/// Challenges to all of them together in a [`WINDOW`]: 10,000 phones register within a minute (line C47).
+const CHALLENGES_TOGETHER: u32 = 3_000;
 const WINDOW: Duration = Duration::from_secs(10);
 /// Sources remembered in a window; more are answered by the common bound alone.
 const MAX_SOURCES: usize = 4_096;
@@ -18,27 +22,50 @@ pub struct Strangers {
     window_ends: Instant,
     together: u32,
     sources: BTreeMap<IpAddr, u32>,
+    challenged: u32,
+    challenges: BTreeMap<IpAddr, u32>,
 }
 
 impl Strangers {
     /// Whether a request from `source` is worth a 403 at `now`.
     pub fn answer(&mut self, now: Instant, source: IpAddr) -> bool {
+        self.turn_window(now);
+        spend(&mut self.together, ANSWERS_TOGETHER, &mut self.sources, ANSWERS_PER_SOURCE, source)
+    }
+
+    /// Whether a REGISTER without credentials from `source` is worth a challenge at `now`.
+    pub fn challenge(&mut self, now: Instant, source: IpAddr) -> bool {
+        self.turn_window(now);
+        spend(&mut self.challenged, CHALLENGES_TOGETHER, &mut self.challenges, CHALLENGES_PER_SOURCE, source)
+    }
+
+    fn turn_window(&mut self, now: Instant) {
         if now >= self.window_ends {
-            *self = Strangers { window_ends: now + WINDOW, together: 0, sources: BTreeMap::new() };
+            *self = Strangers { window_ends: now + WINDOW, ..Strangers::default() };
         }
-        if self.together >= ANSWERS_TOGETHER {
+    }
+}
+
+/// One answer out of the common budget and the source's own.
+fn spend(
+    together: &mut u32,
+    most_together: u32,
+    sources: &mut BTreeMap<IpAddr, u32>,
+    most_each: u32,
+    source: IpAddr,
+) -> bool {
+    if *together >= most_together {
+        return false;
+    }
+    if sources.len() < MAX_SOURCES || sources.contains_key(&source) {
+        let count = sources.entry(source).or_insert(0);
+        if *count >= most_each {
             return false;
         }
-        if self.sources.len() < MAX_SOURCES || self.sources.contains_key(&source) {
-            let count = self.sources.entry(source).or_insert(0);
-            if *count >= ANSWERS_PER_SOURCE {
-                return false;
-            }
-            *count += 1;
-        }
-        self.together += 1;
-        true
+        *count += 1;
     }
+    *together += 1;
+    true
 }
 
 #[cfg(test)]
