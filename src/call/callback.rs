@@ -241,13 +241,6 @@ impl Call {
     }
 
     fn attempted(&mut self, ctx: &mut Context<'_>, attempt: u8, outcome: CallbackOutcome) {
-        if outcome == CallbackOutcome::NoAnalyst {
-            // Nobody has troubled the clinician yet: the callback stays owed, with as many attempts as before.
-            let made = attempt.saturating_sub(1);
-            ctx.record(Event::CallbackAttempted { attempt: made, outcome });
-            self.callback = CallbackState::Attempt { number: made };
-            return;
-        }
         ctx.record(Event::CallbackAttempted { attempt, outcome });
         let done = outcome == CallbackOutcome::BothSpoke;
         if done || attempt >= MAX_ATTEMPTS {
