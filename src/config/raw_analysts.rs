@@ -8,6 +8,7 @@ use crate::config::reader::{Fields, Problems, Read, Spanned, Wrong};
 use crate::config::tree::{Place, Tree};
 use crate::ids::{AnalystId, Extension, HospitalId, Language, ModuleId, SiteId, SystemId, TrunkId};
 use crate::routing::{Level, PhoneUse, Span};
+use crate::sip::{Scheme, Uri};
 
 #[derive(Debug)]
 pub struct RawAnalyst {
@@ -66,18 +67,26 @@ impl Read for PhoneUse {
     }
 }
 
-/// A fixed SIP address: "sip:lena@10.1.2.3:5062".
+/// A fixed SIP address: "sip:lena@10.1.2.3:5062". An INVITE to a phone waits for no name to be looked up, so a host name
+/// would never be rung.
 #[derive(Debug)]
 struct SipAddress(String);
 
 impl Read for SipAddress {
     fn read(tree: &Tree) -> Result<SipAddress, Vec<Wrong>> {
         let text = String::read(tree)?;
-        let wrong = || vec![Wrong::of(tree, "a SIP address").remedy("write one such as \"sip:lena@10.1.2.3:5062\"")];
-        let plain = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\^`{|}".contains(&byte));
-        let host = text.strip_prefix("sip:").filter(|rest| plain(rest)).map(|rest| rest.rsplit('@').next());
-        let host = host.flatten().and_then(|host| host.split([';', '?']).next()).filter(|host| !host.is_empty());
-        host.map(|_| SipAddress(text.clone())).ok_or_else(wrong)
+        let wrong = |wanted, remedy: &str| vec![Wrong::of(tree, wanted).remedy(remedy)];
+        let uri = Uri::parse(&text).ok().filter(|uri| uri.scheme == Scheme::Sip && uri.headers.is_empty());
+        let Some(uri) = uri else {
+            return Err(wrong("a SIP address", "write one such as \"sip:lena@10.1.2.3:5062\""));
+        };
+        match uri.host.ip() {
+            Some(_) => Ok(SipAddress(text)),
+            None => {
+                let remedy = "write the phone's address, or let it register: { register = \"lena\" }";
+                Err(wrong("a SIP URI with an IP address, for no name is looked up when it rings", remedy))
+            }
+        }
     }
 }
 
@@ -121,7 +130,7 @@ fn read_phone(entry: &Fields<'_>) -> Option<RawPhone> {
     if ways != 1 {
         let finding = entry.place.error("a phone is reached in exactly one way: `register`, `sip` or `trunk`");
         let remedy =
-            "write { register = \"user\" }, { sip = \"sip:user@host\" } or { trunk = \"pbx\", number = \"4801\" }";
+            "write { register = \"user\" }, { sip = \"sip:user@10.1.2.3\" } or { trunk = \"pbx\", number = \"4801\" }";
         entry.problems.push(finding.remedy(remedy));
         return None;
     }

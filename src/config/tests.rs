@@ -550,6 +550,20 @@ fn numbers_and_people_that_clash_are_refused() {
             &["two phones register as `amara`"],
         ),
         broken("analysts", "trunk = \"pbx\", number", "number", "analysts.toml:9:11", &["exactly one way"]),
+        broken(
+            "analysts",
+            "{ trunk = \"pbx\", number = \"4801\" }",
+            "{ sip = \"sip:lena@phone.nowhere.example\" }",
+            "analysts.toml:9:19",
+            &["IP address", "write the phone's address, or let it register"],
+        ),
+        broken(
+            "analysts",
+            "{ trunk = \"pbx\", number = \"4801\" }",
+            "{ sip = \"sips:lena@10.1.2.3\" }",
+            "analysts.toml:9:19",
+            &["must be a SIP address", "sip:lena@10.1.2.3:5062"],
+        ),
         warned(
             "analysts",
             "modules = [\"charting\"]",
