@@ -16,10 +16,8 @@ use crate::time::Duration;
 pub struct Node {
     /// Shown in logs, tickets and the Server header's place ("ward-1").
     pub name: String,
-    /// Journal, store and keys.
+    /// Journal, store (`wardline.db`) and keys.
     pub data_dir: PathBuf,
-    /// The embedded store's database file.
-    pub store: PathBuf,
     /// Unix socket of the command line.
     pub control_socket: PathBuf,
     /// Where /healthz, /readyz and /metrics answer; `None` switches them off.

@@ -91,11 +91,10 @@ pub fn read(tree: &Tree, base: &Path, problems: &Problems) -> Option<NodeFile> {
     let fields = Fields::of(tree, "wardline.toml", problems)?;
     let name = fields.required::<String>("name", "\"ward-1\"").unwrap_or_default();
     let data_dir = base.join(fields.or("data_dir", PathBuf::from("data")));
-    let within = |key, default: &str| match fields.optional::<PathBuf>(key) {
+    let control_socket = match fields.optional::<PathBuf>("control_socket") {
         Some(path) => base.join(path),
-        None => data_dir.join(default),
+        None => data_dir.join("control.sock"),
     };
-    let (store, control_socket) = (within("store", "wardline.db"), within("control_socket", "control.sock"));
     let metrics = fields.optional("metrics");
     let max_calls = bounded(&fields, "max_calls", 100, 1..=MAX_CALLS);
     let drain = fields.or("drain", Duration::from_secs(60));
@@ -107,7 +106,6 @@ pub fn read(tree: &Tree, base: &Path, problems: &Problems) -> Option<NodeFile> {
     let (canary, canary_places) = read_canary(&fields).unzip();
     let node = Node {
         name,
-        store,
         control_socket,
         data_dir,
         metrics,

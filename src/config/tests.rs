@@ -239,6 +239,13 @@ fn unknown_keys_and_wrong_types_name_place_and_remedy() {
         broken(
             "wardline",
             "name = \"t1\"",
+            "name = \"t1\"\nstore = \"elsewhere.db\"",
+            "wardline.toml:2:1",
+            &["unknown key `store`"],
+        ),
+        broken(
+            "wardline",
+            "name = \"t1\"",
             "name = 5",
             "wardline.toml:1:8",
             &["`name` of wardline.toml must be text", "found the integer 5", "\"5\""],
