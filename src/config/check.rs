@@ -49,7 +49,7 @@ pub struct Checked {
 }
 
 pub fn check(mut files: Files, surroundings: &Surroundings, problems: &Problems) -> Checked {
-    check_node::check(&files, surroundings, problems);
+    check_node::check(&files, problems);
     let distinct = distinct_hospitals(std::mem::take(&mut files.hospitals), problems);
     for file in distinct.values() {
         check_hospital(file, &files, problems);

@@ -1,4 +1,4 @@
-//! Checks of `wardline.toml` as a whole: sockets that clash, trunks that cannot be told apart, secrets that are missing.
+//! Checks of `wardline.toml` as a whole: sockets that clash, trunks that cannot be told apart, a canary that cannot sing.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -9,17 +9,16 @@ use crate::config::raw_hospital::known;
 use crate::config::raw_node::TrunkPlaces;
 use crate::config::reader::{Problems, Spanned};
 use crate::config::tree::Place;
-use crate::config::{Listener, NextHop, Secret, Surroundings, Trunk};
+use crate::config::{Listener, NextHop, Trunk};
 use crate::ids::{AnalystId, HospitalId, ListenerId, TrunkId};
 use crate::sip::Transport;
 
-pub fn check(files: &Files, surroundings: &Surroundings, problems: &Problems) {
+pub fn check(files: &Files, problems: &Problems) {
     check_listeners(files, problems);
     check_peers(files, problems);
     for (id, places) in &files.node.trunk_names {
         check_trunk(id, places, files, problems);
     }
-    check_secrets(files, surroundings, problems);
     check_canary(files, problems);
 }
 
@@ -123,22 +122,6 @@ fn transport_name(trunk: &Trunk) -> &'static str {
     match trunk.transport {
         Transport::Udp => "udp",
         Transport::Tcp => "tcp",
-    }
-}
-
-/// Missing secrets are a warning: `check` may run where the secrets are not.
-fn check_secrets(files: &Files, surroundings: &Surroundings, problems: &Problems) {
-    for (id, places) in &files.node.trunk_names {
-        let trunk = files.node.node.trunks.get(id);
-        let Some(credentials) = trunk.and_then(|trunk| trunk.credentials.as_ref()) else { continue };
-        let missing = match &credentials.password {
-            Secret::Env(name) if surroundings.variables.contains_key(name) => continue,
-            Secret::Env(name) => format!("environment variable {name} is not set here"),
-            Secret::File(path) if path.is_file() => continue,
-            Secret::File(path) => format!("there is no file {}", path.display()),
-        };
-        let finding = places.password.warning(missing).why("trunk credentials cannot be used without it");
-        problems.push(finding.remedy("provide it where `wardline serve` runs"));
     }
 }
 

@@ -24,7 +24,7 @@ const MAX_FILES: usize = 1_000;
 /// What the process knows besides the files.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// Environment variables: overrides, and whether named secrets are there.
+    /// Environment variables: overrides of wardline.toml's values.
     pub variables: BTreeMap<String, String>,
     /// Tells what has expired.
     pub now: Timestamp,

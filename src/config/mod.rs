@@ -28,7 +28,7 @@ use crate::routing::Staff;
 
 pub use hospital::{Hospital, Hotline, Target};
 pub use load::{File, Folder, Surroundings, compose, load};
-pub use node::{Canary, Credentials, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Secret, Trunk};
+pub use node::{Canary, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Trunk};
 
 /// The checked configuration of a whole node.
 #[derive(Debug)]

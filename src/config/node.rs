@@ -86,8 +86,6 @@ pub struct Trunk {
     pub outside_prefix: Option<String>,
     /// How the peer writes numbers.
     pub numbers: NumberRules,
-    /// When the peer challenges us.
-    pub credentials: Option<Credentials>,
 }
 
 impl Trunk {
@@ -108,35 +106,6 @@ pub enum NextHop {
         name: String,
         port: Option<u16>,
     },
-}
-
-/// Digest credentials that a peer asks of us. `Debug` shows no secret: there is none in here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    pub user: String,
-    pub password: Secret,
-}
-
-/// Where a secret is kept. The secret itself never stands in a file of sip-config/, nor in this value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Secret {
-    Env(String),
-    File(PathBuf),
-}
-
-impl Secret {
-    /// Fetches it, without the line feed at its end.
-    ///
-    /// # Errors
-    /// When the variable is not set or the file cannot be read; the message names the place, not the content.
-    pub fn reveal(&self) -> std::io::Result<String> {
-        match self {
-            Secret::Env(name) => std::env::var(name).map_err(|_| {
-                std::io::Error::new(std::io::ErrorKind::NotFound, format!("environment variable {name} is not set"))
-            }),
-            Secret::File(path) => Ok(std::fs::read_to_string(path)?.trim_end_matches(['\r', '\n']).to_owned()),
-        }
-    }
 }
 
 /// Where RTP is received, and how ports are used.

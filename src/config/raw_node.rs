@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use crate::config::reader::{Fields, Problems, Read, Spanned, Wrong};
 use crate::config::tree::{Place, Tree};
 use crate::config::values::{FromText, PortRange};
-use crate::config::{Canary, Credentials, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Secret, Trunk};
+use crate::config::{Canary, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Trunk};
 use crate::identity::NumberRules;
 use crate::ids::{AnalystId, Extension, HospitalId, ListenerId, TrunkId};
 use crate::sip::Transport;
@@ -42,7 +42,6 @@ pub struct TrunkPlaces {
     pub has_host: bool,
     pub listener: Option<Spanned<ListenerId>>,
     pub transport: Place,
-    pub password: Place,
 }
 
 #[derive(Debug)]
@@ -102,7 +101,7 @@ pub fn read(tree: &Tree, base: &Path, problems: &Problems) -> Option<NodeFile> {
     let (listeners, listener_places) = read_listeners(&fields);
     let (media, ports_place) = read_media(&fields, max_calls);
     let registration = read_registration(&fields);
-    let (trunks, trunk_names) = read_trunks(&fields, base);
+    let (trunks, trunk_names) = read_trunks(&fields);
     let (canary, canary_places) = read_canary(&fields).unzip();
     let node = Node {
         name,
@@ -269,7 +268,7 @@ fn read_registration(fields: &Fields<'_>) -> Registration {
 
 type Trunks = (BTreeMap<TrunkId, Trunk>, BTreeMap<TrunkId, TrunkPlaces>);
 
-fn read_trunks(fields: &Fields<'_>, base: &Path) -> Trunks {
+fn read_trunks(fields: &Fields<'_>) -> Trunks {
     let (mut trunks, mut names) = (BTreeMap::new(), BTreeMap::new());
     let named = fields.named("trunks", "trunk");
     if named.is_empty() {
@@ -279,14 +278,14 @@ fn read_trunks(fields: &Fields<'_>, base: &Path) -> Trunks {
     }
     for (name, entry) in named {
         let id = TrunkId::new(&name.value);
-        let (trunk, places) = read_trunk(&id, name.place, &entry, base);
+        let (trunk, places) = read_trunk(&id, name.place, &entry);
         trunks.extend(trunk.map(|trunk| (id.clone(), trunk)));
         names.insert(id, places);
     }
     (trunks, names)
 }
 
-fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>, base: &Path) -> (Option<Trunk>, TrunkPlaces) {
+fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, TrunkPlaces) {
     let places = TrunkPlaces {
         name,
         hospital: entry.required("hospital", "\"mercy-harbor\""),
@@ -295,7 +294,6 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>, base: &Path) -> (Op
         has_host: entry.has("host"),
         listener: entry.optional("listener"),
         transport: entry.key_place("transport"),
-        password: entry.key_place("password"),
     };
     let peers: Vec<IpNet> = places.peers.iter().map(|peer| peer.value).collect();
     let next_hop = entry.optional::<NextHop>("host").or_else(|| only_peer(&peers));
@@ -324,7 +322,6 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>, base: &Path) -> (Op
         plain: entry.optional("plain"),
         outside_prefix: entry.optional::<Extension>("outside_prefix").map(|prefix| prefix.to_string()),
         numbers: NumberRules { strip: prefixes.iter().map(ToString::to_string).collect() },
-        credentials: read_credentials(entry, base),
     };
     let complete = places.hospital.is_some();
     (complete.then_some(trunk), places)
@@ -335,50 +332,6 @@ fn only_peer(peers: &[IpNet]) -> Option<NextHop> {
     match peers {
         [net] if net.prefix_len() == net.max_prefix_len() => Some(NextHop::Address(SocketAddr::new(net.addr(), 5060))),
         [] | [_] | [_, _, ..] => None,
-    }
-}
-
-fn read_credentials(entry: &Fields<'_>, base: &Path) -> Option<Credentials> {
-    let user = entry.optional::<String>("user");
-    let password = read_secret(entry, "password", base);
-    match (user, password) {
-        (Some(user), Some(password)) => Some(Credentials { user, password }),
-        (Some(_), None) if !entry.has("password") => {
-            let finding = entry.key_place("user").error("`user` needs a `password` beside it");
-            entry.problems.push(finding.remedy("add password = { env = \"PBX_PASSWORD\" }"));
-            None
-        }
-        (None, Some(_)) if !entry.has("user") => {
-            let finding = entry.key_place("password").error("`password` needs a `user` beside it");
-            entry.problems.push(finding.remedy("add user = \"wardline\""));
-            None
-        }
-        (Some(_) | None, Some(_) | None) => None,
-    }
-}
-
-/// A secret is only ever a reference.
-fn read_secret(entry: &Fields<'_>, key: &'static str, base: &Path) -> Option<Secret> {
-    if !entry.has(key) {
-        return None;
-    }
-    // A secret written in clear must not be quoted in the finding: only its key is marked.
-    if !entry.is_reference(key) {
-        let finding = entry.key_place(key).error(format!("`{key}` must not stand in a file"));
-        let remedy =
-            format!("write {key} = {{ env = \"NAME\" }} or {key} = {{ file = \"path\" }}, and change the secret");
-        entry.problems.push(finding.why("files of sip-config/ are kept in version control").remedy(remedy));
-        return None;
-    }
-    let reference = entry.table(key)?;
-    match (reference.optional::<String>("env"), reference.optional::<PathBuf>("file")) {
-        (Some(name), None) => Some(Secret::Env(name)),
-        (None, Some(path)) => Some(Secret::File(base.join(path))),
-        (Some(_), Some(_)) | (None, None) => {
-            let finding = reference.place.error(format!("`{key}` must name exactly one of `env` and `file`"));
-            reference.problems.push(finding.remedy("write { env = \"NAME\" } or { file = \"path\" }"));
-            None
-        }
     }
 }
 

@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 use crate::config::tree::{Entry, Place, Tree, Value};
 use crate::diagnostic::{Diagnostic, Report};
 
+/// Words in names of keys whose value is never shown.
+const SECRETS: [&str; 4] = ["password", "passwd", "secret", "token"];
+
 /// Errors so far. Shared by all [`Fields`] of one reading.
 #[derive(Default)]
 pub struct Problems {
@@ -153,16 +156,6 @@ impl<'a> Fields<'a> {
         self.find(key).is_some()
     }
 
-    /// Whether a key holds a table; any other value of it is hidden from findings.
-    pub fn is_reference(&self, key: &'static str) -> bool {
-        let Some(entry) = self.find(key) else { return false };
-        let table = matches!(entry.tree.value, Value::Table(_));
-        if !table {
-            self.problems.hide(&entry.tree.place);
-        }
-        table
-    }
-
     /// The place of a key, or of the table when it is absent.
     pub fn key_place(&self, key: &'static str) -> Place {
         self.find(key).map_or_else(|| self.place.clone(), |entry| entry.key_place.clone())
@@ -279,6 +272,10 @@ impl Drop for Fields<'_> {
     fn drop(&mut self) {
         let known = self.known.borrow();
         for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            // No key of ours holds a secret, but somebody may have written one where they hoped for such a key.
+            if SECRETS.iter().any(|word| entry.key.to_ascii_lowercase().contains(word)) {
+                self.problems.hide(&entry.tree.place);
+            }
             let finding = entry.key_place.error(format!("unknown key `{}` in {}", entry.key, self.subject));
             let mut finding = finding.nearest(&entry.key, known.iter().copied());
             if finding.nearest.is_none() {
