@@ -14,7 +14,7 @@ use crate::time::Duration;
 /// The checked `wardline.toml`. Relative paths are resolved against the folder that holds sip-config/.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Shown in logs, tickets and the Server header's place ("ward-1").
+    /// Tells whose log it is, in the line "ready" ("ward-1").
     pub name: String,
     /// Journal, store (`wardline.db`) and keys.
     pub data_dir: PathBuf,

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::api::{ApiState, Gauges, ReloadKind, ReloadRequest};
 use crate::call::media::MediaEvent;
-use crate::config::{Config, Loaded, Surroundings};
+use crate::config::{Config, Loaded, Node, Surroundings};
 use crate::ids::Language;
 use crate::media::{MediaOptions, PromptLibrary, Workers};
 use crate::runtime::canary::{self, CanaryWatch};
@@ -123,9 +123,9 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
     if let Some(address) = config.node.metrics {
         crate::api::public(Arc::clone(&state), address).await?;
     }
-    let drain = config.node.drain;
+    let (name, drain) = (config.node.name.clone(), config.node.drain);
     let reloader = tokio::spawn(serve_reloads(config_dir, config, Arc::clone(&inbox), Arc::clone(&media), reloads));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+    tracing::info!(node = %name, version = env!("CARGO_PKG_VERSION"), "ready");
 
     let fault = tokio::select! {
         stopped = wait_for_stop(&reload) => stopped.err(),
@@ -275,7 +275,7 @@ async fn apply_config(
     if next.version == current.version {
         return Ok((next, "nothing has changed".to_owned()));
     }
-    let needs_restart = needs_restart(current, &next);
+    let needs_restart = needs_restart(&current.node, &next.node);
     anyhow::ensure!(
         needs_restart.is_empty(),
         "{} cannot change while calls are up; restart the node to apply it",
@@ -289,15 +289,18 @@ async fn apply_config(
     Ok((next, told))
 }
 
-/// What sockets and files were opened for: these stay until a restart.
-fn needs_restart(current: &Config, next: &Config) -> Vec<&'static str> {
-    let (now, then) = (&current.node, &next.node);
+/// What sockets and files were opened for, and what is read at the start alone: these stay until a restart.
+fn needs_restart(now: &Node, then: &Node) -> Vec<&'static str> {
     let changes = [
+        ("name", now.name != then.name),
         ("listeners", now.listeners != then.listeners),
         ("media", now.media != then.media),
         ("data_dir", now.data_dir != then.data_dir),
         ("control_socket", now.control_socket != then.control_socket),
         ("metrics", now.metrics != then.metrics),
+        ("drain", now.drain != then.drain),
+        ("log", now.log != then.log),
+        ("canary", now.canary != then.canary),
         ("registration.realm", now.registration.realm != then.registration.realm),
     ];
     changes.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
@@ -353,4 +356,54 @@ async fn quiet_within(inbox: &Inbox, desk: &Replies, at_most: Duration) -> bool 
         }
     };
     tokio::time::timeout(at_most, quiet).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LogFormat;
+    use crate::ids::ListenerId;
+
+    fn sample() -> Node {
+        load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config")).expect("the sample is whole").config.node
+    }
+
+    #[test]
+    fn a_reload_refuses_what_is_read_at_the_start_alone() {
+        let now = sample();
+        let changes: [(&str, fn(&mut Node)); 10] = [
+            ("name", |node| node.name = "other".to_owned()),
+            ("listeners", |node| _ = node.listeners.remove(&ListenerId::new("lab"))),
+            ("media", |node| node.media.workers += 1),
+            ("data_dir", |node| node.data_dir = "other".into()),
+            ("control_socket", |node| node.control_socket = "other".into()),
+            ("metrics", |node| node.metrics = None),
+            ("drain", |node| node.drain = Duration::from_secs(1)),
+            ("log", |node| node.log.format = LogFormat::Json),
+            ("canary", |node| {
+                node.canary = Some(crate::config::Canary {
+                    hospital: "mercy-harbor".into(),
+                    every: Duration::from_secs(60),
+                    number: "7199".into(),
+                    analyst: "canary".into(),
+                });
+            }),
+            ("registration.realm", |node| node.registration.realm = "other.example".to_owned()),
+        ];
+        for (name, change) in changes {
+            let mut then = now.clone();
+            change(&mut then);
+            assert_eq!(needs_restart(&now, &then), [name]);
+        }
+    }
+
+    #[test]
+    fn a_reload_applies_trunks_and_limits() {
+        let now = sample();
+        let mut then = now.clone();
+        then.max_calls = 7;
+        then.trunks.clear();
+        then.registration.max_expires = Duration::from_secs(600);
+        assert!(needs_restart(&now, &then).is_empty());
+    }
 }
