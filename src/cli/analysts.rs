@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -220,7 +220,7 @@ fn set_password(place: &Place, args: &SetPasswordArgs, out: &mut Out) -> anyhow:
     }
     let realm = &config.node.registration.realm;
     let actor = actor();
-    std::fs::create_dir_all(&place.data_dir).with_context(|| format!("cannot make {}", place.data_dir.display()))?;
+    store::make_dir(&place.data_dir)?;
     blocking(async || store::set_password(&place.data_dir, &user, realm, &password, &actor).await)??;
     let client = Client::new(&place.socket)?;
     let told = match client.post::<Done>("/v1/reload", &Reload { what: ReloadKind::Accounts }) {

@@ -16,7 +16,8 @@
 //! The order at a start: [`open`] takes the journal, projects its rest and gives [`Restored`]; the runtime then feeds
 //! [`Journal::append`] and hands [`Projector::watch`] to the switch as `Input::Stored`.
 //!
-//! A data directory holds `journal/`, `wardline.db` (with -wal and -shm), `store.key` (0600) and `lock`.
+//! A data directory holds `journal/` (with its `lock`), `wardline.db` (with -wal and -shm) and `store.key`. Who makes it is
+//! the only one who may enter: directories are 0700, files 0600.
 
 #![allow(clippy::disallowed_methods)] // An edge module: a start has to know what has expired.
 
@@ -29,6 +30,7 @@ mod sqlite;
 mod tickets;
 mod view;
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,7 +61,7 @@ pub struct Store {
 /// # Errors
 /// When another process holds it, or when journal, database or key can't be read. Nothing is repaired by guessing.
 pub fn open(dir: &Path, options: journal::Options) -> Result<(Store, Restored)> {
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    make_dir(dir)?;
     let (journal, replay) = Journal::open(&dir.join(JOURNAL_DIR), options)?;
     let vault = secrets::Vault::open(dir)?;
     let (restored, stored) = blocking(|| async {
@@ -71,6 +73,15 @@ pub fn open(dir: &Path, options: journal::Options) -> Result<(Store, Restored)> 
     let journal = Arc::new(journal);
     let projector = Projector::start(dir, Arc::clone(&journal), stored)?;
     Ok((Store { projector, journal, replay }, restored))
+}
+
+/// Makes a directory that only its owner may enter, and what is missing above it. One that is there stays as it is.
+///
+/// # Errors
+/// When it can't be made.
+pub fn make_dir(dir: &Path) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("cannot make {}", dir.display()))
 }
 
 /// Runs what `ask` gives to its end on a thread of its own, so that synchronous code (the command line, a start inside a

@@ -401,6 +401,21 @@ async fn a_key_that_others_can_read_is_refused() {
     assert!(set_password(dir.path(), "a:b", "mercy", "secret", "lead").await.is_err());
 }
 
+#[test]
+fn a_data_directory_lets_only_its_owner_in() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    drop(open(&data, journal::Options::default()).unwrap());
+    let mode = |path: &str| std::fs::metadata(data.join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("journal")), (0o700, 0o700));
+    assert_eq!((mode("journal/lock"), mode("store.key"), mode("wardline.db")), (0o600, 0o600, 0o600));
+    // An admin who lets a backup group in is not overruled.
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o750)).unwrap();
+    drop(open(&data, journal::Options::default()).unwrap());
+    assert_eq!(mode(""), 0o750);
+}
+
 #[tokio::test]
 async fn a_directory_without_a_server_is_said_to_be_none() {
     let dir = TempDir::new().unwrap();

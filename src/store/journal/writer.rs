@@ -2,8 +2,9 @@
 #![allow(clippy::disallowed_methods)] // An edge module: it measures how long the disk takes.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -173,8 +174,9 @@ impl Journal {
     /// # Errors
     /// When the directory can't be made, read or locked. A full disk is no error: the journal starts degraded.
     pub fn open(dir: &Path, options: Options) -> Result<(Journal, Replay)> {
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let lock = File::create(dir.join("lock")).with_context(|| format!("cannot make {}/lock", dir.display()))?;
+        crate::store::make_dir(dir)?;
+        let lock = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(dir.join("lock"));
+        let lock = lock.with_context(|| format!("cannot make {}/lock", dir.display()))?;
         if lock.try_lock().is_err() {
             bail!("{} is in use by another process", dir.display());
         }
