@@ -253,7 +253,7 @@ fn export(
 /// `wardline explain N`.
 pub fn explained(place: &Place, number: TicketNumber, json: bool, out: &mut Out) -> anyhow::Result<Outcome> {
     let (ticket, _) = one(place, number, false)?;
-    let explanation = explain(&ticket);
+    let explanation = explain(&ticket, &place.zone(Some(&ticket.hospital)));
     if json {
         out.json(&json!({ "ticket": ticket.number, "call": ticket.call, "explanation": explanation }))?;
     } else {

@@ -342,7 +342,7 @@ async fn repeats_are_linked_in_the_store() {
     projection::project(&mut connection, &morning().records, Seq(99)).await.unwrap();
     let tickets = SqliteTickets::open(dir.path()).await.unwrap();
     let ticket = tickets.by_number(TicketNumber(1001)).await.unwrap().unwrap();
-    let expected = Repeat { earlier: TicketNumber(1000), by: RepeatBy::UnitAndSystem, hours: 0 };
+    let expected = Repeat { earlier: TicketNumber(1000), by: RepeatBy::UnitAndSystem, hours: 0, minutes: 1 };
     assert_eq!(ticket.repeats, [expected]);
     assert_eq!(tickets.by_number(TicketNumber(1002)).await.unwrap().unwrap().repeats, []);
     assert_eq!(tickets.stored().await.unwrap(), Seq(99));

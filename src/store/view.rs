@@ -197,7 +197,7 @@ pub fn render_list(tickets: &[Ticket], zone: &TimeZone) -> String {
 /// A ticket and its timeline, for `tickets show`.
 pub fn render_ticket(ticket: &Ticket, zone: &TimeZone) -> String {
     let mut out = format!("Ticket {} · {} · call {}\n", ticket.number, ticket.state(), ticket.call);
-    let _ = writeln!(out, "{}\n", crate::ticket::explain(ticket));
+    let _ = writeln!(out, "{}\n", crate::ticket::explain(ticket, zone));
     for line in ticket.timeline() {
         // The store keeps microseconds: the first lines may stand a part of one before the INVITE.
         let after = line.at.duration_since(ticket.opened).as_secs_f64().max(0.0);

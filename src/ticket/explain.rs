@@ -2,16 +2,18 @@
 //!
 //! Keyed numbers and analysts' notes are left out: the paragraph may be read aloud.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::Lifecycle;
 use super::facts::{CallbackState, MediaQuality, Offer, RepeatBy, Ticket, seconds};
 use super::line::{
-    callback_reason_words, caller_words, disposition_words, need_source_words, need_words, outcome_words, party_words,
+    callback_reason_words, caller_words, disposition_words, need_source_words, need_words, outcome_words,
 };
-use super::{Lifecycle, Party};
-use crate::routing::OfferOutcome;
 
-/// The whole call as one paragraph of plain sentences.
-pub fn explain(ticket: &Ticket) -> String {
-    let mut sentences = vec![who(ticket)];
+/// The whole call as one paragraph of plain sentences, its times in `zone`: the hospital's.
+pub fn explain(ticket: &Ticket, zone: &TimeZone) -> String {
+    let mut sentences = vec![who(ticket, zone)];
     sentences.extend(asked(ticket));
     sentences.push(needed(ticket));
     sentences.extend(rung(ticket));
@@ -19,20 +21,26 @@ pub fn explain(ticket: &Ticket) -> String {
     sentences.extend(holds_and_transfers(ticket));
     sentences.extend(audio(ticket));
     sentences.extend(ended(ticket));
-    sentences.extend(callback(ticket));
+    sentences.extend(callback(ticket, zone));
     sentences.push(disposition(ticket));
     sentences.extend(repeats(ticket));
     sentences.join(" ")
 }
 
-fn who(ticket: &Ticket) -> String {
+/// "2026-11-23 07:00:00 EST".
+fn local(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+fn who(ticket: &Ticket, zone: &TimeZone) -> String {
     let caller = match &ticket.caller {
         Some(caller) => caller_words(caller),
         None if ticket.calling.is_empty() => "an anonymous caller".to_owned(),
         None => ticket.calling.clone(),
     };
     let test = if ticket.test { "test call " } else { "" };
-    format!("Ticket {}: {test}on {:.0} from {caller}, to {}.", ticket.number, ticket.opened, ticket.dialled)
+    let opened = local(ticket.opened, zone);
+    format!("Ticket {}: {test}on {opened} from {caller}, to {}.", ticket.number, ticket.dialled)
 }
 
 fn asked(ticket: &Ticket) -> Option<String> {
@@ -56,7 +64,7 @@ fn asked(ticket: &Ticket) -> Option<String> {
 
 fn needed(ticket: &Ticket) -> String {
     match (&ticket.need, ticket.need_by) {
-        (Some(need), Some(by)) => format!("It was about {} ({}).", need_words(need), need_source_words(by)),
+        (Some(need), Some(by)) => format!("It was about {} ({}).", need_words(need), need_source_words(need, by)),
         (Some(need), None) => format!("It was about {}.", need_words(need)),
         (None, _) => "What it was about was not settled.".to_owned(),
     }
@@ -73,7 +81,8 @@ fn rung(ticket: &Ticket) -> Vec<String> {
 }
 
 fn one_offer(ticket: &Ticket, offer: &Offer) -> String {
-    let after = seconds(ticket.opened, offer.sent);
+    // The store keeps microseconds: an offer may stand a part of one before the INVITE.
+    let after = seconds(ticket.opened, offer.sent).max(0.0);
     let because = ticket
         .decisions
         .iter()
@@ -138,18 +147,14 @@ fn audio(ticket: &Ticket) -> Option<String> {
 
 fn ended(ticket: &Ticket) -> Option<String> {
     let end = ticket.end.as_ref()?;
-    let length = seconds(ticket.opened, end.at);
-    let by = match end.by {
-        Party::Desk => String::new(),
-        Party::Caller | Party::Analyst | Party::Target => format!(" by {}", party_words(end.by)),
-    };
-    Some(format!("The call ended {}{by} after {length:.0} s.", end.cause.words()).replace("hang-up by", "hang-up of"))
+    let length = seconds(ticket.opened, end.at).max(0.0);
+    Some(format!("{}; the call lasted {length:.0} s.", end.cause.words(end.by)))
 }
 
-fn callback(ticket: &Ticket) -> Option<String> {
+fn callback(ticket: &Ticket, zone: &TimeZone) -> Option<String> {
     let callback = ticket.callback.as_ref()?;
     let state = match callback.state {
-        CallbackState::Due => format!("is due {:.0} after {} attempts", callback.due, callback.attempts),
+        CallbackState::Due => format!("is due on {}, after {} attempts", local(callback.due, zone), callback.attempts),
         CallbackState::Done => format!("was done, both spoke (attempt {})", callback.attempts),
         CallbackState::Failed => format!("failed after {} attempts", callback.attempts),
         CallbackState::Lapsed => "was not needed, because an analyst answered after all".to_owned(),
@@ -173,17 +178,10 @@ fn repeats(ticket: &Ticket) -> Option<String> {
         RepeatBy::Person => "the same person",
         RepeatBy::UnitAndSystem => "the same unit and system",
     };
-    Some(format!("It repeats ticket {} of {by}, {} h earlier.", latest.earlier, latest.hours))
-}
-
-/// Whether an offer counts against the analyst as missed: losing a race or a caller who left does not.
-pub(crate) fn missed(outcome: OfferOutcome) -> bool {
-    match outcome {
-        OfferOutcome::NoAnswer | OfferOutcome::Unreachable | OfferOutcome::NotAccepted => true,
-        OfferOutcome::Answered
-        | OfferOutcome::LostRace
-        | OfferOutcome::Busy
-        | OfferOutcome::Declined
-        | OfferOutcome::Withdrawn => false,
-    }
+    let before = match (latest.hours, latest.minutes) {
+        (0, 0) => "less than a minute".to_owned(),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, _) => format!("{hours} h"),
+    };
+    Some(format!("It repeats ticket {} of {by}, {before} earlier.", latest.earlier))
 }

@@ -188,6 +188,9 @@ pub struct Repeat {
     pub by: RepeatBy,
     /// Hours between the two INVITEs, rounded down.
     pub hours: u32,
+    /// The same time in minutes.
+    #[serde(default)]
+    pub minutes: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -213,7 +216,7 @@ impl Ticket {
         let Event::CallOpened(opened) = &record.event else { return None };
         let mut ticket = Ticket::blank(record.call?, opened, record.at);
         ticket.last_seq = record.seq;
-        ticket.timeline.extend(line::line(record));
+        ticket.timeline.extend(line::line(record, &[]));
         Some(ticket)
     }
 
@@ -269,7 +272,7 @@ impl Ticket {
             return;
         }
         self.last_seq = record.seq;
-        self.timeline.extend(line::line(record));
+        self.timeline.extend(line::line(record, &self.transfers));
         let call = record.call.unwrap_or(self.call);
         self.apply_event(call, record.at, &record.event);
     }
@@ -508,7 +511,8 @@ impl Ticket {
                 let to = seconds(heard, hold.to.unwrap_or(last.max(hold.from))).min(HOLD_WINDOW_S);
                 (to - from).max(0.0)
             })
-            .sum()
+            // A sum of nothing would be -0.
+            .fold(0.0, |sum, held| sum + held)
     }
 
     /// Unit of the caller's phone, when it is mapped.
@@ -549,7 +553,10 @@ impl Ticket {
         } else {
             return None;
         };
-        Some(Repeat { earlier: earlier.number, by, hours: u32::try_from(hours).unwrap_or(0) })
+        let minutes = self.opened.duration_since(earlier.opened).as_mins();
+        // Neither is negative, nor more than three days.
+        let [hours, minutes] = [hours, minutes].map(|span| u32::try_from(span).unwrap_or(0));
+        Some(Repeat { earlier: earlier.number, by, hours, minutes })
     }
 
     /// The worst of what was measured. A problem that recovered leaves the call fair, one that stayed leaves it poor.

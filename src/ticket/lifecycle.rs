@@ -28,7 +28,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{CallbackState, Ticket};
-use super::{DispositionCode, HangupCause};
+use super::line::party_words;
+use super::{DispositionCode, HangupCause, Party};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -87,12 +88,12 @@ impl fmt::Display for Lifecycle {
 }
 
 impl HangupCause {
-    /// As people read it, after "ended": "by a hang-up", "because the node failed".
-    pub fn words(self) -> &'static str {
-        match self {
-            HangupCause::Normal => "by a hang-up",
-            HangupCause::Abandoned => "before a human answered",
-            HangupCause::Cancelled => "before Wardline answered",
+    /// How a call ended that `by` ended, as a sentence without its full stop.
+    pub fn words(self, by: Party) -> String {
+        let why = match self {
+            HangupCause::Normal => return format!("{} hung up", capitalized(party_words(by))),
+            HangupCause::Abandoned => return "The caller left before a human answered".to_owned(),
+            HangupCause::Cancelled => return "The caller left before Wardline answered".to_owned(),
             HangupCause::NoAck => "because the phone never confirmed our answer",
             HangupCause::MediaRefused => "because no audio could be agreed",
             HangupCause::RtpTimeout => "because no audio came any more",
@@ -103,6 +104,15 @@ impl HangupCause {
             HangupCause::NodeFailure => "because the node failed",
             HangupCause::Shutdown => "because Wardline was shut down",
             HangupCause::InternalError => "by a fault of Wardline",
+        };
+        match by {
+            Party::Desk => format!("The call ended {why}"),
+            Party::Caller | Party::Analyst | Party::Target => format!("The call ended {why} ({})", party_words(by)),
         }
     }
+}
+
+fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::facts::Transfer;
 use super::{
     CallOpened, CallbackOutcome, CallbackReason, Disposition, DispositionCode, Event, MediaProblem, NeedSource, Party,
     Record,
@@ -10,7 +11,7 @@ use super::{
 use crate::bridge::MediaReport;
 use crate::identity::{Caller, Confidence, PhoneClass};
 use crate::ids::Seq;
-use crate::routing::{Decision, Level, Need, OfferOutcome};
+use crate::routing::{Choice, Decision, Level, Need, OfferOutcome};
 
 /// One dated line of a ticket's timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,9 +22,17 @@ pub struct Line {
     pub text: String,
 }
 
-/// The line of a record; `None` for what says nothing to people (steps, bindings, nonces).
-pub(crate) fn line(record: &Record) -> Option<Line> {
-    let text = words(&record.event)?;
+/// The line of a record; `None` for what says nothing to people (steps, bindings, nonces). `asked`: the transfers that
+/// analysts asked for before.
+pub(crate) fn line(record: &Record, asked: &[Transfer]) -> Option<Line> {
+    let text = match &record.event {
+        Event::TransferEnded { target, ok } => transfer_words(target, *ok, asked),
+        Event::CallbackBooked { number, due, reason } => {
+            let reason = callback_reason_words(*reason);
+            format!("Callback to {number} booked, due {}: {reason}.", due_words(record.at, *due))
+        }
+        event => words(event)?,
+    };
     Some(Line { seq: record.seq, at: record.at, kind: record.event.kind().to_owned(), text })
 }
 
@@ -37,8 +46,8 @@ fn words(event: &Event) -> Option<String> {
         Event::KeyPressed { digit, .. } => format!("Key {}.", digit.as_char()),
         Event::Collected { step, accepted: true } => format!("Keyed number accepted ({step})."),
         Event::Collected { step, accepted: false } => format!("Keyed number not accepted ({step})."),
-        Event::NeedSettled { need, by } => format!("Needed: {} ({}).", need_words(need), need_source_words(*by)),
-        Event::QuestionSkipped { step } => format!("Question {step} left out: no answer would change who is rung."),
+        Event::NeedSettled { need, by } => format!("Needed: {} ({}).", need_words(need), need_source_words(need, *by)),
+        Event::QuestionSkipped { step } => format!("Nothing asked (step {step}): no answer would change who is rung."),
         Event::RouteDecided { decision } => decision_words(decision),
         Event::OfferSent { analyst, rung, outside, .. } => {
             format!("Ringing {analyst}{} (rung {rung}).", if *outside { " on an outside phone" } else { "" })
@@ -53,18 +62,13 @@ fn words(event: &Event) -> Option<String> {
         Event::Held { by } => format!("On hold by {}.", party_words(*by)),
         Event::Resumed { by } => format!("Hold ended by {}.", party_words(*by)),
         Event::TransferAsked { target } => format!("Transfer to {target} asked for."),
-        Event::TransferEnded { target, ok: true } => format!("Transferred to {target}."),
-        Event::TransferEnded { target, ok: false } => format!("Transfer to {target} failed; the caller is back."),
         Event::TargetRung { target } => format!("Ringing {target}."),
         Event::MediaProblem { party, problem } => problem_words(*party, *problem),
         Event::MediaMeasured { party, report } => {
             format!("Audio of {}: {}.", party_words(*party), media_words(report))
         }
         Event::DispositionSet { by, disposition } => format!("{by} set: {}.", disposition_words(disposition)),
-        Event::CallEnded { cause, by } => format!("Call ended {} ({}).", cause.words(), party_words(*by)),
-        Event::CallbackBooked { number, due, reason } => {
-            format!("Callback to {number} booked, due {due:.0}: {}.", callback_reason_words(*reason))
-        }
+        Event::CallEnded { cause, by } => format!("{}.", cause.words(*by)),
         Event::CallbackAttempted { attempt, outcome } => {
             format!("Callback attempt {attempt}: {}.", callback_outcome_words(*outcome))
         }
@@ -74,6 +78,8 @@ fn words(event: &Event) -> Option<String> {
             let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             format!("{actor} did {action} on {object}{reason}.")
         }
+        // Worded above, where more than the event is known.
+        Event::TransferEnded { .. } | Event::CallbackBooked { .. } => return None,
         Event::StepEntered { .. }
         | Event::NodeStarted { .. }
         | Event::NodeStopped
@@ -152,8 +158,10 @@ pub(crate) fn need_words(need: &Need) -> String {
     words
 }
 
-pub(crate) fn need_source_words(by: NeedSource) -> &'static str {
+pub(crate) fn need_source_words(need: &Need, by: NeedSource) -> &'static str {
     match by {
+        // Of a phone that no extension map knows.
+        NeedSource::Place if need.module.is_none() && need.system.is_none() => "nothing more is known",
         NeedSource::Place => "the place says it",
         NeedSource::Key => "by the caller's key",
         NeedSource::NoKey => "no key",
@@ -162,9 +170,9 @@ pub(crate) fn need_source_words(by: NeedSource) -> &'static str {
 }
 
 fn decision_words(decision: &Decision) -> String {
-    let chosen: Vec<String> =
-        decision.chosen.iter().map(|choice| format!("{}: {}", choice.analyst, choice.because)).collect();
-    let chosen = if chosen.is_empty() { "nobody".to_owned() } else { chosen.join(" ") };
+    let because = |choice: &Choice| format!("{}: {}.", choice.analyst, choice.because.trim_end_matches('.'));
+    let chosen: Vec<String> = decision.chosen.iter().map(because).collect();
+    let chosen = if chosen.is_empty() { "nobody.".to_owned() } else { chosen.join(" ") };
     let mut words = format!("Rung {} chose {chosen}", decision.rung);
     if !decision.passed_over.is_empty() {
         let passed: Vec<String> =
@@ -172,6 +180,29 @@ fn decision_words(decision: &Decision) -> String {
         words.push_str(&format!(" Passed over: {}.", passed.join(", ")));
     }
     words
+}
+
+/// The same record ends an analyst's transfer and the ringing of a target by the dial plan.
+fn transfer_words(target: &str, ok: bool, asked: &[Transfer]) -> String {
+    let asked = asked.iter().any(|transfer| transfer.target == target && transfer.ok.is_none());
+    match (asked, ok) {
+        (true, true) => format!("Transferred to {target}."),
+        (true, false) => format!("Transfer to {target} failed; the caller is back."),
+        (false, true) => format!("{target} answered."),
+        // A REFER that was refused: the reason stands in the target's place. Ids have no spaces.
+        (false, false) if target.contains(' ') => format!("Transfer refused: {target}."),
+        (false, false) => format!("{target} did not take the call."),
+    }
+}
+
+/// "in 50 s"; a line is written once, and read in any zone.
+fn due_words(now: Timestamp, due: Timestamp) -> String {
+    let seconds = due.duration_since(now).as_secs();
+    match seconds {
+        ..=0 => "now".to_owned(),
+        1..120 => format!("in {seconds} s"),
+        120.. => format!("in {} min", seconds / 60),
+    }
 }
 
 pub(crate) fn outcome_words(outcome: OfferOutcome) -> &'static str {

@@ -8,6 +8,7 @@
 //! | first contact | of all calls an analyst was heard in: one owner, not reopened, not said to be open or unsolved, and not followed by a repeat in 72 h |
 //! | repeat | same unit + system, or same person, within 24/72 h, whatever the ticket |
 //! | exclusions | test calls and "not for us", listed with count and author |
+//! | missed rings | phones that rang out, or were picked up without pressing 1; declined and unreachable ones are shown apart |
 //! | hold | seconds on hold by our side within 60 s of the first word |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::explain::missed;
 use super::facts::{CallbackState, REPEAT_HOURS, Ticket, seconds};
 use super::{DispositionCode, Event, HangupCause, Party, Record};
 use crate::ids::{AnalystId, CallId, HospitalId, TicketNumber};
+use crate::routing::OfferOutcome;
 
 /// A wait longer than this is a failure, however it ended.
 pub const FAILED_AFTER_S: f64 = 90.0;
@@ -153,7 +154,12 @@ pub struct Report {
     pub hold: HoldFigures,
     /// Spoke with the operator or another target and with no analyst.
     pub target_only: usize,
+    /// Analysts' phones that rang and were not taken: losing a race, or a caller who left, is none.
     pub missed_rings: usize,
+    /// Declined, or busy with another call.
+    pub declined_rings: usize,
+    /// Phones that could not be rung: a fault of the network, not of the analyst.
+    pub unreachable_phones: usize,
     /// Cut by a failure of a node, a shutdown or a fault of ours.
     pub cut: usize,
     pub exclusions: Vec<Exclusion>,
@@ -207,7 +213,9 @@ pub fn figures(tickets: &[Ticket], period: Period, hospital: Option<&HospitalId>
         repeats: repeats(&counted, &links),
         hold: hold(&over),
         target_only: over.iter().filter(|t| t.target_heard.is_some() && t.human_heard.is_none()).count(),
-        missed_rings: over.iter().flat_map(|t| &t.offers).filter(|o| o.outcome.is_some_and(missed)).count(),
+        missed_rings: offers_ended(&over, &[OfferOutcome::NoAnswer, OfferOutcome::NotAccepted]),
+        declined_rings: offers_ended(&over, &[OfferOutcome::Declined, OfferOutcome::Busy]),
+        unreachable_phones: offers_ended(&over, &[OfferOutcome::Unreachable]),
         cut: over.iter().filter(|ticket| cut(ticket)).count(),
         exclusions: exclusions(&inside),
         unmapped: unmapped(&counted),
@@ -406,6 +414,11 @@ fn hold(tickets: &[&Ticket]) -> HoldFigures {
         figures.longest_s = figures.longest_s.max(held);
     }
     figures
+}
+
+fn offers_ended(tickets: &[&Ticket], outcomes: &[OfferOutcome]) -> usize {
+    let offers = tickets.iter().flat_map(|ticket| &ticket.offers);
+    offers.filter(|offer| offer.outcome.is_some_and(|outcome| outcomes.contains(&outcome))).count()
 }
 
 fn cut(ticket: &Ticket) -> bool {

@@ -162,6 +162,32 @@ fn hold_in_the_first_minute_is_summed() {
 }
 
 #[test]
+fn a_phone_that_cannot_be_reached_is_no_missed_ring() {
+    let ends = [
+        OfferOutcome::NoAnswer,
+        OfferOutcome::NotAccepted,
+        OfferOutcome::Unreachable,
+        OfferOutcome::Busy,
+        OfferOutcome::Declined,
+        OfferOutcome::Declined,
+        OfferOutcome::LostRace,
+        OfferOutcome::Withdrawn,
+    ];
+    let mut script = Script::new();
+    script.open(1, 0.0);
+    for (offer, outcome) in ends.into_iter().enumerate() {
+        script.offer(1.0, offer as u64, "ada").offer_ended(13.0, offer as u64, "ada", outcome);
+    }
+    script.ended(20.0, HangupCause::Abandoned, Party::Caller);
+    let report = report(&script);
+    assert_eq!((report.missed_rings, report.declined_rings, report.unreachable_phones), (2, 3, 1));
+    assert!(
+        render(&report)
+            .contains("Rings            2 missed, 3 declined or busy, 1 to phones that could not be reached")
+    );
+}
+
+#[test]
 fn callbacks_have_a_line_of_their_own() {
     let mut script = Script::new();
     script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Waiting).helped(20.0, 1, "ada");

@@ -70,8 +70,13 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     writeln!(
         out,
-        "Also             {} with the operator only, {} missed rings, {} cut by a fault of ours",
-        report.target_only, report.missed_rings, report.cut
+        "Rings            {} missed, {} declined or busy, {} to phones that could not be reached",
+        report.missed_rings, report.declined_rings, report.unreachable_phones
+    )?;
+    writeln!(
+        out,
+        "Also             {} with the operator only, {} cut by a fault of ours",
+        report.target_only, report.cut
     )?;
     write_exclusions(out, report)?;
     write_unmapped(out, report)

@@ -1,4 +1,4 @@
-use super::super::script::{Script, at, call, caller, decision, opened};
+use super::super::script::{Script, at, call, caller, decision, need, opened};
 use super::super::*;
 use super::*;
 use crate::bridge::Codec;
@@ -192,7 +192,7 @@ fn only_the_same_trouble_within_72_hours_is_a_repeat() {
     script.open(3, 3_700.0).from(3_700.0, "5-east", "epic");
     script.open(4, 72.5 * 3_600.0).from(72.5 * 3_600.0, "4-west", "epic");
     let tickets: Vec<Ticket> = fold(&script.records).into_values().collect();
-    let repeat = Repeat { earlier: TicketNumber(1), by: RepeatBy::UnitAndSystem, hours: 1 };
+    let repeat = Repeat { earlier: TicketNumber(1), by: RepeatBy::UnitAndSystem, hours: 1, minutes: 60 };
     assert_eq!(tickets[1].repeats(&tickets[0]), Some(repeat));
     assert_eq!(tickets[0].repeats(&tickets[1]), None);
     assert_eq!(tickets[2].repeats(&tickets[0]), None);
@@ -257,6 +257,109 @@ fn the_timeline_reads_as_dated_lines() {
     assert_eq!(ticket.timeline()[9].at, at(0.9));
 }
 
+fn new_york() -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::get("America/New_York").unwrap()
+}
+
+fn said(script: &Script) -> Vec<String> {
+    script.ticket().timeline().iter().skip(1).map(|line| line.text.clone()).collect()
+}
+
+#[test]
+fn the_timeline_reads_well_when_little_is_known_and_nobody_is_chosen() {
+    let Event::RouteDecided { mut decision } = decision("ada", "") else { unreachable!() };
+    decision.chosen.clear();
+    decision.passed_over = vec![PassedOver { analyst: "ben".into(), because: "on a call".to_owned() }];
+    let unmapped = Need { system: None, module: None, ..need("", "") };
+    let mut script = Script::new();
+    script
+        .open(1, 0.0)
+        .event(0.0, Event::QuestionSkipped { step: "question".into() })
+        .event(0.0, Event::NeedSettled { need: unmapped, by: NeedSource::Place })
+        .event(0.1, Event::RouteDecided { decision })
+        .booked(10.0, 60.0, CallbackReason::Waiting)
+        .ended(12.0, HangupCause::Abandoned, Party::Caller);
+    assert_eq!(
+        said(&script),
+        [
+            "Nothing asked (step question): no answer would change who is rung.",
+            "Needed: any analyst (nothing more is known).",
+            "Rung qualified chose nobody. Passed over: ben (on a call).",
+            "Callback to 4710 booked, due in 50 s: the caller has waited.",
+            "The caller left before a human answered.",
+        ]
+    );
+}
+
+#[test]
+fn a_target_of_the_plan_is_no_transfer() {
+    let ended = |target: &str, ok| Event::TransferEnded { target: target.to_owned(), ok };
+    let mut script = Script::new();
+    script
+        .open(1, 0.0)
+        .event(1.0, Event::TargetRung { target: "operator".into() })
+        .event(7.0, ended("operator", false))
+        .event(8.0, Event::TargetRung { target: "operator".into() })
+        .event(9.0, ended("operator", true))
+        .event(20.0, ended("not a declared transfer target", false))
+        .event(30.0, Event::TransferAsked { target: "operator".to_owned() })
+        .event(40.0, ended("operator", false))
+        .event(50.0, Event::TransferAsked { target: "operator".to_owned() })
+        .event(60.0, ended("operator", true));
+    assert_eq!(
+        said(&script),
+        [
+            "Ringing operator.",
+            "operator did not take the call.",
+            "Ringing operator.",
+            "operator answered.",
+            "Transfer refused: not a declared transfer target.",
+            "Transfer to operator asked for.",
+            "Transfer to operator failed; the caller is back.",
+            "Transfer to operator asked for.",
+            "Transferred to operator.",
+        ]
+    );
+}
+
+#[test]
+fn every_end_of_a_call_is_a_sentence() {
+    let table = [
+        (HangupCause::Normal, Party::Analyst, "The analyst hung up"),
+        (HangupCause::Normal, Party::Desk, "Wardline hung up"),
+        (HangupCause::Abandoned, Party::Caller, "The caller left before a human answered"),
+        (HangupCause::Cancelled, Party::Caller, "The caller left before Wardline answered"),
+        (HangupCause::PlanEnded, Party::Desk, "The call ended as the dial plan says"),
+        (HangupCause::PeerLost, Party::Caller, "The call ended because the phone stopped answering (the caller)"),
+    ];
+    for (cause, by, sentence) in table {
+        assert_eq!(cause.words(by), sentence);
+    }
+}
+
+#[test]
+fn explain_shows_the_hospitals_time_minutes_and_no_negative_zero() {
+    let mut script = Script::new();
+    script.open(1, 0.0).from(0.0, "4-west", "epic").ended(9.0, HangupCause::Abandoned, Party::Caller);
+    script.open(2, 2_400.0).from(2_400.0, "4-west", "epic").offer(2_399.999, 1, "ada");
+    script.event(2_401.0, Event::Held { by: Party::Caller }).booked(2_410.0, 2_460.0, CallbackReason::Waiting);
+    script.ended(2_412.0, HangupCause::Abandoned, Party::Caller);
+    let mut tickets: Vec<Ticket> = fold(&script.records).into_values().collect();
+    let mut ticket = tickets.remove(1);
+    ticket.repeats.extend(ticket.repeats(&tickets[0]));
+    let told = explain(&ticket, &new_york());
+    for part in [
+        "Ticket 2: on 2026-11-23 07:40:00 EST from",
+        "ada was rung 0.0 s after the INVITE",
+        "on hold once, 0 s of it in the first minute.",
+        "The caller left before a human answered; the call lasted 12 s.",
+        "it is due on 2026-11-23 07:41:00 EST, after 0 attempts.",
+        "It repeats ticket 1 of the same unit and system, 40 min earlier.",
+    ] {
+        assert!(told.contains(part), "{part}\nis not in\n{told}");
+    }
+}
+
 #[test]
 fn explain_tells_the_call_in_a_paragraph() {
     let mut script = helped_call();
@@ -264,15 +367,15 @@ fn explain_tells_the_call_in_a_paragraph() {
     script.ended(64.0, HangupCause::Normal, Party::Caller);
     script.disposition(70.0, "ada", DispositionCode::Solved, Some(true));
     assert_eq!(
-        explain(&script.ticket()),
-        "Ticket 4172: on 2026-11-23T12:00:00Z from 4-WEST, extension 4710, epic production, person unknown, to 7000. \
+        explain(&script.ticket(), &new_york()),
+        "Ticket 4172: on 2026-11-23 07:00:00 EST from 4-WEST, extension 4710, epic production, person unknown, to 7000. \
          Wardline said \"Ringing your analyst.\"; the caller pressed 1. \
          It was about charting of epic (the place says it). \
          ada was rung 0.1 s after the INVITE (rung qualified, because: Holds charting for epic; idle longest, 12 min) \
          and answered. \
          ben was rung 0.1 s after the INVITE (rung qualified) and was not needed: somebody else was first. \
          The caller heard ada 4.5 s after the INVITE. \
-         The call ended by a hang-up of the caller after 64 s. \
+         The caller hung up; the call lasted 64 s. \
          ada set the disposition: solved, solved at first contact."
     );
 }
