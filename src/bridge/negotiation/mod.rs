@@ -145,6 +145,21 @@ struct Agreed {
     slots: Vec<Slot>,
 }
 
+impl Agreed {
+    /// The same `o=` again: RFC 3264 section 8 says it is the same in all else too. Where its streams or formats differ
+    /// all the same, it counts as new: our answer must speak of those, and the session must be what it says.
+    fn repeats(&self, before: &Agreed) -> bool {
+        let formats = |agreed: &Agreed| {
+            let session = agreed.session;
+            (session.codec, session.send_payload_type, session.receive_payload_type, session.telephone_event)
+        };
+        self.peer.is_some()
+            && self.peer == before.peer
+            && self.slots == before.slots
+            && formats(self) == formats(before)
+    }
+}
+
 /// Our offer that waits for its answer, and what to go back to without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Offered {
@@ -204,16 +219,12 @@ impl Negotiation {
             return Err(Refusal::glare());
         }
         let offer = SessionDescription::parse(offer)?;
-        let origin = offer.origin();
         let stream = self.choose_stream(&offer)?;
-        let agreed = match &self.agreed {
-            // The last one again: RFC 3264 section 8 says it is the same in all else too.
-            Some(before) if before.peer.is_some() && before.peer == origin => before.clone(),
-            Some(_) | None => self.agree_as_answerer(&offer, &stream)?,
-        };
-        let direction = agreed.session.direction;
-        let description = self.describe_answer(&offer, &stream, direction);
-        self.changed = self.agreed.as_ref().is_none_or(|before| before.peer != agreed.peer);
+        let new = self.agree_as_answerer(&offer, &stream)?;
+        let again = self.agreed.as_ref().filter(|before| new.repeats(before)).cloned();
+        self.changed = again.is_none();
+        let agreed = again.unwrap_or(new);
+        let description = self.describe_answer(&offer, &stream, agreed.session.direction);
         self.agreed = Some(agreed);
         self.offered = None;
         Ok(self.publish(description))

@@ -375,6 +375,19 @@ fn an_unchanged_origin_changes_nothing_and_our_version_stays() {
 }
 
 #[test]
+fn an_unchanged_origin_over_other_streams_is_a_new_offer() {
+    let mut leg = leg();
+    leg.answer(&peer(4, "c=IN IP4 192.0.2.9|m=audio 4000 RTP/AVP 0")).unwrap();
+    let answer = leg.answer(&peer(4, "c=IN IP4 192.0.2.9|m=video 4002 RTP/AVP 31|m=audio 4000 RTP/AVP 8")).unwrap();
+    assert!(answer.contains("m=video 0 RTP/AVP 31\r\nm=audio 20000 RTP/AVP 8\r\n"), "{answer}");
+    assert_eq!(leg.session().unwrap().codec, Codec::Pcma);
+    assert!(leg.changed());
+    // What we offer later has the same streams.
+    let offer = leg.hold(Hold::Music);
+    assert!(offer.contains("m=video 0 RTP/AVP 31\r\nm=audio 20000 RTP/AVP 8"), "{offer}");
+}
+
+#[test]
 fn rfc_3605_names_the_rtcp_port() {
     let cases = [
         ("a=rtcp:53020", Some("192.0.2.9:53020")),
