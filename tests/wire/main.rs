@@ -1,7 +1,10 @@
-//! Messages on the wire: the torture tests of RFC 4475 and RFC 5118, round trips, and seeded mutations of a corpus.
+//! Whatever comes in from outside: the torture tests of RFC 4475 and RFC 5118, read alone and answered by the whole
+//! switch, round trips, and seeded mutations of what the wire and admins' files may hold.
 
 mod build;
 mod fuzz;
+mod fuzz_files;
+mod fuzz_media;
 mod look;
 mod mutate;
 mod rfc4475;

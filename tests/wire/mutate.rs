@@ -1,5 +1,6 @@
 //! A small seeded fuzzer. To add a target: put inputs into `tests/fuzz/corpus/<name>/`, describe it by a [`Target`], and
-//! call [`Target::run`] in a test. A failure prints the seed and the input; `WARDLINE_FUZZ_SEED` replays it.
+//! call [`Target::run`] in a test. A failure prints the seed and the input; `WARDLINE_FUZZ_SEED` replays it;
+//! `WARDLINE_FUZZ_TIMES` runs so many times longer.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,6 +42,8 @@ impl Rng {
 pub struct Target {
     /// Also the folder under `tests/fuzz/corpus`.
     pub name: &'static str,
+    /// Further inputs: files of the repository, by their path from its root.
+    pub samples: &'static [&'static str],
     /// Words of the format, put in at random places.
     pub dictionary: &'static [&'static str],
     /// Feeds one input; a panic or `Err` is a finding. The rng is for choices that belong to the input (chunk sizes …).
@@ -51,14 +54,15 @@ impl Target {
     /// Every corpus file as it is, then `rounds` mutations of them.
     pub fn run(&self, rounds: u64) {
         let corpus = self.corpus();
-        let seed = std::env::var("WARDLINE_FUZZ_SEED").ok().and_then(|seed| seed.parse().ok());
+        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+        let (seed, times) = (number("WARDLINE_FUZZ_SEED"), number("WARDLINE_FUZZ_TIMES").unwrap_or(1));
         for (name, input) in &corpus {
             self.feed_one(input, 0, name);
         }
         if let Some(seed) = seed {
             return self.round(&corpus, seed);
         }
-        for round in 0..rounds {
+        for round in 0..rounds * times {
             self.round(&corpus, DEFAULT_SEED.wrapping_add(round));
         }
     }
@@ -86,11 +90,13 @@ impl Target {
     }
 
     fn corpus(&self) -> Vec<(String, Vec<u8>)> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(self.name);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = root.join("tests/fuzz/corpus").join(self.name);
         let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let mut files: Vec<_> = entries.map(|entry| entry.expect("entry").path()).collect();
         files.sort();
         assert!(!files.is_empty(), "{} is empty", folder.display());
+        files.extend(self.samples.iter().map(|sample| root.join(sample)));
         files.into_iter().map(|path| (path.display().to_string(), fs::read(path).expect("a corpus file"))).collect()
     }
 }
