@@ -10,7 +10,7 @@ use crate::call::guide::Guided;
 use crate::call::leg::{Leg, LegPlan, Role};
 use crate::call::{Call, Stage};
 use crate::config::Hospital;
-use crate::dialog::{LocalIdentity, Usage};
+use crate::dialog::{DialogError, LocalIdentity, Usage};
 use crate::identity::{Caller, NumberRules, Signalled, identify};
 use crate::ids::{CallId, Language, ServerKey, TicketNumber, TrunkId};
 use crate::ivr::Plan;
@@ -50,13 +50,22 @@ pub struct Incoming<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     pub status: Status,
-    pub warning: Option<String>,
+    /// What the answer says besides: Warning, or Accept.
+    pub header: Option<(&'static str, String)>,
     pub reason: String,
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Refused {
-        Refused { status: refusal.status, warning: refusal.warning, reason: refusal.reason }
+        let header = refusal.warning.map(|warning| ("Warning", warning));
+        Refused { status: refusal.status, header, reason: refusal.reason }
+    }
+}
+
+impl From<DialogError> for Refused {
+    fn from(error: DialogError) -> Refused {
+        let header = error.header().map(|(name, value)| (name, value.to_owned()));
+        Refused { status: error.status(), header, reason: error.to_string() }
     }
 }
 
@@ -75,19 +84,15 @@ impl Call {
         };
         let Some((port, mut negotiation)) = Leg::negotiation(ctx, &plan) else {
             let reason = "every media port is in use".to_owned();
-            return Err(Refused { status: Status::SERVICE_UNAVAILABLE, warning: None, reason });
+            return Err(Refused { status: Status::SERVICE_UNAVAILABLE, header: None, reason });
         };
-        let sdp = match &incoming.request.body {
-            body if body.is_empty() => Ok(negotiation.offer()),
-            body => negotiation.answer(body),
-        };
-        let opened = sdp.map_err(Refused::from).and_then(|sdp| {
-            let usage = Usage::uas(incoming.server, incoming.request, incoming.identity.clone());
-            usage.map(|usage| (sdp, usage)).map_err(|error| Refused {
-                status: error.status(),
-                warning: None,
-                reason: error.to_string(),
-            })
+        let usage = Usage::uas(incoming.server, incoming.request, incoming.identity.clone());
+        let opened = usage.map_err(Refused::from).and_then(|usage| {
+            let sdp = match usage.initial_offer() {
+                Some(offer) => negotiation.answer(offer)?,
+                None => negotiation.offer(),
+            };
+            Ok((sdp, usage))
         });
         let (sdp, mut usage) = match opened {
             Ok(opened) => opened,

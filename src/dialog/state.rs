@@ -31,14 +31,22 @@ impl DialogError {
         }
     }
 
+    /// What the answer says of bodies that would do (8.2.3).
+    pub fn header(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            DialogError::Header(_) => None,
+            DialogError::Body => Some(("Accept", super::body::SDP)),
+            DialogError::Encoding => Some(("Accept-Encoding", "identity")),
+        }
+    }
+
     /// The answer to the request that failed so.
     pub fn response(self, request: &Request, to_tag: &str) -> Response {
         let response = Response::to_request(request, self.status()).with_to_tag(to_tag);
-        match self {
-            DialogError::Header(name) => response.with_reason(format!("Missing {name}")),
-            DialogError::Body => response.with_header("Accept", super::body::SDP),
-            DialogError::Encoding => response.with_header("Accept-Encoding", "identity"),
+        if let DialogError::Header(name) = self {
+            return response.with_reason(format!("Missing {name}"));
         }
+        self.header().into_iter().fold(response, |response, (name, value)| response.with_header(name, value))
     }
 }
 
@@ -72,7 +80,10 @@ impl Dialog {
         let local = headers.to().map_err(|_| DialogError::Header("To"))?.with_tag(local_tag);
         let call_id = headers.call_id().to_owned();
         let cseq = headers.cseq().map_err(|_| DialogError::Header("CSeq"))?.number;
-        let remote_target = contact(headers).ok_or(DialogError::Header("Contact"))?;
+        // A peer of RFC 2543 (no From tag) may name no Contact; it is reached at its From.
+        let is_old = remote.tag().is_none() && headers.get("Contact").is_none();
+        let old = || is_old.then(|| bare(&remote.uri));
+        let remote_target = contact(headers).or_else(old).ok_or(DialogError::Header("Contact"))?;
         let route_set = headers.record_routes().map_err(|_| DialogError::Header("Record-Route"))?;
         let id = DialogId { call_id, local_tag: local_tag.to_owned(), remote_tag: remote.tag().map(str::to_owned) };
         // The first number is ours to choose (8.1.1.5).

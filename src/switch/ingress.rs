@@ -315,7 +315,7 @@ impl Switch {
         let (opened, effects) = self.in_context(now, |ctx| guarded(|| Call::incoming(ctx, incoming)));
         let fault = || Refused {
             status: Status::SERVER_INTERNAL_ERROR,
-            warning: None,
+            header: None,
             reason: "a fault of ours while the call was opened".to_owned(),
         };
         match opened.unwrap_or_else(|| Err(fault())) {
@@ -331,11 +331,8 @@ impl Switch {
             Err(refused) => {
                 self.count("calls_refused");
                 let mut response = stateless_response(request, refused.status);
-                if let Some(warning) = &refused.warning {
-                    response = response.with_header("Warning", warning);
-                }
-                if refused.status == Status::UNSUPPORTED_MEDIA_TYPE {
-                    response = response.with_header("Accept", "application/sdp");
+                if let Some((name, value)) = &refused.header {
+                    response = response.with_header(name, value);
                 }
                 self.transactions.respond(now, &server, response);
             }

@@ -172,7 +172,7 @@ fn an_invite_that_makes_no_dialog_is_refused() {
         let error = Usage::uas(ServerKey(1), &invite, local()).err().unwrap();
         (error.status().code(), error.response(&invite, "us").to_bytes())
     };
-    assert_eq!(refusal(&["INVITE", "1", "to=-", "contact=-", "sdp=O"]).0, 400);
+    assert_eq!(refusal(&["INVITE", "1", "to=-", "contact=-", "sdp=O"]).0, 400, "only a peer without tags may do so");
     let (status, text) = refusal(&["INVITE", "1", "to=-", "body=hello"]);
     assert!(status == 415 && String::from_utf8(text.to_vec()).unwrap().contains("\r\nAccept: application/sdp\r\n"));
     let (status, text) = refusal(&["INVITE", "1", "to=-", "sdp=O", "h=Content-Encoding:gzip"]);
