@@ -19,7 +19,7 @@ use crate::registrar::{Arrival, Auth};
 use crate::routing::PhoneKind;
 use crate::sip::{Flow, Message, Method, NameAddr, Request, Response, Status, Transport, Uri};
 use crate::switch::carry::guarded;
-use crate::switch::reach::advertised;
+use crate::switch::reach::{SIP_PORT, advertised};
 use crate::switch::{Action, ClientOwner, Switch};
 use crate::time::Instant;
 use crate::transaction::{Received, stateless_response};
@@ -157,19 +157,19 @@ impl Switch {
             }
             Method::Subscribe => self.refuse(now, &server, request, Status::BAD_EVENT),
             Method::Refer | Method::Message | Method::Publish => {
-                let response = stateless_response(request, Status::METHOD_NOT_ALLOWED).with_header("Allow", ALLOW);
-                self.transactions.respond(now, &server, response);
+                self.refuse_method(now, &server, request, Status::METHOD_NOT_ALLOWED);
             }
             Method::Ack | Method::Cancel => {}
-            Method::Other(_) => {
-                let response = stateless_response(request, Status::NOT_IMPLEMENTED).with_header("Allow", ALLOW);
-                self.transactions.respond(now, &server, response);
-            }
+            Method::Other(_) => self.refuse_method(now, &server, request, Status::NOT_IMPLEMENTED),
         }
     }
 
     fn in_dialog(&mut self, now: Instant, server: ServerKey, request: &Request) {
         let Some(leg) = self.leg_of(request) else {
+            // The method is judged before the dialog (RFC 3261 section 8.2.1).
+            if let Method::Other(_) = request.method {
+                return self.refuse_method(now, &server, request, Status::NOT_IMPLEMENTED);
+            }
             return self.refuse(now, &server, request, Status::NO_SUCH_TRANSACTION);
         };
         let unknown: Vec<&str> = request.headers.list("Require").collect();
@@ -214,6 +214,11 @@ impl Switch {
 
     fn refuse(&mut self, now: Instant, server: &ServerKey, request: &Request, status: Status) {
         self.transactions.respond(now, server, stateless_response(request, status));
+    }
+
+    fn refuse_method(&mut self, now: Instant, server: &ServerKey, request: &Request, status: Status) {
+        let response = stateless_response(request, status).with_header("Allow", ALLOW);
+        self.transactions.respond(now, server, response);
     }
 
     // -- A new call --------------------------------------------------------------------------------------------------
@@ -373,12 +378,18 @@ impl Switch {
     }
 
     /// A 200 to an INVITE of before a restart: its phone is off the hook and must be let go (ACK, then BYE). Both go to
-    /// where the 200 came from, whatever its Contact says: nobody else can have a call of ours.
+    /// where the 200 came from, whatever its Contact says: nobody else can have a call of ours. One whose Via is not ours
+    /// is discarded (RFC 3261 section 18.1.2), and one of a source that we never call: the BYE is sent many times.
     fn end_stray(&mut self, now: Instant, flow: Flow, response: &Response) {
-        self.count("stray_200");
-        if !self.is_known(now, flow) {
-            return;
+        let us = advertised(&self.config, flow.local);
+        let ours = response
+            .headers
+            .top_via()
+            .is_ok_and(|via| via.host.ip() == Some(us.ip()) && via.port.unwrap_or(SIP_PORT) == us.port());
+        if !ours || !self.is_known(now, flow) {
+            return self.count("refused");
         }
+        self.count("stray_200");
         let Some((ack, bye, _)) = hang_up_stray(response) else { return };
         let branch = self.numbers.branch();
         self.transactions.send_ack(flow, ack, &branch);

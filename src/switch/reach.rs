@@ -12,7 +12,7 @@ use crate::switch::trunks::{Trunks, listener};
 use crate::time::Instant;
 
 /// SIP's port where a URI names none (RFC 3261 section 19.1.2).
-const SIP_PORT: u16 = 5060;
+pub(super) const SIP_PORT: u16 = 5060;
 
 pub(super) struct Routes<'a> {
     pub config: &'a Config,
