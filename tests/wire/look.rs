@@ -5,8 +5,8 @@ use wardline::sip::{Contacts, Message, NameAddr, Scheme, Uri};
 
 /// What must come of a message.
 pub enum Expect {
-    /// Parses, and these fields read so.
-    Taken(&'static [(&'static str, &'static str)]),
+    /// Parses, and these fields read so. The whole switch gives this final answer, 0 for none.
+    Taken(u16, &'static [(&'static str, &'static str)]),
     /// Does not parse; the ready reply has this status.
     Refused(u16),
     /// Does not parse, and there is nothing to answer.
@@ -27,7 +27,7 @@ pub fn check(row: &Row) {
     let bytes = Bytes::from(super::build::message(row.start, row.lines, row.body));
     let name = format!("{} {}", row.section, row.about);
     match (&row.expect, Message::parse(&bytes)) {
-        (Expect::Taken(fields), Ok(message)) => {
+        (Expect::Taken(_, fields), Ok(message)) => {
             for (path, expected) in *fields {
                 assert_eq!(look(&message, path), *expected, "{name}: {path}");
             }
@@ -40,7 +40,7 @@ pub fn check(row: &Row) {
             assert!(Message::parse(&reply.to_bytes()).is_ok() || *status == 400, "{name}: the reply is well formed");
         }
         (Expect::Discarded, Err(error)) => assert!(error.reply.is_none(), "{name}: answered {:?}", error.reply),
-        (Expect::Taken(_), Err(error)) => panic!("{name}: refused: {error}"),
+        (Expect::Taken(..), Err(error)) => panic!("{name}: refused: {error}"),
         (Expect::Refused(_) | Expect::Discarded, Ok(message)) => panic!("{name}: taken: {message:?}"),
     }
 }

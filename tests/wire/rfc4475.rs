@@ -4,7 +4,7 @@ use super::look::Expect::{Discarded, Refused, Taken};
 use super::look::{Row, check};
 
 /// 3.1.1 Syntax that is valid, however odd.
-const SYNTAX_GOOD: &[Row] = &[
+pub const SYNTAX_GOOD: &[Row] = &[
     Row {
         section: "3.1.1.1",
         about: "folds, blanks, compact forms and odd case",
@@ -34,23 +34,26 @@ const SYNTAX_GOOD: &[Row] = &[
             "  p2 ; q = 0.5",
         ),
         body: "",
-        expect: Taken(&[
-            ("to.tag", "d77"),
-            ("from.display", "Ward \\\"4\\\""),
-            ("from.tag", "w4"),
-            ("max-forwards", "70"),
-            ("cseq", "12 INVITE"),
-            ("vias", "3"),
-            ("via.1.transport", "TCP"),
-            ("via.1.branch", "z9hG4bKe"),
-            ("via.2.branch", "z9hG4bKf"),
-            ("header Subject", ""),
-            ("header P-Ward", ";;,,;"),
-            ("route.0.lr", "true"),
-            ("contact.0.display", "The \"ward\""),
-            ("contact.0.params", ";p1=v1;p2;q=0.5"),
-            ("uri.ehr", "epic"),
-        ]),
+        expect: Taken(
+            481,
+            &[
+                ("to.tag", "d77"),
+                ("from.display", "Ward \\\"4\\\""),
+                ("from.tag", "w4"),
+                ("max-forwards", "70"),
+                ("cseq", "12 INVITE"),
+                ("vias", "3"),
+                ("via.1.transport", "TCP"),
+                ("via.1.branch", "z9hG4bKe"),
+                ("via.2.branch", "z9hG4bKf"),
+                ("header Subject", ""),
+                ("header P-Ward", ";;,,;"),
+                ("route.0.lr", "true"),
+                ("contact.0.display", "The \"ward\""),
+                ("contact.0.params", ";p1=v1;p2;q=0.5"),
+                ("uri.ehr", "epic"),
+            ],
+        ),
     },
     Row {
         section: "3.1.1.2",
@@ -65,17 +68,20 @@ const SYNTAX_GOOD: &[Row] = &[
             "x-!.%*+_`'~:病院",
         ),
         body: "",
-        expect: Taken(&[
-            ("method", "!Ward-4_*+`.%desk'~"),
-            ("uri.user", "4.West~(to-be!)&isn't+it$/desk?,/;;*"),
-            ("via.0.branch", "z9hG4bK-.!%66*_+`'~"),
-            ("to.display", "BEL:\x07 NUL:\0 DEL:\x7f"),
-            ("from.display", "t1~` t2'+_ t3*%!.-"),
-            ("from.tag", "_t~1'+`*%!-."),
-            ("call-id", "w%ZK-!.*_+'@w`~)(><:\\/\"][?}{"),
-            ("max-forwards", "255"),
-            ("header X-!.%*+_`'~", "病院"),
-        ]),
+        expect: Taken(
+            501,
+            &[
+                ("method", "!Ward-4_*+`.%desk'~"),
+                ("uri.user", "4.West~(to-be!)&isn't+it$/desk?,/;;*"),
+                ("via.0.branch", "z9hG4bK-.!%66*_+`'~"),
+                ("to.display", "BEL:\x07 NUL:\0 DEL:\x7f"),
+                ("from.display", "t1~` t2'+_ t3*%!.-"),
+                ("from.tag", "_t~1'+`*%!-."),
+                ("call-id", "w%ZK-!.*_+'@w`~)(><:\\/\"][?}{"),
+                ("max-forwards", "255"),
+                ("header X-!.%*+_`'~", "病院"),
+            ],
+        ),
     },
     Row {
         section: "3.1.1.3",
@@ -88,16 +94,19 @@ const SYNTAX_GOOD: &[Row] = &[
             "  <sip:47%31%30@ward4.test;%6C%72;n%61me=v%61lue%25%34%31>",
         ),
         body: "",
-        expect: Taken(&[
-            ("uri.user", "sips:desk@hotline.test"),
-            ("uri.host", "edge.test"),
-            ("to.user", "desk"),
-            ("from.user", "4 West"),
-            ("contact.0.user", "4710"),
-            ("contact.0.lr", "true"),
-            ("contact.0.name", "value%41"),
-            ("contact.0.uri", "sip:47%31%30@ward4.test;%6C%72;n%61me=v%61lue%25%34%31"),
-        ]),
+        expect: Taken(
+            404,
+            &[
+                ("uri.user", "sips:desk@hotline.test"),
+                ("uri.host", "edge.test"),
+                ("to.user", "desk"),
+                ("from.user", "4 West"),
+                ("contact.0.user", "4710"),
+                ("contact.0.lr", "true"),
+                ("contact.0.name", "value%41"),
+                ("contact.0.uri", "sip:47%31%30@ward4.test;%6C%72;n%61me=v%61lue%25%34%31"),
+            ],
+        ),
     },
     Row {
         section: "3.1.1.4",
@@ -105,12 +114,10 @@ const SYNTAX_GOOD: &[Row] = &[
         start: "REGISTER sip:hotline.test SIP/2.0",
         lines: "To: sip:w-%00-w@hotline.test\nContact: <sip:%00@ward4.test>\nContact: <sip:%00%00@ward4.test>",
         body: "",
-        expect: Taken(&[
-            ("to.user", "w-\0-w"),
-            ("contacts", "2"),
-            ("contact.0.user", "\0"),
-            ("contact.1.user", "\0\0"),
-        ]),
+        expect: Taken(
+            401,
+            &[("to.user", "w-\0-w"), ("contacts", "2"), ("contact.0.user", "\0"), ("contact.1.user", "\0\0")],
+        ),
     },
     Row {
         section: "3.1.1.5",
@@ -123,14 +130,17 @@ const SYNTAX_GOOD: &[Row] = &[
             "Contact: <sip:c@ward4.test>",
         ),
         body: "",
-        expect: Taken(&[
-            ("method", "RE%47IST%45R"),
-            ("to.display", "%Z%45"),
-            ("contacts", "2"),
-            ("contact.1.user", "c"),
-            ("header C%6Fntact", "<sip:b@ward4.test>"),
-            ("cseq", "1 RE%47IST%45R"),
-        ]),
+        expect: Taken(
+            501,
+            &[
+                ("method", "RE%47IST%45R"),
+                ("to.display", "%Z%45"),
+                ("contacts", "2"),
+                ("contact.1.user", "c"),
+                ("header C%6Fntact", "<sip:b@ward4.test>"),
+                ("cseq", "1 RE%47IST%45R"),
+            ],
+        ),
     },
     Row {
         section: "3.1.1.6",
@@ -138,7 +148,7 @@ const SYNTAX_GOOD: &[Row] = &[
         start: "OPTIONS sip:desk@hotline.test SIP/2.0",
         lines: "From: ward<sip:4710@ward4.test>;tag=w4",
         body: "",
-        expect: Taken(&[("from.display", "ward"), ("from.user", "4710"), ("from.tag", "w4")]),
+        expect: Taken(200, &[("from.display", "ward"), ("from.user", "4710"), ("from.tag", "w4")]),
     },
     Row {
         section: "3.1.1.7",
@@ -191,18 +201,21 @@ const SYNTAX_GOOD: &[Row] = &[
             "Via: SIP/2.0/TCP hop41.test",
         ),
         body: "",
-        expect: Taken(&[
-            ("vias", "42"),
-            ("via.41.host", "hop41.test"),
-            (
-                "to.display",
-                "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong",
-            ),
-            (
-                "header x-longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong",
-                "y",
-            ),
-        ]),
+        expect: Taken(
+            404,
+            &[
+                ("vias", "42"),
+                ("via.41.host", "hop41.test"),
+                (
+                    "to.display",
+                    "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong",
+                ),
+                (
+                    "header x-longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong",
+                    "y",
+                ),
+            ],
+        ),
     },
     Row {
         section: "3.1.1.8",
@@ -210,7 +223,7 @@ const SYNTAX_GOOD: &[Row] = &[
         start: "REGISTER sip:hotline.test SIP/2.0",
         lines: "l: 0",
         body: "INVITE sip:other@hotline.test SIP/2.0\r\nVia: SIP/2.0/UDP evil.test\r\n\r\n",
-        expect: Taken(&[("method", "REGISTER"), ("body", "")]),
+        expect: Taken(401, &[("method", "REGISTER"), ("body", "")]),
     },
     Row {
         section: "3.1.1.9",
@@ -218,12 +231,15 @@ const SYNTAX_GOOD: &[Row] = &[
         start: "OPTIONS sip:desk;at=4%40west@hotline.test SIP/2.0",
         lines: "Accept: application/sdp, text/plain,\n        message/sipfrag",
         body: "",
-        expect: Taken(&[
-            ("uri.user", "desk;at=4@west"),
-            ("uri.host", "hotline.test"),
-            ("uri.uriparams", ""),
-            ("list Accept", "application/sdp|text/plain|message/sipfrag"),
-        ]),
+        expect: Taken(
+            200,
+            &[
+                ("uri.user", "desk;at=4@west"),
+                ("uri.host", "hotline.test"),
+                ("uri.uriparams", ""),
+                ("list Accept", "application/sdp|text/plain|message/sipfrag"),
+            ],
+        ),
     },
     Row {
         section: "3.1.1.10",
@@ -236,12 +252,10 @@ const SYNTAX_GOOD: &[Row] = &[
             "Via: SIP/2.0/PIGEON t4.test;branch=z9hG4bKd",
         ),
         body: "",
-        expect: Taken(&[
-            ("vias", "4"),
-            ("via.1.transport", "SCTP"),
-            ("via.3.transport", "PIGEON"),
-            ("via.3.branch", "z9hG4bKd"),
-        ]),
+        expect: Taken(
+            200,
+            &[("vias", "4"), ("via.1.transport", "SCTP"), ("via.3.transport", "PIGEON"), ("via.3.branch", "z9hG4bKd")],
+        ),
     },
     Row {
         section: "3.1.1.11",
@@ -249,10 +263,10 @@ const SYNTAX_GOOD: &[Row] = &[
         start: "MESSAGE sip:desk@hotline.test SIP/2.0",
         lines: "Content-Type: multipart/mixed;boundary=w4",
         body: "--w4\r\nContent-Type: text/plain\r\n\r\nBed 12\r\n--w4--\r\n",
-        expect: Taken(&[
-            ("type", "multipart/mixed"),
-            ("body", "--w4\r\nContent-Type: text/plain\r\n\r\nBed 12\r\n--w4--\r\n"),
-        ]),
+        expect: Taken(
+            405,
+            &[("type", "multipart/mixed"), ("body", "--w4\r\nContent-Type: text/plain\r\n\r\nBed 12\r\n--w4--\r\n")],
+        ),
     },
     Row {
         section: "3.1.1.12",
@@ -260,7 +274,7 @@ const SYNTAX_GOOD: &[Row] = &[
         start: "SIP/2.0 200 = 2**3 * 5**2 всё хорошо",
         lines: "",
         body: "",
-        expect: Taken(&[("status", "200"), ("reason", "= 2**3 * 5**2 всё хорошо")]),
+        expect: Taken(0, &[("status", "200"), ("reason", "= 2**3 * 5**2 всё хорошо")]),
     },
     Row {
         section: "3.1.1.13",
@@ -268,12 +282,12 @@ const SYNTAX_GOOD: &[Row] = &[
         start: "SIP/2.0 100 ",
         lines: "",
         body: "",
-        expect: Taken(&[("status", "100"), ("reason", "")]),
+        expect: Taken(0, &[("status", "100"), ("reason", "")]),
     },
 ];
 
 /// 3.1.2 Syntax that is not.
-const SYNTAX_BAD: &[Row] = &[
+pub const SYNTAX_BAD: &[Row] = &[
     Row {
         section: "3.1.2.1",
         about: "separators without values",
@@ -328,7 +342,7 @@ const SYNTAX_BAD: &[Row] = &[
         start: "REGISTER sip:hotline.test SIP/2.0",
         lines: "Expires: 99999999999999999999\nContact: <sip:4710@ward4.test>;expires=280297596632815",
         body: "",
-        expect: Taken(&[("expires", "4294967295"), ("contacts", "1")]),
+        expect: Taken(401, &[("expires", "4294967295"), ("contacts", "1")]),
     },
     Row {
         section: "3.1.2.5",
@@ -392,7 +406,7 @@ const SYNTAX_BAD: &[Row] = &[
         start: "INVITE sip:desk@hotline.test SIP/2.0",
         lines: "Date: Sun, 22 Nov 2026 16:00:00 EST",
         body: "",
-        expect: Taken(&[("header Date", "Sun, 22 Nov 2026 16:00:00 EST")]),
+        expect: Taken(404, &[("header Date", "Sun, 22 Nov 2026 16:00:00 EST")]),
     },
     Row {
         section: "3.1.2.13",
@@ -416,7 +430,7 @@ const SYNTAX_BAD: &[Row] = &[
         start: "OPTIONS sip:desk@hotline.test SIP/2.0",
         lines: "From:    Ward, Fourth <sip:4710@ward4.test>;tag=w4",
         body: "",
-        expect: Taken(&[("from.display", "Ward, Fourth"), ("from.user", "4710"), ("from.tag", "w4")]),
+        expect: Taken(200, &[("from.display", "Ward, Fourth"), ("from.user", "4710"), ("from.tag", "w4")]),
     },
     Row {
         section: "3.1.2.16",
@@ -453,14 +467,14 @@ const SYNTAX_BAD: &[Row] = &[
 ];
 
 /// 3.2 to 3.4 Transactions, applications, RFC 2543.
-const MEANING: &[Row] = &[
+pub const MEANING: &[Row] = &[
     Row {
         section: "3.2.1",
         about: "a branch of nothing but the cookie names no transaction",
         start: "OPTIONS sip:desk@hotline.test SIP/2.0",
         lines: "Via: SIP/2.0/UDP 192.0.2.47;branch=z9hG4bK",
         body: "",
-        expect: Taken(&[("via.0.branch", "z9hG4bK"), ("via.0.identity", "-")]),
+        expect: Taken(200, &[("via.0.branch", "z9hG4bK"), ("via.0.identity", "-")]),
     },
     Row {
         section: "3.3.1",
@@ -476,7 +490,7 @@ const MEANING: &[Row] = &[
         start: "OPTIONS ward:fourth-west SIP/2.0",
         lines: "",
         body: "",
-        expect: Taken(&[("uri.scheme", "other:ward"), ("uri", "ward:fourth-west")]),
+        expect: Taken(416, &[("uri.scheme", "other:ward"), ("uri", "ward:fourth-west")]),
     },
     Row {
         section: "3.3.3",
@@ -484,7 +498,7 @@ const MEANING: &[Row] = &[
         start: "OPTIONS soap.beep://192.0.2.47:3002 SIP/2.0",
         lines: "",
         body: "",
-        expect: Taken(&[("uri.scheme", "other:soap.beep"), ("uri.host", "")]),
+        expect: Taken(416, &[("uri.scheme", "other:soap.beep"), ("uri.host", "")]),
     },
     Row {
         section: "3.3.4",
@@ -492,12 +506,15 @@ const MEANING: &[Row] = &[
         start: "REGISTER sip:hotline.test SIP/2.0",
         lines: "To: isbn:2983792873\nFrom: <http://ward4.test>;tag=w4\nContact: <name:Ward_4>",
         body: "",
-        expect: Taken(&[
-            ("to.scheme", "other:isbn"),
-            ("from.scheme", "other:http"),
-            ("from.tag", "w4"),
-            ("contact.0.uri", "name:Ward_4"),
-        ]),
+        expect: Taken(
+            401,
+            &[
+                ("to.scheme", "other:isbn"),
+                ("from.scheme", "other:http"),
+                ("from.tag", "w4"),
+                ("contact.0.uri", "name:Ward_4"),
+            ],
+        ),
     },
     Row {
         section: "3.3.5",
@@ -505,7 +522,7 @@ const MEANING: &[Row] = &[
         start: "OPTIONS sip:desk@hotline.test SIP/2.0",
         lines: "Require: wardTeleport, wardTimeTravel\nProxy-Require: proxyTeleport",
         body: "",
-        expect: Taken(&[("list Require", "wardTeleport|wardTimeTravel"), ("list Proxy-Require", "proxyTeleport")]),
+        expect: Taken(420, &[("list Require", "wardTeleport|wardTimeTravel"), ("list Proxy-Require", "proxyTeleport")]),
     },
     Row {
         section: "3.3.6",
@@ -513,7 +530,7 @@ const MEANING: &[Row] = &[
         start: "INVITE sip:desk@hotline.test SIP/2.0",
         lines: "Content-Type: application/x-ward",
         body: "<bed n=\"12\"/>\r\n",
-        expect: Taken(&[("type", "application/x-ward"), ("body", "<bed n=\"12\"/>\r\n")]),
+        expect: Taken(404, &[("type", "application/x-ward"), ("body", "<bed n=\"12\"/>\r\n")]),
     },
     Row {
         section: "3.3.7",
@@ -521,7 +538,7 @@ const MEANING: &[Row] = &[
         start: "REGISTER sip:hotline.test SIP/2.0",
         lines: "Authorization: WardBadge opaque-data=here",
         body: "",
-        expect: Taken(&[("header Authorization", "WardBadge opaque-data=here")]),
+        expect: Taken(401, &[("header Authorization", "WardBadge opaque-data=here")]),
     },
     Row {
         section: "3.3.8",
@@ -553,7 +570,7 @@ const MEANING: &[Row] = &[
         start: "SIP/2.0 200 OK",
         lines: "Via: SIP/2.0/UDP 192.0.2.47;branch=z9hG4bKa\nVia: SIP/2.0/UDP 255.255.255.255;branch=z9hG4bKb",
         body: "",
-        expect: Taken(&[("vias", "2"), ("via.1.host", "255.255.255.255")]),
+        expect: Taken(0, &[("vias", "2"), ("via.1.host", "255.255.255.255")]),
     },
     Row {
         section: "3.3.11",
@@ -561,7 +578,7 @@ const MEANING: &[Row] = &[
         start: "OPTIONS sip:desk@hotline.test SIP/2.0",
         lines: "Max-Forwards: 0",
         body: "",
-        expect: Taken(&[("max-forwards", "0")]),
+        expect: Taken(200, &[("max-forwards", "0")]),
     },
     Row {
         section: "3.3.12",
@@ -569,7 +586,7 @@ const MEANING: &[Row] = &[
         start: "REGISTER sip:hotline.test SIP/2.0",
         lines: "Contact: sip:+19725550147@gw.test;unknown",
         body: "",
-        expect: Taken(&[("contact.0.params", ";unknown"), ("contact.0.uriparams", "")]),
+        expect: Taken(401, &[("contact.0.params", ";unknown"), ("contact.0.uriparams", "")]),
     },
     Row {
         section: "3.3.13",
@@ -577,7 +594,7 @@ const MEANING: &[Row] = &[
         start: "REGISTER sip:hotline.test SIP/2.0",
         lines: "Contact: <sip:+19725550147@gw.test;unknown>",
         body: "",
-        expect: Taken(&[("contact.0.params", ""), ("contact.0.uriparams", ";unknown")]),
+        expect: Taken(401, &[("contact.0.params", ""), ("contact.0.uriparams", ";unknown")]),
     },
     Row {
         section: "3.3.14",
@@ -585,7 +602,7 @@ const MEANING: &[Row] = &[
         start: "REGISTER sip:hotline.test SIP/2.0",
         lines: "m: <sip:4710@ward4.test?Route=%3Csip:edge.test%3E>",
         body: "",
-        expect: Taken(&[("contact.0.uriheaders", "[(\"Route\", \"%3Csip:edge.test%3E\")]"), ("list Route", "")]),
+        expect: Taken(401, &[("contact.0.uriheaders", "[(\"Route\", \"%3Csip:edge.test%3E\")]"), ("list Route", "")]),
     },
     Row {
         section: "3.3.15",
@@ -593,7 +610,7 @@ const MEANING: &[Row] = &[
         start: "INVITE sip:desk@hotline.test SIP/2.0",
         lines: "Accept: text/wardTelegram",
         body: "",
-        expect: Taken(&[("list Accept", "text/wardTelegram")]),
+        expect: Taken(404, &[("list Accept", "text/wardTelegram")]),
     },
     Row {
         section: "3.4.1",
@@ -607,13 +624,16 @@ const MEANING: &[Row] = &[
             "Record-Route: <sip:desk@hotline.test;maddr=edge.test>",
         ),
         body: "v=0\r\n",
-        expect: Taken(&[
-            ("via.0.branch", "-"),
-            ("via.0.identity", "-"),
-            ("from.tag", "-"),
-            ("max-forwards", "-"),
-            ("body", "v=0\r\n"),
-        ]),
+        expect: Taken(
+            404,
+            &[
+                ("via.0.branch", "-"),
+                ("via.0.identity", "-"),
+                ("from.tag", "-"),
+                ("max-forwards", "-"),
+                ("body", "v=0\r\n"),
+            ],
+        ),
     },
 ];
 

@@ -9,11 +9,26 @@ use wardline::sip::Message;
 use wardline::sip::stream::{Frame, Framer};
 
 /// One line of a MANIFEST.csv.
-struct Line {
-    file: String,
-    class: String,
+pub struct Line {
+    pub file: String,
+    pub class: String,
+    pub method: String,
     /// Final statuses, or "none" (no answer), "any", "any-but-400".
-    accepted: Vec<String>,
+    pub accepted: Vec<String>,
+}
+
+/// A published message with what is said of it.
+pub struct Published {
+    pub line: Line,
+    pub bytes: Vec<u8>,
+}
+
+/// Every published message of both RFCs; none where they are not at hand.
+pub fn published() -> Vec<Published> {
+    let folders = folder().into_iter().flat_map(|folder| ["rfc4475", "rfc5118"].map(|rfc| folder.join(rfc)));
+    let read =
+        |folder: &Path, line: Line| Published { bytes: fs::read(folder.join(&line.file)).expect("a message"), line };
+    folders.flat_map(|folder| manifest(&folder).into_iter().map(move |line| read(&folder, line))).collect()
 }
 
 fn folder() -> Option<PathBuf> {
@@ -34,6 +49,7 @@ fn manifest(folder: &Path) -> Vec<Line> {
         Line {
             file: columns[0].to_owned(),
             class: columns[3].to_owned(),
+            method: columns[4].to_owned(),
             accepted: columns[5].split('|').map(str::to_owned).collect(),
         }
     };
