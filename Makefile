@@ -30,8 +30,7 @@ docs:
 unit:
 	$(CARGO) test --locked --no-fail-fast
 
-bench: peers
-	$(CARGO) build --release --locked
+bench: tools
 	tools/bench.sh
 
 audit:
