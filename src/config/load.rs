@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::config::check::{self, Checked, Files};
+use crate::config::raw_analysts::{RawAnalyst, Reach};
 use crate::config::raw_hospital::HospitalFile;
 use crate::config::reader::Problems;
 use crate::config::tree::{self, Tree};
@@ -155,7 +156,9 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
     let hospitals: Vec<_> = hospitals.collect();
     let hospital_ids = hospitals.iter().map(|file| file.id.value.clone()).collect();
     let hospitals_complete = hospitals.len() == folder.hospitals.len();
-    let analysts = analysts.iter().flat_map(|(file, tree)| raw_analysts::read(tree, &file.name, &problems)).collect();
+    let analysts = analysts.iter().flat_map(|(file, tree)| raw_analysts::read(tree, &file.name, &problems));
+    let analysts: Vec<RawAnalyst> = analysts.collect();
+    let md5_phones = md5_phones(&analysts);
     missing_files(folder, &mut report);
     let prompts = read_prompts(folder, &hospitals, &mut report);
     let plans = read_plans(folder, &hospitals, &prompts, &mut report);
@@ -169,11 +172,22 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
         Some(checked) if !report.has_errors() => {
             let version = version(folder, surroundings);
             let Checked { node, hospitals, staff, plans, prompts } = checked;
-            let config = Config { version, node, hospitals, staff, plans, prompts: Arc::new(prompts) };
+            let prompts = Arc::new(prompts);
+            let config = Config { version, node, hospitals, staff, md5_phones, plans, prompts };
             Ok(Loaded { config, warnings: report })
         }
         Some(_) | None => Err(report),
     }
+}
+
+/// Users of phones that are marked as old.
+fn md5_phones(analysts: &[RawAnalyst]) -> BTreeSet<String> {
+    let old = analysts.iter().flat_map(|analyst| &analyst.phones).filter(|phone| phone.md5_only);
+    old.filter_map(|phone| match &phone.reach {
+        Reach::Registered(user) => Some(user.value.clone()),
+        Reach::Sip(_) | Reach::Trunk { .. } => None,
+    })
+    .collect()
 }
 
 fn read_node(

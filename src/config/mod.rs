@@ -17,7 +17,7 @@ pub mod render;
 mod tree;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ pub struct Config {
     pub node: Node,
     pub hospitals: BTreeMap<HospitalId, Hospital>,
     pub staff: Staff,
+    /// Users whose phones know digest by MD5 only and give up when SHA-256 is offered too (RFC 8760).
+    pub md5_phones: BTreeSet<String>,
     pub plans: BTreeMap<PlanId, Arc<Plan>>,
     pub prompts: Arc<Prompts>,
 }

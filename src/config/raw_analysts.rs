@@ -34,6 +34,8 @@ pub struct RawPhone {
     pub reach: Reach,
     pub outside: bool,
     pub usage: PhoneUse,
+    /// An old phone, which gives up when it is offered anything but MD5.
+    pub md5_only: bool,
 }
 
 /// The three ways to reach a phone.
@@ -63,6 +65,20 @@ impl Read for PhoneUse {
             "desk" => Ok(PhoneUse::Desk),
             "on-call" => Ok(PhoneUse::OnCall),
             _ => Err(wrong()),
+        }
+    }
+}
+
+/// What an old phone can do of digest (RFC 7616): "md5".
+#[derive(Debug)]
+struct OldDigest;
+
+impl Read for OldDigest {
+    fn read(tree: &Tree) -> Result<OldDigest, Vec<Wrong>> {
+        let wrong = Wrong::of(tree, "a digest");
+        match String::read(tree)?.as_str() {
+            "md5" => Ok(OldDigest),
+            _ => Err(vec![wrong.remedy("write \"md5\" for an old phone; without it, SHA-256 is offered too")]),
         }
     }
 }
@@ -126,6 +142,7 @@ fn read_phone(entry: &Fields<'_>) -> Option<RawPhone> {
     let trunk = entry.optional::<Spanned<TrunkId>>("trunk");
     let number = entry.optional::<Extension>("number");
     let (outside, usage) = (entry.or("outside", false), entry.or("role", PhoneUse::Desk));
+    let md5_only = entry.optional::<OldDigest>("digest").is_some();
     let ways = ["register", "sip", "trunk"].into_iter().filter(|key| entry.has(key)).count();
     if ways != 1 {
         let finding = entry.place.error("a phone is reached in exactly one way: `register`, `sip` or `trunk`");
@@ -139,9 +156,14 @@ fn read_phone(entry: &Fields<'_>) -> Option<RawPhone> {
         entry.problems.push(finding.remedy("write { trunk = \"pbx\", number = \"4801\" }"));
         return None;
     }
+    if entry.has("digest") && !entry.has("register") {
+        let finding = entry.place.error("`digest` belongs to a phone that registers");
+        entry.problems.push(finding.remedy("remove it, or write { register = \"user\", digest = \"md5\" }"));
+        return None;
+    }
     let of_trunk = trunk.zip(number).map(|(trunk, number)| Reach::Trunk { trunk, number });
     let reach = register.map(Reach::Registered).or(sip.map(|sip| Reach::Sip(sip.0))).or(of_trunk)?;
-    Some(RawPhone { reach, outside, usage })
+    Some(RawPhone { reach, outside, usage, md5_only })
 }
 
 fn read_qualification(entry: &Fields<'_>) -> Option<RawQualification> {

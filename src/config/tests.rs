@@ -542,6 +542,20 @@ fn numbers_and_people_that_clash_are_refused() {
             "analysts.toml:9:24",
             &["two phones register as `amara`"],
         ),
+        broken(
+            "analysts",
+            "{ register = \"amara\" }",
+            "{ register = \"amara\", digest = \"sha\" }",
+            "analysts.toml:4:42",
+            &["a digest", "write \"md5\""],
+        ),
+        broken(
+            "analysts",
+            "{ trunk = \"pbx\", number = \"4801\" }",
+            "{ trunk = \"pbx\", number = \"4801\", digest = \"md5\" }",
+            "analysts.toml:9:11",
+            &["`digest` belongs to a phone that registers"],
+        ),
         broken("analysts", "trunk = \"pbx\", number", "number", "analysts.toml:9:11", &["exactly one way"]),
         broken(
             "analysts",

@@ -60,7 +60,7 @@ pub fn accounts(config: &Config, credentials: &[Credential]) -> Vec<Account> {
                 user: user.clone(),
                 ha1_md5: Some(found.ha1_md5.clone()),
                 ha1_sha256: Some(found.ha1_sha256.clone()),
-                digest: DigestPolicy::default(),
+                digest: if config.md5_phones.contains(user) { DigestPolicy::Md5Only } else { DigestPolicy::Both },
             })
         })
         .collect()
