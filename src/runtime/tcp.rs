@@ -200,7 +200,7 @@ async fn read(table: Arc<Table>, flow: Flow, mut stream: OwnedReadHalf, pong: mp
         framer.push(&buffer[..length]);
         while let Some(frame) = framer.next_frame() {
             match frame {
-                Frame::Message(bytes) => deliver(&table, flow, bytes).await,
+                Frame::Message(bytes) => deliver(&table, Lane::of_message(&bytes), flow, bytes).await,
                 Frame::KeepAlive => {
                     if let Some(outgoing) = pong.upgrade() {
                         // A full queue means the peer does not read; the writer will notice.
@@ -208,8 +208,9 @@ async fn read(table: Arc<Table>, flow: Flow, mut stream: OwnedReadHalf, pong: mp
                     }
                 }
                 Frame::Malformed(bytes) => {
-                    // Answered 400 by the switch, which then closes the stream: its framing is lost.
-                    deliver(&table, flow, bytes).await;
+                    // Answered 400 by the switch, which then closes the stream: its framing is lost. In the last lane, so
+                    // that whole messages that came before it are answered while the stream is still open.
+                    deliver(&table, Lane::Options, flow, bytes).await;
                     return;
                 }
             }
@@ -218,8 +219,7 @@ async fn read(table: Arc<Table>, flow: Flow, mut stream: OwnedReadHalf, pong: mp
 }
 
 /// Hands a message over; a full lane slows this connection down instead of losing the message.
-async fn deliver(table: &Table, flow: Flow, bytes: Bytes) {
-    let lane = Lane::of_message(&bytes);
+async fn deliver(table: &Table, lane: Lane, flow: Flow, bytes: Bytes) {
     while !table.inbox.push(lane, Input::Message { flow, bytes: bytes.clone() }) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
