@@ -1,0 +1,84 @@
+//! A ward phone calls, an analyst answers, both hear each other: baresip on both sides, by codec and transport.
+
+use serde_json::Value;
+
+use crate::baresip::{Baresip, Setup};
+use crate::desk::{Analyst, Desk};
+use crate::node::Node;
+use crate::peer::{beside_others, let_them_talk};
+use crate::pjsua::{ANALYST_HZ, WARD_HZ};
+use crate::tone::assert_heard;
+
+/// What each side is to have heard of the other, at least.
+const TALK_S: f64 = 2.0;
+
+struct Case {
+    ward_codec: &'static str,
+    analyst_codec: &'static str,
+    tcp: bool,
+    /// As tickets name them: caller, analyst.
+    agreed: [&'static str; 2],
+}
+
+fn talk(case: &Case) {
+    let _machine = beside_others();
+    let node = Node::start(&Desk::of(vec![Analyst::old("amara")]));
+    let (tcp, codec) = (case.tcp, case.analyst_codec);
+    let analyst = Setup { name: "analyst", user: "amara", codec, tone: ANALYST_HZ, tcp, registers: true };
+    let mut analyst = Baresip::start(&node, &analyst);
+    let ward = Setup { name: "ward", user: "4700", codec: case.ward_codec, tone: WARD_HZ, tcp, registers: false };
+    let mut ward = Baresip::start(&node, &ward);
+
+    ward.dial(&node.hotline(tcp));
+    ward.expect("CALL_ESTABLISHED");
+    analyst.expect("CALL_ESTABLISHED");
+    let_them_talk(TALK_S + 1.0);
+    ward.hang_up();
+    ward.expect("CALL_CLOSED");
+    // "Solved? One yes, two no."
+    analyst.press('1');
+    analyst.expect("CALL_CLOSED");
+
+    node.assert_empties();
+    assert_heard("ward", &ward.heard(), ANALYST_HZ, TALK_S);
+    assert_heard("analyst", &analyst.heard(), WARD_HZ, TALK_S);
+    assert_ticket(&node.only_ticket(), case.agreed);
+    node.stop();
+}
+
+/// Who called from where, who was rung and answered, how it ended, and how the audio was.
+fn assert_ticket(ticket: &Value, agreed: [&str; 2]) {
+    assert_eq!(ticket["calling"], "4700", "{ticket:#}");
+    assert_eq!(ticket["caller"]["place"]["value"]["unit"], "4-west", "{ticket:#}");
+    assert_eq!(ticket["need"]["system"], "ehr");
+    assert_eq!(ticket["owners"], serde_json::json!(["amara"]));
+    assert_eq!(ticket["end"]["cause"], "normal");
+    assert_eq!(ticket["end"]["by"], "caller");
+    assert_eq!(ticket["dispositions"][0]["disposition"]["solved"], true, "{ticket:#}");
+    assert_eq!(ticket["up"], false);
+    assert!(ticket["human_heard"].is_string(), "{ticket:#}");
+    assert_eq!(ticket["problems"], serde_json::json!([]));
+    for (party, codec) in [("caller", agreed[0]), ("analyst", agreed[1])] {
+        let reports = ticket["media"].as_array().expect("reports");
+        let report = reports.iter().find(|report| report[0] == party);
+        let report = report.unwrap_or_else(|| panic!("no report of the {party}: {ticket:#}"));
+        assert_eq!(report[1]["codec"], codec, "{report}");
+        let packets = |key: &str| report[1][key].as_u64().expect("a count");
+        assert!(packets("received") > 100 && packets("sent") > 100 && packets("lost") == 0, "{report}");
+    }
+}
+
+#[test]
+fn baresip_pcma_over_udp_is_heard_both_ways() {
+    talk(&Case { ward_codec: "PCMA/8000", analyst_codec: "PCMA/8000", tcp: false, agreed: ["PCMA", "PCMA"] });
+}
+
+#[test]
+fn baresip_g722_over_tcp_is_heard_both_ways() {
+    talk(&Case { ward_codec: "G722/16000", analyst_codec: "G722/16000", tcp: true, agreed: ["G722", "G722"] });
+}
+
+#[test]
+fn baresip_pcmu_at_the_ward_and_g722_at_the_desk_are_transcoded() {
+    talk(&Case { ward_codec: "PCMU/8000", analyst_codec: "G722/16000", tcp: false, agreed: ["PCMU", "G722"] });
+}

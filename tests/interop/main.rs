@@ -1,0 +1,24 @@
+//! Real phones and tools that nobody here wrote, against the running server: SIPp, baresip, pjsua2.
+//!
+//! Every test starts a node of its own (its own loopback address, folder, data and ports), dials it, measures the tones
+//! that each side heard, and looks at what remains: one ticket, no call, no leg, no port. Peers come from
+//! `tools/install.sh peers`; a missing one fails.
+//!
+//! `desk` and `node` are the server's side, `peer` the bounded life of a process, `baresip`, `pjsua` and `sipp` the
+//! peers, `tone` what is heard. The rest are the tests.
+
+mod baresip;
+mod desk;
+mod node;
+mod peer;
+mod pjsua;
+mod sipp;
+mod tone;
+
+mod bridged_calls;
+mod full_house;
+mod keys;
+mod moves;
+mod node_failure;
+mod races;
+mod torture;

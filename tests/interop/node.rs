@@ -1,0 +1,217 @@
+//! A running `wardline serve` of a test's own, as its operator sees it: command line, /readyz, /metrics, tickets.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::desk::{Desk, HOTLINE, PASSWORD, Phone};
+use crate::peer::{Peer, until};
+
+const READY_WITHIN: Duration = Duration::from_secs(20);
+/// "Solved?" may be asked for 15 s after the caller has left.
+const QUIET_WITHIN: Duration = Duration::from_secs(20);
+const STOPS_WITHIN: Duration = Duration::from_secs(15);
+
+pub struct Node {
+    /// SIP is on port 5060 of it, UDP and TCP.
+    pub address: Ipv4Addr,
+    /// Declared before the folder: it ends before its folder goes.
+    process: Option<Peer>,
+    folder: TempDir,
+}
+
+impl Node {
+    /// Writes the desk, starts it, gives each registering phone the [`PASSWORD`] and signs every analyst in.
+    pub fn start(desk: &Desk) -> Node {
+        let folder = tempfile::Builder::new().prefix("wardline-interop-").tempdir().expect("a folder");
+        let address = free_address();
+        desk.write(folder.path(), address);
+        let mut node = Node { address, process: None, folder };
+        node.run();
+        for analyst in &desk.analysts {
+            if matches!(analyst.phone, Phone::Registers | Phone::RegistersByMd5) {
+                node.set_password(&analyst.id);
+            }
+        }
+        for analyst in &desk.analysts {
+            node.sign_in(&analyst.id);
+        }
+        node
+    }
+
+    /// Starts the process on whatever its folder holds, and waits until it is ready.
+    pub fn run(&mut self) {
+        let mut command = self.command(&["serve"]);
+        self.process = Some(Peer::start("wardline", self.folder.path(), &mut command));
+        until("the node is ready", READY_WITHIN, || {
+            let process = self.process.as_mut().expect("it was started");
+            assert!(process.child.try_wait().expect("a child").is_none(), "the node ended:\n{}", process.output());
+            self.get("/readyz").filter(|(status, _)| *status == 200)
+        });
+    }
+
+    /// Dies without a word.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().expect("a running node");
+        process.signal("KILL");
+        process.wait(STOPS_WITHIN);
+    }
+
+    /// Stops it as an administrator would; it must end well.
+    pub fn stop(mut self) {
+        let mut process = self.process.take().expect("a running node");
+        process.signal("TERM");
+        let status = process.wait(STOPS_WITHIN);
+        assert!(status.success(), "the node ended with {status}:\n{}", process.output());
+    }
+
+    /// A folder for what peers write.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// "sip:7100@127.1.2.3:5060", with `;transport=tcp` when so wanted.
+    pub fn hotline(&self, tcp: bool) -> String {
+        self.uri(HOTLINE, tcp)
+    }
+
+    pub fn uri(&self, user: &str, tcp: bool) -> String {
+        let transport = if tcp { ";transport=tcp" } else { "" };
+        format!("sip:{user}@{}:5060{transport}", self.address)
+    }
+
+    // -- The command line --------------------------------------------------------------------------------------------
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wardline"));
+        command.arg("--config").arg(self.folder.path().join("sip-config")).args(arguments);
+        command
+    }
+
+    fn cli(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().expect("the command line runs");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "wardline {}: {}: {text}", arguments.join(" "), output.status);
+        output
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.cli(arguments);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!("wardline {}: {error}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stdout))
+        })
+    }
+
+    fn set_password(&self, user: &str) {
+        let secret = self.folder.path().join("password");
+        fs::write(&secret, PASSWORD).expect("a file");
+        let mut command = self.command(&["analysts", "set-password", user, "--stdin"]);
+        command.stdin(fs::File::open(&secret).expect("a file"));
+        let output = command.output().expect("the command line runs");
+        assert!(output.status.success(), "set-password: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    pub fn sign_in(&self, analyst: &str) {
+        self.cli(&["analysts", "set-state", analyst, "available"]);
+    }
+
+    pub fn tickets(&self) -> Vec<Value> {
+        let tickets = self.json(&["tickets", "list", "--limit", "1000", "--json"]);
+        tickets.as_array().expect("an array of tickets").clone()
+    }
+
+    /// The only ticket there is.
+    #[track_caller]
+    pub fn only_ticket(&self) -> Value {
+        let mut tickets = self.tickets();
+        assert_eq!(tickets.len(), 1, "exactly one ticket: {tickets:#?}");
+        tickets.remove(0)
+    }
+
+    /// The raw journal records of a ticket, oldest first.
+    pub fn records(&self, ticket: &Value) -> Vec<Value> {
+        let number = ticket["number"].to_string();
+        let output = self.cli(&["tickets", "show", &number, "--records"]);
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        text.lines().map(|line| serde_json::from_str(line).expect("a record a line")).collect()
+    }
+
+    // -- What it shows of itself -------------------------------------------------------------------------------------
+
+    /// Status and body of a GET; `None` while nobody answers.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect((self.address, 9464)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+    }
+
+    /// One figure of /metrics, by name and labels as they are written there, without the prefix "wardline_". 0 when it is
+    /// not shown: labelled counters appear with their first event.
+    pub fn figure(&self, name: &str) -> u64 {
+        let (_, body) = self.get("/metrics").expect("metrics");
+        let value = body.lines().find_map(|line| line.strip_prefix(&format!("wardline_{name} ")));
+        value.map_or(0, |value| value.trim().parse().expect("a whole number"))
+    }
+
+    /// Waits until nothing is up: no call, leg or dialog, no port in use.
+    #[track_caller]
+    pub fn assert_empties(&self) {
+        let names = ["calls", "legs", "dialogs", "media_legs", "ports{state=\"used\"}"];
+        let mut left = Vec::new();
+        let end = Instant::now() + QUIET_WITHIN;
+        while Instant::now() < end {
+            left = names.map(|name| (name, self.figure(name))).into_iter().filter(|(_, count)| *count > 0).collect();
+            if left.is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the node does not empty: {left:?}");
+    }
+
+    pub fn output(&self) -> String {
+        self.process.as_ref().map(Peer::output).unwrap_or_default()
+    }
+
+    pub fn assert_healthy(&self) {
+        assert_eq!(self.get("/healthz").map(|(status, _)| status), Some(200));
+    }
+
+    /// A path for a file in this test's folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // What a failed test leaves behind is there to be read.
+        self.folder.disable_cleanup(std::thread::panicking());
+    }
+}
+
+/// An address of the loopback network that nobody listens on: so every node has all ports to itself.
+pub fn free_address() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let pid = std::process::id();
+    let third = u8::try_from(pid % 250).expect("below 250");
+    let second = 100 + u8::try_from(pid / 250 % 100).expect("below 100");
+    for _ in 0..250 {
+        let address = Ipv4Addr::new(127, second, third, NEXT.fetch_add(1, Ordering::Relaxed));
+        if UdpSocket::bind((address, 5060)).is_ok() {
+            return address;
+        }
+    }
+    panic!("every address of the loopback network is in use")
+}
