@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::desk::{Analyst, Desk};
+use crate::desk::{Analyst, Desk, Phone};
 use crate::node::Node;
 use crate::peer::{alone, beside_others, free_ports, let_them_talk};
 use crate::pjsua::{ANALYST_HZ, Pjsua, Setup, WARD_HZ};
@@ -40,7 +40,9 @@ fn packets(ticket: &Value, party: &str) -> (u64, u64) {
 fn sipp_makes_one_bridged_call() {
     let _machine = beside_others();
     let port = free_ports(2);
-    let node = Node::start(&Desk::of(analysts(1, port)));
+    // This analyst's phone is an extension of the PBX, which SIPp plays too.
+    let analyst = Analyst { phone: Phone::Extension("6801".to_owned()), ..Analyst::registered("xenia") };
+    let node = Node::start(&Desk { pbx: port, ..Desk::of(vec![analyst]) });
     let mut desk = Sipp::analysts(&node, port, 1).listening(port);
     let hold = Duration::from_secs(3);
     let load = Load { calls: 1, per_second: 1, hold, first_extension: FIRST_EXTENSION };

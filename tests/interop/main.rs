@@ -7,6 +7,9 @@
 //! `desk` and `node` are the server's side, `peer` the bounded life of a process, `baresip`, `pjsua` and `sipp` the
 //! peers, `tone` what is heard. The rest are the tests.
 
+#![allow(clippy::disallowed_methods)] // Real phones take real time: waits are bounded, and look again and again.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // What was measured is told, and what a peer said when it failed.
+
 mod baresip;
 mod desk;
 mod node;

@@ -180,14 +180,6 @@ impl Node {
         panic!("the node does not empty: {left:?}");
     }
 
-    pub fn output(&self) -> String {
-        self.process.as_ref().map(Peer::output).unwrap_or_default()
-    }
-
-    pub fn assert_healthy(&self) {
-        assert_eq!(self.get("/healthz").map(|(status, _)| status), Some(200));
-    }
-
     /// A path for a file in this test's folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -18,7 +18,6 @@ const RTP_PORTS: u16 = 16;
 const RATE: u32 = 16_000;
 
 pub struct Pjsua {
-    pub port: u16,
     process: Peer,
     recordings: PathBuf,
     seen: usize,
@@ -99,7 +98,7 @@ impl Pjsua {
         let mut command = Command::new(python);
         command.arg(folder.join("tests/interop/phone.py")).arg(options.to_string());
         let process = Peer::start(setup.name, node.folder(), &mut command);
-        let mut phone = Pjsua { port, process, recordings: node.folder().to_path_buf(), seen: 0 };
+        let mut phone = Pjsua { process, recordings: node.folder().to_path_buf(), seen: 0 };
         phone.expect("ready", |_| true);
         if setup.registers {
             phone.expect("registered", |told| told["code"] == 200);
