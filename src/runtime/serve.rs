@@ -368,10 +368,12 @@ mod tests {
         load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config")).expect("the sample is whole").config.node
     }
 
+    type Change = fn(&mut Node);
+
     #[test]
     fn a_reload_refuses_what_is_read_at_the_start_alone() {
         let now = sample();
-        let changes: [(&str, fn(&mut Node)); 10] = [
+        let changes: [(&str, Change); 10] = [
             ("name", |node| node.name = "other".to_owned()),
             ("listeners", |node| _ = node.listeners.remove(&ListenerId::new("lab"))),
             ("media", |node| node.media.workers += 1),

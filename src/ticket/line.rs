@@ -25,19 +25,12 @@ pub struct Line {
 /// The line of a record; `None` for what says nothing to people (steps, bindings, nonces). `asked`: the transfers that
 /// analysts asked for before.
 pub(crate) fn line(record: &Record, asked: &[Transfer]) -> Option<Line> {
-    let text = match &record.event {
-        Event::TransferEnded { target, ok } => transfer_words(target, *ok, asked),
-        Event::CallbackBooked { number, due, reason } => {
-            let reason = callback_reason_words(*reason);
-            format!("Callback to {number} booked, due {}: {reason}.", due_words(record.at, *due))
-        }
-        event => words(event)?,
-    };
+    let text = words(record, asked)?;
     Some(Line { seq: record.seq, at: record.at, kind: record.event.kind().to_owned(), text })
 }
 
-fn words(event: &Event) -> Option<String> {
-    Some(match event {
+fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
+    Some(match &record.event {
         Event::CallOpened(opened) => opened_words(opened),
         Event::CallerIdentified { caller } => format!("Caller: {}.", caller_words(caller)),
         Event::Answered => "Wardline answered.".to_owned(),
@@ -62,6 +55,7 @@ fn words(event: &Event) -> Option<String> {
         Event::Held { by } => format!("On hold by {}.", party_words(*by)),
         Event::Resumed { by } => format!("Hold ended by {}.", party_words(*by)),
         Event::TransferAsked { target } => format!("Transfer to {target} asked for."),
+        Event::TransferEnded { target, ok } => transfer_words(target, *ok, asked),
         Event::TargetRung { target } => format!("Ringing {target}."),
         Event::MediaProblem { party, problem } => problem_words(*party, *problem),
         Event::MediaMeasured { party, report } => {
@@ -69,6 +63,10 @@ fn words(event: &Event) -> Option<String> {
         }
         Event::DispositionSet { by, disposition } => format!("{by} set: {}.", disposition_words(disposition)),
         Event::CallEnded { cause, by } => format!("{}.", cause.words(*by)),
+        Event::CallbackBooked { number, due, reason } => {
+            let (due, reason) = (due_words(record.at, *due), callback_reason_words(*reason));
+            format!("Callback to {number} booked, due {due}: {reason}.")
+        }
         Event::CallbackAttempted { attempt, outcome } => {
             format!("Callback attempt {attempt}: {}.", callback_outcome_words(*outcome))
         }
@@ -78,8 +76,6 @@ fn words(event: &Event) -> Option<String> {
             let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             format!("{actor} did {action} on {object}{reason}.")
         }
-        // Worded above, where more than the event is known.
-        Event::TransferEnded { .. } | Event::CallbackBooked { .. } => return None,
         Event::StepEntered { .. }
         | Event::NodeStarted { .. }
         | Event::NodeStopped
