@@ -69,7 +69,7 @@ impl Sipp {
         let text = fs::read_to_string(&self.statistics).expect("SIPp writes its statistics");
         let mut lines = text.lines().map(|line| line.split(';'));
         let names = lines.next().expect("a header");
-        let last = lines.last().expect("figures");
+        let last = lines.next_back().expect("figures");
         let figures = names.zip(last).filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
         let figures: BTreeMap<String, u64> = figures.collect();
         let failed = figures.get("FailedCall(C)").copied().unwrap_or_default();

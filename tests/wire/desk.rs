@@ -170,11 +170,13 @@ impl Desk {
     }
 
     pub fn requests(&self) -> Vec<&Request> {
-        let request = |message| match message {
-            &Message::Request(ref request) => Some(request),
-            Message::Response(_) => None,
-        };
-        self.sent.iter().filter_map(request).collect()
+        self.sent
+            .iter()
+            .filter_map(|message| match message {
+                Message::Request(request) => Some(request),
+                Message::Response(_) => None,
+            })
+            .collect()
     }
 
     /// Nothing is left open.

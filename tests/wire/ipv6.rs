@@ -27,9 +27,8 @@ fn b39_a_call_over_ipv6_is_answered_with_ipv6_throughout() {
     let sdp = String::from_utf8_lossy(&answer.body).into_owned();
     assert!(sdp.contains("\r\nc=IN IP6 ::1\r\n") && !sdp.contains("IP4"), "{sdp}");
     assert_eq!(answer.headers.get("Contact"), Some("<sip:wardline@[::1]:5060>"));
-    let opened = |command: &MediaCommand| match command {
-        MediaCommand::Open { local, .. } => Some(local.to_string()),
-        _ => None,
+    let opened = |command: &MediaCommand| {
+        if let MediaCommand::Open { local, .. } = command { Some(local.to_string()) } else { None }
     };
     assert_eq!(desk.media.iter().find_map(opened).as_deref(), Some("::1"));
 
