@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -60,14 +61,14 @@ impl Node {
     /// Dies without a word.
     pub fn kill(&mut self) {
         let mut process = self.process.take().expect("a running node");
-        process.signal("KILL");
+        process.signal(Signal::SIGKILL);
         process.wait(STOPS_WITHIN);
     }
 
     /// Stops it as an administrator would; it must end well.
     pub fn stop(mut self) {
         let mut process = self.process.take().expect("a running node");
-        process.signal("TERM");
+        process.signal(Signal::SIGTERM);
         let status = process.wait(STOPS_WITHIN);
         assert!(status.success(), "the node ended with {status}:\n{}", process.output());
     }

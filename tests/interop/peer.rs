@@ -9,6 +9,9 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// Where every peer lives: some of them send from here, whatever address they were told to bind.
 pub const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// How often a bounded wait looks again.
@@ -109,16 +112,17 @@ impl Peer {
     }
 
     /// Sends a signal to this process and to no other.
-    pub fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-s", signal, &pid]).status().expect("kill(1)");
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().expect("a process id"));
+        // It may have ended by itself meanwhile.
+        let _ = kill(pid, signal);
     }
 
     fn end(&mut self) {
         if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
             return;
         }
-        self.signal("TERM");
+        self.signal(Signal::SIGTERM);
         let end = Instant::now() + STOPS_WITHIN;
         while Instant::now() < end {
             if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
