@@ -506,7 +506,13 @@ fn numbers_and_people_that_clash_are_refused() {
             "hospital.toml:7:17",
             &["code number 7101 and hotline 7100 differ in one digit"],
         ),
-        broken("hospital", "\"5555\"", "\"1555\"", "hospital.toml:7:17", &["begins with 1, a key of plan `hotline`"]),
+        broken(
+            "hospital",
+            "\"5555\"",
+            "\"1555\"",
+            "hospital.toml:7:17",
+            &["begins with 1, a key of plan `hotline`", "the hotline's plan"],
+        ),
         broken(
             "hospital",
             "operator = \"4000\"",
