@@ -81,6 +81,8 @@ fn a_blind_transfer_reaches_the_operator() {
     let mut ward = Pjsua::start(&node, &Setup::ward("4700"));
     ward.call(&node.hotline(false));
     analyst.expect_call("CONFIRMED");
+    // The ward hears the analyst before it is passed on.
+    let_them_talk(PART_S);
 
     analyst.tell(&format!("transfer {}", node.uri(OPERATOR, false)));
     operator.expect_call("CONFIRMED");
