@@ -144,10 +144,10 @@ start = "known"
 person = "known"
 operator = "operator"
 [hunting]
-at-once = 1
-book-callback-after = "30s"
-give-up-after = "60s"
-rungs = [{ name = "qualified", who = ["qualified", "wrap-up"], ring-for = "30s" }]
+at_once = 1
+book_callback_after = "30s"
+give_up_after = "60s"
+rungs = [{ name = "qualified", who = ["qualified", "wrap-up"], ring_for = "30s" }]
 [steps.known]
 type = "alert"
 next = "greet"
@@ -158,19 +158,19 @@ next = "connect"
 [steps.connect]
 type = "connect"
 ringing = ["ringing"]
-on-call = ["calling-on-call"]
-all-busy = ["{module|our}", "analysts-on-calls"]
-give-up = "nobody"
+on_call = ["calling-on-call"]
+all_busy = ["{module|our}", "analysts-on-calls"]
+give_up = "nobody"
 [steps.nobody]
 type = "callback"
 cause = "nobody-free"
 say = ["nobody-free", "we-will-call", "{unit|you}", "back"]
-no-number = ["nobody-free", "call-again"]
+no_number = ["nobody-free", "call-again"]
 [steps.operator]
 type = "transfer"
 target = "operator"
 say = ["connecting-operator"]
-no-answer = "nobody"
+no_answer = "nobody"
 "#;
 
 /// An address that the kernel just had to spare, for UDP and TCP.

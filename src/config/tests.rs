@@ -62,10 +62,10 @@ start = "question"
 person = "ring"
 operator = "operator"
 [hunting]
-at-once = 2
-book-callback-after = "10s"
-give-up-after = "90s"
-rungs = [{ name = "qualified", who = ["qualified"], ring-for = "12s" }]
+at_once = 2
+book_callback_after = "10s"
+give_up_after = "90s"
+rungs = [{ name = "qualified", who = ["qualified"], ring_for = "12s" }]
 [steps.question]
 type = "menu"
 say = ["desk-question"]
@@ -78,18 +78,18 @@ next = "connect"
 [steps.connect]
 type = "connect"
 ringing = ["ringing"]
-all-busy = ["{module|our}", "analysts-on-calls"]
-give-up = "nobody"
+all_busy = ["{module|our}", "analysts-on-calls"]
+give_up = "nobody"
 [steps.nobody]
 type = "callback"
 cause = "nobody-free"
 say = ["nobody-free"]
-no-number = ["nobody-free", "call-again"]
+no_number = ["nobody-free", "call-again"]
 [steps.operator]
 type = "transfer"
 target = "operator"
 say = ["connecting-operator"]
-no-answer = "nobody"
+no_answer = "nobody"
 "#;
 
 /// A second hospital, for isolation.

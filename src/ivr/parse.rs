@@ -81,8 +81,8 @@ const CONDITION_KEYS: [&str; 13] = [
     "class",
     "from",
     "mapped",
-    "person-known",
-    "on-shift",
+    "person_known",
+    "on_shift",
     "unit",
     "site",
     "trunk",
@@ -99,7 +99,7 @@ impl<'r, 'k> Parser<'r, 'k> {
     }
 
     pub(super) fn plan(mut self, root: &Table) -> RawPlan {
-        let top = ["name", "language", "start", "person", "operator", "call-back-abandoned", "hunting", "steps"];
+        let top = ["name", "language", "start", "person", "operator", "call_back_abandoned", "hunting", "steps"];
         self.reader.only(root, "a plan", &top);
         let language = self.reader.string(root, "language");
         let language_span = language.as_ref().map_or(0..0, |language| language.span.clone());
@@ -110,7 +110,7 @@ impl<'r, 'k> Parser<'r, 'k> {
         let start = self.needed_name(root, "the plan", "start");
         let person = self.needed_name(root, "the plan", "person");
         let operator = self.needed_name(root, "the plan", "operator");
-        let call_back_abandoned = self.classes(root, "call-back-abandoned");
+        let call_back_abandoned = self.classes(root, "call_back_abandoned");
         let hunting = self.hunting(root);
         let (mut steps, mut names) = (Vec::new(), BTreeSet::new());
         let table = self.reader.table(root, "steps");
@@ -149,15 +149,15 @@ impl<'r, 'k> Parser<'r, 'k> {
     fn hunting(&mut self, root: &Table) -> Hunting {
         let mut hunting = Hunting::standard();
         let Some(table) = self.reader.table(root, "hunting") else { return hunting };
-        self.reader.only(&table, "`hunting`", &["at-once", "book-callback-after", "give-up-after", "rungs"]);
+        self.reader.only(&table, "`hunting`", &["at_once", "book_callback_after", "give_up_after", "rungs"]);
         let most = crate::routing::rungs::MAX_GIVE_UP;
-        if let Some(at_once) = self.reader.number(&table, "at-once", 1..=crate::routing::rungs::MAX_AT_ONCE) {
+        if let Some(at_once) = self.reader.number(&table, "at_once", 1..=crate::routing::rungs::MAX_AT_ONCE) {
             hunting.at_once = at_once;
         }
-        if let Some(after) = self.reader.duration(&table, "book-callback-after", most) {
+        if let Some(after) = self.reader.duration(&table, "book_callback_after", most) {
             hunting.book_callback_after = after;
         }
-        if let Some(after) = self.reader.duration(&table, "give-up-after", most) {
+        if let Some(after) = self.reader.duration(&table, "give_up_after", most) {
             hunting.give_up_after = after;
         }
         if let Some(rungs) = self.reader.tables(&table, "rungs") {
@@ -175,14 +175,14 @@ impl<'r, 'k> Parser<'r, 'k> {
     }
 
     fn rung(&mut self, table: &Table) -> Option<Rung> {
-        self.reader.only(table, "a rung", &["name", "who", "ring-for", "after"]);
+        self.reader.only(table, "a rung", &["name", "who", "ring_for", "after"]);
         let most = crate::routing::rungs::MAX_GIVE_UP;
         let id = self.reader.string(table, "name");
         let id = self.reader.required(table, "the rung", "name", id);
         let who = self.reader.strings(table, "who");
         let who = self.reader.required(table, "the rung", "who", who);
-        let ring_for = self.reader.duration(table, "ring-for", most);
-        let ring_for = self.reader.required(table, "the rung", "ring-for", ring_for);
+        let ring_for = self.reader.duration(table, "ring_for", most);
+        let ring_for = self.reader.required(table, "the rung", "ring_for", ring_for);
         let after = self.reader.duration(table, "after", most);
         let groups = [Who::Qualified, Who::WrapUp, Who::OnCall, Who::Supervisor];
         let names = groups.map(Who::as_str);
@@ -383,12 +383,12 @@ impl<'r, 'k> Parser<'r, 'k> {
     }
 
     fn connect(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        let known = ["type", "ringing", "on-call", "all-busy", "asks", "waiting", "give-up"];
+        let known = ["type", "ringing", "on_call", "all_busy", "asks", "waiting", "give_up"];
         self.reader.only(table, "a `connect` step", &known);
         let ringing = self.say(table, "ringing");
-        let on_call = self.say(table, "on-call");
-        let all_busy = self.say(table, "all-busy");
-        let give_up = self.needed_name(table, "the step", "give-up");
+        let on_call = self.say(table, "on_call");
+        let all_busy = self.say(table, "all_busy");
+        let give_up = self.needed_name(table, "the step", "give_up");
         let most = crate::routing::rungs::MAX_GIVE_UP;
         let (mut asks, mut waiting) = (Vec::new(), Vec::new());
         for table in self.while_ringing(table, "asks") {
@@ -446,23 +446,23 @@ impl<'r, 'k> Parser<'r, 'k> {
     }
 
     fn callback(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        self.reader.only(table, "a `callback` step", &["type", "cause", "say", "no-number", "next"]);
+        self.reader.only(table, "a `callback` step", &["type", "cause", "say", "no_number", "next"]);
         let cause = self.reader.string(table, "cause");
         let cause = self.reader.required(table, "the step", "cause", cause);
         let say = self.needed_say(table);
-        let no_number = self.say(table, "no-number");
+        let no_number = self.say(table, "no_number");
         let next = self.reader.string(table, "next");
         let cause = self.one(cause?, "cause", &CallbackCause::NAMES, CallbackCause::from_name);
         Some(StepKind::Callback(Callback { cause: cause?, say: say?, no_number, next }))
     }
 
     fn transfer(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        self.reader.only(table, "a `transfer` step", &["type", "target", "say", "ring-for", "no-answer"]);
+        self.reader.only(table, "a `transfer` step", &["type", "target", "say", "ring_for", "no_answer"]);
         let target = self.reader.string(table, "target");
         let target = self.reader.required(table, "the step", "target", target);
         let say = self.say(table, "say");
-        let ring_for = self.reader.duration(table, "ring-for", MAX_TARGET_RING).unwrap_or(TARGET_RING);
-        let no_answer = self.needed_name(table, "the step", "no-answer");
+        let ring_for = self.reader.duration(table, "ring_for", MAX_TARGET_RING).unwrap_or(TARGET_RING);
+        let no_answer = self.needed_name(table, "the step", "no_answer");
         let target = target?;
         let id = TargetId::new(&target.value);
         self.declared(self.known.targets.as_ref(), &id, &target, "target");
@@ -563,8 +563,8 @@ impl<'r, 'k> Parser<'r, 'k> {
                 })
             }),
             mapped: self.reader.bool(table, "mapped"),
-            person_known: self.reader.bool(table, "person-known"),
-            on_shift: self.reader.bool(table, "on-shift"),
+            person_known: self.reader.bool(table, "person_known"),
+            on_shift: self.reader.bool(table, "on_shift"),
             unit: self.id_list(table, "unit", known.units.as_ref(), UnitId::new),
             site: self.id_list(table, "site", known.sites.as_ref(), SiteId::new),
             trunk: self.id_list(table, "trunk", known.trunks.as_ref(), TrunkId::new),

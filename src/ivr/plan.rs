@@ -233,7 +233,7 @@ pub struct Alert<R> {
     pub next: R,
 }
 
-/// Holds the caller while phones ring, says what happens, and gives up after the plan's `give-up-after`.
+/// Holds the caller while phones ring, says what happens, and gives up after the plan's `give_up_after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connect<R> {
     /// Said when a qualified analyst's phone rings.

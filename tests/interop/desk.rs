@@ -73,7 +73,7 @@ impl Desk {
         file("wardline.toml", &self.wardline(address));
         file("hospital.toml", &hospital());
         file("analysts.toml", &self.analysts());
-        let plan = include_str!("hotline.toml").replace("at-once = 2", &format!("at-once = {}", self.at_once));
+        let plan = include_str!("hotline.toml").replace("at_once = 2", &format!("at_once = {}", self.at_once));
         file("plans/hotline.toml", &plan);
         let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
         std::os::unix::fs::symlink(prompts, base.join("prompts")).expect("a link");

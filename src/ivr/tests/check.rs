@@ -98,7 +98,7 @@ fn wrong_values_say_what_to_write() {
     refused("wait = \"1.5s\"", "wait = \"1.5\"", &["+0 `wait` is no duration: \"1.5\""]);
     refused("wait = \"1.5s\"", "wait = \"11s\"", &["+0 `wait` is longer than 10 s"]);
     refused("wait = \"1.5s\"", "tries = 4", &["+0 `tries` is out of range"]);
-    refused("at-once = 2", "at-once = 9", &["+0 `at-once` is out of range"]);
+    refused("at_once = 2", "at_once = 9", &["+0 `at_once` is out of range"]);
     refused("keys.1 =", "keys.9 =", &["+0 key `9` has its meaning in every plan"]);
     refused("keys.1 =", "keys.11 =", &["+0 `11` is no key of a phone"]);
     refused(
@@ -117,15 +117,15 @@ fn a_question_that_may_be_skipped_must_matter_and_say_where_to() {
 #[test]
 fn steps_that_go_round_are_named_in_their_order() {
     refused(
-        "no-answer = \"operator-silent\"",
-        "no-answer = \"nobody\"\n[steps.x]\ntype = \"play\"\nsay = [\"done\"]\nnext = \"x\"",
+        "no_answer = \"operator-silent\"",
+        "no_answer = \"nobody\"\n[steps.x]\ntype = \"play\"\nsay = [\"done\"]\nnext = \"x\"",
         &[
             // Only what a call reaches is walked; the circle stands alone and nothing leads to it.
             "+1 no call ever reaches step `x`",
             "+6 no call ever reaches step `operator-silent`",
         ],
     );
-    let text = SAMPLE.replace("give-up = \"nobody\"", "give-up = \"known\"");
+    let text = SAMPLE.replace("give_up = \"nobody\"", "give_up = \"known\"");
     let (plan, said, found) = findings(&text);
     assert!(plan.is_none());
     assert_eq!(said.len(), 1);

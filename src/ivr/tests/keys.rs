@@ -13,11 +13,11 @@ next = "connect"
 [steps.connect]
 type = "connect"
 ringing = ["ringing"]
-give-up = "end"
+give_up = "end"
 [steps.op]
 type = "transfer"
 target = "operator"
-no-answer = "end"
+no_answer = "end"
 [steps.end]
 type = "hangup"
 say = ["goodbye"]
@@ -42,7 +42,7 @@ silence = "ring"
 type = "transfer"
 target = "operator"
 say = ["connecting-operator"]
-no-answer = "end"
+no_answer = "end"
 "#;
 
 #[test]
