@@ -25,6 +25,7 @@ pub mod journal;
 mod projection;
 mod projector;
 mod restore;
+mod rows;
 mod secrets;
 mod sqlite;
 mod tickets;

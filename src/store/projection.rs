@@ -1,21 +1,31 @@
 //! One batch of records into the database, in one transaction with the position.
 //!
+//! ```text
+//!  records ─▶ what the database knows of their calls (2 queries) ─▶ applied in memory, record by record
+//!          ─▶ earlier tickets of new callers (1 query a call) ─▶ each touched row once, many rows a statement
+//! ```
 //! Applying a record twice changes nothing: tickets skip what they have seen, rows are written under the record's own
-//! keys, and the position only grows.
+//! keys, and the position only grows. How records are cut into batches changes nothing either.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
+use ulid::Ulid;
 
-use super::sqlite::{decode, micros, signed};
-use super::tickets::{load_ticket, number_of};
-use crate::ids::{CallId, Seq, TicketNumber};
-use crate::ticket::{AnalystStateRecord, BindingRecord, Event, Record, Ticket};
+use super::rows::{self, Cell};
+use super::sqlite::{decode, micros, signed, unsigned};
+use crate::ids::{AnalystId, CallId, ClinicianId, Seq, SystemId, TicketNumber, UnitId};
+use crate::ticket::{
+    AnalystStateRecord, BindingRecord, Callback, Event, Offer, REPEAT_HOURS, Record, Repeat, RepeatBy, Ticket,
+};
 
 /// Nearest earlier tickets that a ticket is linked to.
-const MAX_REPEATS: i64 = 16;
+pub(super) const MAX_REPEATS: usize = 16;
+const HOUR_US: i64 = 3_600_000_000;
 
 /// Projects `records` (in order) and stores `upto` as the new position.
 pub(super) async fn project(
@@ -24,11 +34,12 @@ pub(super) async fn project(
     upto: Seq,
 ) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let mut batch = Batch { connection: &mut transaction, tickets: BTreeMap::new(), numbers: BTreeMap::new() };
+    let mut batch = Batch::load(&mut transaction, records).await?;
     for record in records {
-        batch.record(record).await?;
+        batch.take(record)?;
     }
-    batch.write_tickets().await?;
+    batch.link_repeats(&mut transaction).await?;
+    batch.write(&mut transaction).await?;
     sqlx::query("UPDATE projection SET seq = MAX(seq, ?) WHERE id = 1")
         .bind(signed(upto.0))
         .execute(&mut *transaction)
@@ -36,52 +47,140 @@ pub(super) async fn project(
     transaction.commit().await
 }
 
-/// The tickets that a batch touches, each read and written once.
-struct Batch<'c> {
-    connection: &'c mut SqliteConnection,
-    tickets: BTreeMap<TicketNumber, Ticket>,
+/// Everything that a batch touches, each read and written once.
+#[derive(Default)]
+struct Batch {
+    tickets: BTreeMap<TicketNumber, Touched>,
     numbers: BTreeMap<CallId, TicketNumber>,
+    calls: Vec<[Cell; 2]>,
+    events: Vec<[Cell; 6]>,
+    desk: Desk,
 }
 
-impl Batch<'_> {
-    async fn record(&mut self, record: &Record) -> Result<(), sqlx::Error> {
+/// A ticket in work, and what of it the database holds already.
+struct Touched {
+    ticket: Ticket,
+    changed: bool,
+    offers: Vec<Offer>,
+    callback: Option<Callback>,
+    /// Opened by an earlier batch.
+    stored: bool,
+    /// Set when caller or need became known: its repeats are looked for, with those found in this batch itself.
+    link: Option<Vec<(Timestamp, Repeat)>>,
+}
+
+impl Touched {
+    fn new(ticket: Ticket, stored: bool) -> Touched {
+        let (offers, callback) =
+            if stored { (ticket.offers.clone(), ticket.callback.clone()) } else { (Vec::new(), None) };
+        Touched { ticket, changed: !stored, offers, callback, stored, link: None }
+    }
+}
+
+/// What is not of a call. The last word on each holds.
+#[derive(Default)]
+struct Desk {
+    /// Rows that expired before this are swept, before the others are written.
+    sweep: Option<Timestamp>,
+    /// `None`: removed.
+    bindings: BTreeMap<(String, String), Option<BindingRecord>>,
+    nonces: BTreeMap<String, (u32, Timestamp)>,
+    states: BTreeMap<AnalystId, (AnalystStateRecord, Option<String>, Timestamp)>,
+    audit: Vec<[Cell; 6]>,
+    nodes: Vec<[Cell; 5]>,
+}
+
+/// What two calls share when one repeats the other.
+#[derive(PartialEq, Eq)]
+struct Keys {
+    person: Option<ClinicianId>,
+    place: Option<(UnitId, SystemId)>,
+}
+
+impl Keys {
+    fn of(ticket: &Ticket) -> Keys {
+        let person = ticket.caller.as_ref().and_then(|caller| Some(caller.person.as_ref()?.value.clone()));
+        let place = ticket.unit().and_then(|unit| Some((unit.clone(), ticket.system()?.clone())));
+        Keys { person, place }
+    }
+}
+
+// -- What the database knows ------------------------------------------------------------------------------------------
+
+impl Batch {
+    async fn load(connection: &mut SqliteConnection, records: &[Record]) -> Result<Batch, sqlx::Error> {
+        let mut batch = Batch::default();
+        let mut opened = BTreeSet::new();
+        let mut unknown = BTreeSet::new();
+        let mut wanted = BTreeSet::new();
+        for record in records {
+            let Some(call) = record.call else { continue };
+            if let Event::CallOpened(open) = &record.event {
+                opened.insert(call);
+                wanted.insert(open.ticket);
+            } else if !opened.contains(&call) {
+                unknown.insert(call.to_string());
+            }
+        }
+        if !unknown.is_empty() {
+            let rows =
+                sqlx::query("SELECT call_id, ticket FROM calls WHERE call_id IN (SELECT value FROM json_each(?))")
+                    .bind(json(&unknown)?)
+                    .fetch_all(&mut *connection)
+                    .await?;
+            for row in rows {
+                let call: &str = row.try_get(0)?;
+                let number = TicketNumber(unsigned(row.try_get(1)?));
+                batch.numbers.insert(CallId(Ulid::from_string(call).map_err(decode)?), number);
+                wanted.insert(number);
+            }
+        }
+        if !wanted.is_empty() {
+            let rows = sqlx::query("SELECT doc FROM tickets WHERE number IN (SELECT value FROM json_each(?))")
+                .bind(json(&wanted)?)
+                .fetch_all(&mut *connection)
+                .await?;
+            for row in rows {
+                let ticket: Ticket = serde_json::from_str(row.try_get(0)?).map_err(decode)?;
+                batch.tickets.insert(ticket.number, Touched::new(ticket, true));
+            }
+        }
+        Ok(batch)
+    }
+}
+
+// -- The records ------------------------------------------------------------------------------------------------------
+
+impl Batch {
+    fn take(&mut self, record: &Record) -> Result<(), sqlx::Error> {
         if let Some(call) = record.call {
-            self.of_call(call, record).await?;
+            self.of_call(call, record)?;
         }
         match &record.event {
             Event::AnalystStateSet { analyst, state, reason } => {
-                self.analyst_state(record, analyst.as_str(), *state, reason.as_deref()).await
+                self.desk.states.insert(analyst.clone(), (*state, reason.clone(), record.at));
             }
-            Event::BindingSet(binding) => self.binding(binding).await,
+            Event::BindingSet(binding) => {
+                let key = (binding.aor.clone(), binding.contact.clone());
+                self.desk.bindings.insert(key, Some(binding.clone()));
+            }
             Event::BindingRemoved { aor, contact } => {
-                let delete = sqlx::query("DELETE FROM bindings WHERE aor = ? AND contact = ?").bind(aor).bind(contact);
-                delete.execute(&mut *self.connection).await.map(drop)
+                self.desk.bindings.insert((aor.clone(), contact.clone()), None);
             }
-            Event::NonceUsed { nonce, count, expires } => sqlx::query(
-                "INSERT INTO nonces (nonce, count, expires_us) VALUES (?, ?, ?)
-                     ON CONFLICT (nonce) DO UPDATE SET count = MAX(count, excluded.count)",
-            )
-            .bind(nonce)
-            .bind(*count)
-            .bind(micros(*expires))
-            .execute(&mut *self.connection)
-            .await
-            .map(drop),
-            Event::Audit { actor, action, object, reason } => sqlx::query(
-                "INSERT INTO audit (seq, at_us, actor, action, object, reason) VALUES (?, ?, ?, ?, ?, ?)
-                     ON CONFLICT (seq) DO NOTHING",
-            )
-            .bind(signed(record.seq.0))
-            .bind(micros(record.at))
-            .bind(actor)
-            .bind(action)
-            .bind(object)
-            .bind(reason)
-            .execute(&mut *self.connection)
-            .await
-            .map(drop),
-            Event::NodeStarted { version, config } => self.node(record, Some(version), Some(config)).await,
-            Event::NodeStopped => self.node(record, None, None).await,
+            Event::NonceUsed { nonce, count, expires } => {
+                let known = self.desk.nonces.entry(nonce.clone()).or_insert((*count, *expires));
+                known.0 = known.0.max(*count);
+            }
+            Event::Audit { actor, action, object, reason } => self.desk.audit.push([
+                signed(record.seq.0).into(),
+                micros(record.at).into(),
+                actor.as_str().into(),
+                action.as_str().into(),
+                object.as_str().into(),
+                reason.clone().into(),
+            ]),
+            Event::NodeStarted { version, config } => self.desk.node(record, Some(version), Some(config)),
+            Event::NodeStopped => self.desk.node(record, None, None),
             Event::CallOpened(_)
             | Event::CallerIdentified { .. }
             | Event::Answered
@@ -110,271 +209,269 @@ impl Batch<'_> {
             | Event::CallEnded { .. }
             | Event::CallbackBooked { .. }
             | Event::CallbackAttempted { .. }
-            | Event::CallbackClosed { .. } => Ok(()),
+            | Event::CallbackClosed { .. } => {}
         }
+        Ok(())
     }
 
     /// A record of a call: its ticket is opened or goes on, and the record is kept as it is.
-    async fn of_call(&mut self, call: CallId, record: &Record) -> Result<(), sqlx::Error> {
+    fn of_call(&mut self, call: CallId, record: &Record) -> Result<(), sqlx::Error> {
         let number = if let Event::CallOpened(opened) = &record.event {
-            if self.ticket(opened.ticket).await?.is_none()
+            if !self.tickets.contains_key(&opened.ticket)
                 && let Some(ticket) = Ticket::open(record)
             {
-                self.open(ticket).await?;
+                self.tickets.insert(opened.ticket, Touched::new(ticket, false));
             }
-            self.alias(call, opened.ticket).await?;
+            self.numbers.insert(call, opened.ticket);
+            self.calls.push([call.to_string().into(), signed(opened.ticket.0).into()]);
             opened.ticket
-        } else if let Some(number) = self.number(call).await? {
-            number
+        } else if let Some(number) = self.numbers.get(&call) {
+            *number
         } else {
             tracing::warn!(seq = record.seq.0, %call, "a record of a call that was never opened is skipped");
             return Ok(());
         };
-        let Some(ticket) = self.ticket(number).await? else { return Ok(()) };
-        ticket.apply(record);
-        let line = ticket.timeline.iter().rev().find(|line| line.seq == record.seq).map(|line| line.text.clone());
-        sqlx::query(
-            "INSERT INTO events (seq, ticket, at_us, kind, line, record) VALUES (?, ?, ?, ?, ?, ?)
-             ON CONFLICT (seq) DO NOTHING",
-        )
-        .bind(signed(record.seq.0))
-        .bind(signed(number.0))
-        .bind(micros(record.at))
-        .bind(record.event.kind())
-        .bind(line)
-        .bind(serde_json::to_string(record).map_err(decode)?)
-        .execute(&mut *self.connection)
-        .await
-        .map(drop)
-    }
-
-    async fn open(&mut self, ticket: Ticket) -> Result<(), sqlx::Error> {
-        // The row exists from the first record on, because others refer to it; the batch's end completes it.
-        write_ticket(self.connection, &ticket).await?;
-        self.tickets.insert(ticket.number, ticket);
-        Ok(())
-    }
-
-    async fn alias(&mut self, call: CallId, number: TicketNumber) -> Result<(), sqlx::Error> {
-        self.numbers.insert(call, number);
-        sqlx::query("INSERT INTO calls (call_id, ticket) VALUES (?, ?) ON CONFLICT (call_id) DO NOTHING")
-            .bind(call.to_string())
-            .bind(signed(number.0))
-            .execute(&mut *self.connection)
-            .await
-            .map(drop)
-    }
-
-    async fn number(&mut self, call: CallId) -> Result<Option<TicketNumber>, sqlx::Error> {
-        if let Some(number) = self.numbers.get(&call) {
-            return Ok(Some(*number));
-        }
-        let number = number_of(self.connection, call).await?;
-        self.numbers.extend(number.map(|number| (call, number)));
-        Ok(number)
-    }
-
-    async fn ticket(&mut self, number: TicketNumber) -> Result<Option<&mut Ticket>, sqlx::Error> {
-        if !self.tickets.contains_key(&number) {
-            let loaded = load_ticket(self.connection, number).await?;
-            self.tickets.extend(loaded.map(|ticket| (number, ticket)));
-        }
-        Ok(self.tickets.get_mut(&number))
-    }
-
-    async fn write_tickets(&mut self) -> Result<(), sqlx::Error> {
-        let mut tickets = std::mem::take(&mut self.tickets);
-        // Rows first, so that two calls of one batch find each other as repeats.
-        for ticket in tickets.values() {
-            write_ticket(self.connection, ticket).await?;
-        }
-        for ticket in tickets.values_mut() {
-            self.link_repeats(ticket).await?;
-            write_ticket(self.connection, ticket).await?;
-            self.write_offers(ticket).await?;
-            self.write_callback(ticket).await?;
+        let Some(touched) = self.tickets.get_mut(&number) else { return Ok(()) };
+        let before = Keys::of(&touched.ticket);
+        touched.changed |= record.seq > touched.ticket.last_seq;
+        touched.ticket.apply(record);
+        let line = touched.ticket.timeline.iter().rev().find(|line| line.seq == record.seq);
+        self.events.push([
+            signed(record.seq.0).into(),
+            signed(number.0).into(),
+            micros(record.at).into(),
+            record.event.kind().into(),
+            line.map(|line| line.text.clone()).into(),
+            json(record)?.into(),
+        ]);
+        if Keys::of(&touched.ticket) != before {
+            self.note_repeats(number);
         }
         Ok(())
     }
 
-    /// Earlier tickets of the same person, or of the same unit and system, within 72 h.
-    async fn link_repeats(&mut self, ticket: &mut Ticket) -> Result<(), sqlx::Error> {
-        let person = ticket.caller.as_ref().and_then(|caller| caller.person.as_ref());
-        let rows = sqlx::query(
-            "SELECT doc FROM (
-                 SELECT doc, opened_us FROM tickets WHERE person = ?1 AND opened_us BETWEEN ?4 AND ?5 AND number <> ?6
-                 UNION
-                 SELECT doc, opened_us FROM tickets
-                     WHERE unit = ?2 AND system = ?3 AND opened_us BETWEEN ?4 AND ?5 AND number <> ?6
-             ) ORDER BY opened_us DESC LIMIT ?7",
-        )
-        .bind(person.map(|person| person.value.to_string()))
-        .bind(ticket.unit().map(ToString::to_string))
-        .bind(ticket.system().map(ToString::to_string))
-        .bind(micros(ticket.opened) - 72 * 3_600_000_000)
-        .bind(micros(ticket.opened))
-        .bind(signed(ticket.number.0))
-        .bind(MAX_REPEATS)
-        .fetch_all(&mut *self.connection)
-        .await?;
-        ticket.repeats.clear();
-        for row in rows {
-            let earlier: Ticket = serde_json::from_str(row.try_get(0)?).map_err(decode)?;
-            ticket.repeats.extend(ticket.repeats(&earlier));
+    /// Caller or need became known: earlier tickets of this batch are compared as they are now; those of the database
+    /// are as they were before the batch, so they can wait.
+    fn note_repeats(&mut self, number: TicketNumber) {
+        let Some(touched) = self.tickets.get(&number) else { return };
+        let others = self.tickets.values().map(|other| &other.ticket);
+        let repeat = |earlier: &Ticket| Some((earlier.opened, touched.ticket.repeats(earlier)?));
+        let found = others.filter_map(repeat).collect();
+        if let Some(touched) = self.tickets.get_mut(&number) {
+            touched.link = Some(found);
         }
-        for repeat in &ticket.repeats {
-            sqlx::query(
-                "INSERT INTO repeats (ticket, earlier, by, hours) VALUES (?, ?, ?, ?)
-                 ON CONFLICT (ticket, earlier) DO UPDATE SET by = excluded.by",
-            )
-            .bind(signed(ticket.number.0))
-            .bind(signed(repeat.earlier.0))
-            .bind(word(&repeat.by)?)
-            .bind(repeat.hours)
-            .execute(&mut *self.connection)
-            .await?;
-        }
-        Ok(())
-    }
-
-    async fn write_offers(&mut self, ticket: &Ticket) -> Result<(), sqlx::Error> {
-        for offer in &ticket.offers {
-            sqlx::query(
-                "INSERT INTO offers
-                     (call_id, offer, ticket, analyst, rung, outside, sent_us, ringing_us, ended_us, outcome)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                 ON CONFLICT (call_id, offer) DO UPDATE SET
-                     ringing_us = excluded.ringing_us, ended_us = excluded.ended_us, outcome = excluded.outcome",
-            )
-            .bind(offer.call.to_string())
-            .bind(signed(offer.offer.0))
-            .bind(signed(ticket.number.0))
-            .bind(offer.analyst.as_str())
-            .bind(offer.rung.as_str())
-            .bind(offer.outside)
-            .bind(micros(offer.sent))
-            .bind(offer.ringing.map(micros))
-            .bind(offer.ended.map(micros))
-            .bind(offer.outcome.as_ref().map(word).transpose()?)
-            .execute(&mut *self.connection)
-            .await?;
-        }
-        Ok(())
-    }
-
-    async fn write_callback(&mut self, ticket: &Ticket) -> Result<(), sqlx::Error> {
-        let Some(callback) = &ticket.callback else { return Ok(()) };
-        sqlx::query(
-            "INSERT INTO callbacks (ticket, hospital, number, due_us, reason, attempts, state)
-             VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (ticket) DO UPDATE SET number = excluded.number, due_us = excluded.due_us,
-                 reason = excluded.reason, attempts = excluded.attempts, state = excluded.state",
-        )
-        .bind(signed(ticket.number.0))
-        .bind(ticket.hospital.as_str())
-        .bind(callback.number.as_str())
-        .bind(micros(callback.due))
-        .bind(word(&callback.reason)?)
-        .bind(callback.attempts)
-        .bind(word(&callback.state)?)
-        .execute(&mut *self.connection)
-        .await
-        .map(drop)
-    }
-
-    async fn analyst_state(
-        &mut self,
-        record: &Record,
-        analyst: &str,
-        state: AnalystStateRecord,
-        reason: Option<&str>,
-    ) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "INSERT INTO analyst_states (analyst, state, reason, at_us) VALUES (?, ?, ?, ?)
-             ON CONFLICT (analyst) DO UPDATE SET
-                 state = excluded.state, reason = excluded.reason, at_us = excluded.at_us",
-        )
-        .bind(analyst)
-        .bind(word(&state)?)
-        .bind(reason)
-        .bind(micros(record.at))
-        .execute(&mut *self.connection)
-        .await
-        .map(drop)
-    }
-
-    async fn binding(&mut self, binding: &BindingRecord) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "INSERT INTO bindings (aor, contact, expires_us, doc) VALUES (?, ?, ?, ?)
-             ON CONFLICT (aor, contact) DO UPDATE SET expires_us = excluded.expires_us, doc = excluded.doc",
-        )
-        .bind(&binding.aor)
-        .bind(&binding.contact)
-        .bind(micros(binding.expires))
-        .bind(serde_json::to_string(binding).map_err(decode)?)
-        .execute(&mut *self.connection)
-        .await
-        .map(drop)
-    }
-
-    /// A start or stop of the server, which is also when expired bindings and nonces are swept.
-    async fn node(
-        &mut self,
-        record: &Record,
-        version: Option<&String>,
-        config: Option<&String>,
-    ) -> Result<(), sqlx::Error> {
-        for sweep in ["DELETE FROM bindings WHERE expires_us < ?", "DELETE FROM nonces WHERE expires_us < ?"] {
-            sqlx::query(sweep).bind(micros(record.at)).execute(&mut *self.connection).await?;
-        }
-        sqlx::query(
-            "INSERT INTO nodes (seq, at_us, kind, version, config) VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT (seq) DO NOTHING",
-        )
-        .bind(signed(record.seq.0))
-        .bind(micros(record.at))
-        .bind(record.event.kind())
-        .bind(version)
-        .bind(config)
-        .execute(&mut *self.connection)
-        .await
-        .map(drop)
     }
 }
 
-async fn write_ticket(connection: &mut SqliteConnection, ticket: &Ticket) -> Result<(), sqlx::Error> {
+impl Desk {
+    /// A start or stop of the server, which is also when expired bindings and nonces are swept.
+    fn node(&mut self, record: &Record, version: Option<&String>, config: Option<&String>) {
+        self.sweep = self.sweep.max(Some(record.at));
+        for binding in self.bindings.values_mut() {
+            *binding = binding.take().filter(|binding| binding.expires >= record.at);
+        }
+        self.nonces.retain(|_, (_, expires)| *expires >= record.at);
+        self.nodes.push([
+            signed(record.seq.0).into(),
+            micros(record.at).into(),
+            record.event.kind().into(),
+            version.cloned().into(),
+            config.cloned().into(),
+        ]);
+    }
+}
+
+// -- Repeats ----------------------------------------------------------------------------------------------------------
+
+/// Earlier tickets of the same person, and of the same unit and system, newest first; the bound holds for each. Only
+/// columns are read, along an index: a ticket's document may be long, and a busy unit has hundreds of tickets.
+const EARLIER: &str = "SELECT * FROM (SELECT number, opened_us, 1 AS person FROM tickets
+         WHERE person = ?1 AND opened_us > ?4 AND opened_us <= ?5 AND hospital = ?6 AND call_id IS NOT ?7
+             AND number NOT IN (SELECT value FROM json_each(?8))
+         ORDER BY opened_us DESC, number DESC LIMIT ?9)
+     UNION ALL SELECT * FROM (SELECT number, opened_us, 0 AS person FROM tickets
+         WHERE unit = ?2 AND system = ?3 AND opened_us > ?4 AND opened_us <= ?5 AND hospital = ?6 AND call_id IS NOT ?7
+             AND number NOT IN (SELECT value FROM json_each(?8))
+         ORDER BY opened_us DESC, number DESC LIMIT ?9)";
+
+impl Batch {
+    /// Looks for repeats of each call whose caller or need became known in this batch: once a call, or twice if a key
+    /// changed what it is about.
+    async fn link_repeats(&mut self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        if self.tickets.values().all(|touched| touched.link.is_none()) {
+            return Ok(());
+        }
+        // Tickets in work were compared already, as they were at that record.
+        let in_work = self.tickets.values().filter(|touched| touched.stored).map(|touched| touched.ticket.number);
+        let in_work = json(&in_work.collect::<Vec<_>>())?;
+        for touched in self.tickets.values_mut() {
+            let Some(found) = &mut touched.link else { continue };
+            found.extend(earlier(connection, &touched.ticket, &in_work).await?);
+            found.sort_by_key(|(opened, repeat)| (Reverse(*opened), Reverse(repeat.earlier), repeat.by));
+            found.dedup_by_key(|(_, repeat)| repeat.earlier);
+            found.truncate(MAX_REPEATS);
+            touched.ticket.repeats = found.iter().map(|(_, repeat)| repeat.clone()).collect();
+        }
+        Ok(())
+    }
+}
+
+async fn earlier(
+    connection: &mut SqliteConnection,
+    ticket: &Ticket,
+    in_work: &str,
+) -> Result<Vec<(Timestamp, Repeat)>, sqlx::Error> {
+    let Keys { person, place } = Keys::of(ticket);
+    let (unit, system) = place.unzip();
+    let rows = sqlx::query(EARLIER)
+        .bind(person.map(|person| person.to_string()))
+        .bind(unit.map(|unit| unit.to_string()))
+        .bind(system.map(|system| system.to_string()))
+        .bind(micros(ticket.opened) - REPEAT_HOURS * HOUR_US)
+        .bind(micros(ticket.opened))
+        .bind(ticket.hospital.as_str())
+        .bind(ticket.continues.map(|call| call.to_string()))
+        .bind(in_work)
+        .bind(signed(MAX_REPEATS as u64))
+        .fetch_all(connection)
+        .await?;
+    let repeat = |row: &sqlx::sqlite::SqliteRow| -> Result<(Timestamp, Repeat), sqlx::Error> {
+        let opened = Timestamp::from_microsecond(row.try_get(1)?).map_err(decode)?;
+        let by = if row.try_get(2)? { RepeatBy::Person } else { RepeatBy::UnitAndSystem };
+        let number = TicketNumber(unsigned(row.try_get(0)?));
+        Ok((opened, Repeat::new(number, by, ticket.opened.duration_since(opened))))
+    };
+    rows.iter().map(repeat).collect()
+}
+
+// -- What is written --------------------------------------------------------------------------------------------------
+
+impl Batch {
+    /// Tickets first, because the others refer to them.
+    async fn write(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let changed: Vec<&Touched> = self.tickets.values().filter(|touched| touched.changed).collect();
+        let tickets = changed.iter().map(|touched| ticket_row(&touched.ticket)).collect::<Result<_, _>>()?;
+        rows::write(connection, &rows::TICKETS, tickets).await?;
+        rows::write(connection, &rows::CALLS, self.calls).await?;
+        rows::write(connection, &rows::EVENTS, self.events).await?;
+        let (mut offers, mut callbacks, mut repeats, mut relinked) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for Touched { ticket, offers: stored, callback, link, stored: known, .. } in changed {
+            let news = ticket.offers.iter().enumerate().filter(|(at, offer)| stored.get(*at) != Some(offer));
+            for (_, offer) in news {
+                offers.push(offer_row(ticket, offer)?);
+            }
+            if ticket.callback != *callback {
+                callbacks.extend(ticket.callback.as_ref().map(|callback| callback_row(ticket, callback)).transpose()?);
+            }
+            if link.is_some() {
+                relinked.extend(known.then_some(ticket.number));
+                for repeat in &ticket.repeats {
+                    repeats.push(repeat_row(ticket.number, repeat)?);
+                }
+            }
+        }
+        rows::write(connection, &rows::OFFERS, offers).await?;
+        rows::write(connection, &rows::CALLBACKS, callbacks).await?;
+        if !relinked.is_empty() {
+            let delete = sqlx::query("DELETE FROM repeats WHERE ticket IN (SELECT value FROM json_each(?))");
+            delete.bind(json(&relinked)?).execute(&mut *connection).await?;
+        }
+        rows::write(connection, &rows::REPEATS, repeats).await?;
+        self.desk.write(connection).await
+    }
+}
+
+impl Desk {
+    async fn write(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        if let Some(at) = self.sweep {
+            for sweep in ["DELETE FROM bindings WHERE expires_us < ?", "DELETE FROM nonces WHERE expires_us < ?"] {
+                sqlx::query(sweep).bind(micros(at)).execute(&mut *connection).await?;
+            }
+        }
+        let mut bindings = Vec::new();
+        for ((aor, contact), binding) in self.bindings {
+            if let Some(binding) = binding {
+                let (expires, doc) = (micros(binding.expires), json(&binding)?);
+                bindings.push([aor.into(), contact.into(), expires.into(), doc.into()]);
+            } else {
+                let delete = sqlx::query("DELETE FROM bindings WHERE aor = ? AND contact = ?").bind(aor).bind(contact);
+                delete.execute(&mut *connection).await?;
+            }
+        }
+        let nonces = self.nonces.into_iter();
+        let nonces =
+            nonces.map(|(nonce, (count, expires))| [nonce.into(), i64::from(count).into(), micros(expires).into()]);
+        let mut states = Vec::new();
+        for (analyst, (state, reason, at)) in self.states {
+            states.push([analyst.as_str().into(), word(&state)?.into(), reason.into(), micros(at).into()]);
+        }
+        rows::write(connection, &rows::BINDINGS, bindings).await?;
+        rows::write(connection, &rows::NONCES, nonces.collect()).await?;
+        rows::write(connection, &rows::ANALYST_STATES, states).await?;
+        rows::write(connection, &rows::AUDIT, self.audit).await?;
+        rows::write(connection, &rows::NODES, self.nodes).await
+    }
+}
+
+fn ticket_row(ticket: &Ticket) -> Result<[Cell; 18], sqlx::Error> {
     let need = ticket.need.as_ref();
     let person = ticket.caller.as_ref().and_then(|caller| caller.person.as_ref());
-    sqlx::query(
-        "INSERT INTO tickets (number, call_id, hospital, state, opened_us, ended_us, up, test, calling, extension,
-             unit, system, module, person, analyst, disposition, human_us, doc)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (number) DO UPDATE SET state = excluded.state, ended_us = excluded.ended_us, up = excluded.up,
-             extension = excluded.extension, unit = excluded.unit, system = excluded.system,
-             module = excluded.module, person = excluded.person, analyst = excluded.analyst,
-             disposition = excluded.disposition, human_us = excluded.human_us, doc = excluded.doc",
-    )
-    .bind(signed(ticket.number.0))
-    .bind(ticket.call.to_string())
-    .bind(ticket.hospital.as_str())
-    .bind(ticket.state().as_str())
-    .bind(micros(ticket.opened))
-    .bind(ticket.last_end.map(micros))
-    .bind(ticket.up)
-    .bind(ticket.test)
-    .bind(&ticket.calling)
-    .bind(ticket.extension().map(ToString::to_string))
-    .bind(ticket.unit().map(ToString::to_string))
-    .bind(ticket.system().map(ToString::to_string))
-    .bind(need.and_then(|need| need.module.as_ref()).map(ToString::to_string))
-    .bind(person.map(|person| person.value.to_string()))
-    .bind(ticket.analyst().map(ToString::to_string))
-    .bind(ticket.disposition().map(|set| word(&set.disposition.code)).transpose()?)
-    .bind(ticket.human_heard.map(micros))
-    .bind(serde_json::to_string(ticket).map_err(decode)?)
-    .execute(connection)
-    .await
-    .map(drop)
+    Ok([
+        signed(ticket.number.0).into(),
+        ticket.call.to_string().into(),
+        ticket.hospital.as_str().into(),
+        ticket.state().as_str().into(),
+        micros(ticket.opened).into(),
+        ticket.last_end.map(micros).into(),
+        ticket.up.into(),
+        ticket.test.into(),
+        ticket.calling.as_str().into(),
+        ticket.extension().map(ToString::to_string).into(),
+        ticket.unit().map(ToString::to_string).into(),
+        ticket.system().map(ToString::to_string).into(),
+        need.and_then(|need| need.module.as_ref()).map(ToString::to_string).into(),
+        person.map(|person| person.value.to_string()).into(),
+        ticket.analyst().map(ToString::to_string).into(),
+        ticket.disposition().map(|set| word(&set.disposition.code)).transpose()?.into(),
+        ticket.human_heard.map(micros).into(),
+        json(ticket)?.into(),
+    ])
+}
+
+fn offer_row(ticket: &Ticket, offer: &Offer) -> Result<[Cell; 10], sqlx::Error> {
+    Ok([
+        offer.call.to_string().into(),
+        signed(offer.offer.0).into(),
+        signed(ticket.number.0).into(),
+        offer.analyst.as_str().into(),
+        offer.rung.as_str().into(),
+        offer.outside.into(),
+        micros(offer.sent).into(),
+        offer.ringing.map(micros).into(),
+        offer.ended.map(micros).into(),
+        offer.outcome.as_ref().map(word).transpose()?.into(),
+    ])
+}
+
+fn callback_row(ticket: &Ticket, callback: &Callback) -> Result<[Cell; 7], sqlx::Error> {
+    Ok([
+        signed(ticket.number.0).into(),
+        ticket.hospital.as_str().into(),
+        callback.number.as_str().into(),
+        micros(callback.due).into(),
+        word(&callback.reason)?.into(),
+        i64::from(callback.attempts).into(),
+        word(&callback.state)?.into(),
+    ])
+}
+
+fn repeat_row(ticket: TicketNumber, repeat: &Repeat) -> Result<[Cell; 4], sqlx::Error> {
+    let (earlier, by) = (signed(repeat.earlier.0), word(&repeat.by)?);
+    Ok([signed(ticket.0).into(), earlier.into(), by.into(), i64::from(repeat.hours).into()])
+}
+
+fn json<T: Serialize>(value: &T) -> Result<String, sqlx::Error> {
+    serde_json::to_string(value).map_err(decode)
 }
 
 /// The word that an enum of ours has in JSON.

@@ -1,12 +1,15 @@
 //! The projector: a thread of its own that follows the journal into the database.
 //!
 //! ```text
-//!            ┌──────────► Following ──records──► one transaction ──ok──► Stored(seq), prune ─┐
-//!            │                ▲                        │                                     │
-//!            │                └────────────────────────┼─────────────────────────────────────┘
+//!            ┌──────────► Following ──records──► one transaction ──ok──► Stored(seq) ──► Gathering (250 ms) ─┐
+//!            │                ▲                        │                  now and then: checkpoint, prune       │
+//!            │                └────────────────────────┼────────────────────────────────────────────────────────┘
 //!            │                                         │ database slow, locked, full, gone
 //!            └──── reconnected, position read ◄─── Waiting (100 ms … 5 s)
 //! ```
+//!
+//! The first record after a pause is stored at once; those that follow are gathered, so that a call of twenty records
+//! costs a few transactions shared with the calls beside it, and its ticket is written once in each.
 //!
 //! It reads the journal's files, which are in the page cache, and no queue: so nothing can overflow, an appender never
 //! waits for it, and after any trouble it goes on from the position that the database itself holds.
@@ -14,22 +17,28 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Result;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::journal::{Entry, Journal, Reader};
 use super::projection::project;
-use super::sqlite::{connect, position};
+use super::sqlite::{checkpoint, connect_projector, position};
 use crate::ids::Seq;
 use crate::ticket::Record;
 
-/// Records of one transaction: one commit (fdatasync) for many under load, one for one when idle.
-const MAX_BATCH: usize = 512;
+/// Records of one transaction, and so what it may take of memory: a few megabytes.
+pub(super) const MAX_BATCH: usize = 1_024;
+/// Between two transactions that are not full. Nobody on a call waits for the store.
+const GATHER: Duration = Duration::from_millis(250);
+/// The write-ahead log is brought into the database after so many records or so much time, whichever is first; only then
+/// may the journal's segments go.
+const CHECKPOINT_RECORDS: usize = 8_192;
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 /// Looks at the journal at least this often, whatever it heard.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -48,7 +57,7 @@ pub struct Projected {
 
 /// The running projector. Dropping it stops it after the batch in hand.
 pub struct Projector {
-    stop: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
     state: watch::Receiver<Projected>,
 }
@@ -60,11 +69,11 @@ impl Projector {
     /// When no thread can be made.
     pub fn start(dir: &Path, journal: Arc<Journal>, stored: Seq) -> Result<Projector> {
         let (tell, state) = watch::channel(Projected { stored, error: None, skipped: 0 });
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new().name("projector".to_owned()).spawn({
-            let (dir, stop) = (dir.to_owned(), Arc::clone(&stop));
-            move || runtime.block_on(Follower { dir, journal, stop, tell }.run())
+            let follower = Follower { dir: dir.to_owned(), journal, stopped, tell };
+            move || runtime.block_on(follower.run())
         })?;
         Ok(Projector { stop, thread: Some(thread), state })
     }
@@ -81,7 +90,7 @@ impl Projector {
 
 impl Drop for Projector {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
+        self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been reported by the thread itself.
             let _ = thread.join();
@@ -92,45 +101,89 @@ impl Drop for Projector {
 struct Follower {
     dir: PathBuf,
     journal: Arc<Journal>,
-    stop: Arc<AtomicBool>,
+    stopped: watch::Receiver<bool>,
     tell: watch::Sender<Projected>,
 }
 
 impl Follower {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut retry = RETRY_FIRST;
-        while !self.stop.load(Ordering::Acquire) {
+        while !*self.stopped.borrow() {
             let Err(error) = self.follow(&mut retry).await else { return };
             tracing::error!(error = format!("{error:#}"), "the store does not take records; calls go on");
             self.tell.send_modify(|projected| projected.error = Some(format!("{error:#}")));
-            tokio::time::sleep(retry).await;
+            self.pause(retry).await;
             retry = (retry * 2).min(RETRY_LAST);
         }
     }
 
     /// Until it is stopped, or until something fails.
-    async fn follow(&self, retry: &mut Duration) -> Result<()> {
-        let mut connection = connect(&self.dir).await?;
-        let mut reader = self.journal.reader(position(&mut connection).await?);
+    async fn follow(&mut self, retry: &mut Duration) -> Result<()> {
+        let mut connection = connect_projector(&self.dir).await?;
+        let mut committed = position(&mut connection).await?;
+        let mut reader = self.journal.reader(committed);
         let mut durable = self.journal.watch_durable();
+        let (mut unchecked, mut checked) = (0, Instant::now());
+        // What was committed before may free the very space that is missing now.
+        if checkpoint(&mut connection).await.unwrap_or(false) {
+            self.journal.prune(committed);
+        }
         loop {
-            let stopping = self.stop.load(Ordering::Acquire);
+            let stopping = *self.stopped.borrow();
+            // Whatever becomes durable from here on wakes the wait below.
+            durable.borrow_and_update();
+            let begun = Instant::now();
             let (records, upto) = batch(&mut reader)?;
             if let Some(upto) = upto {
                 let skipped = commit(&mut connection, &records, upto).await?;
                 *retry = RETRY_FIRST;
-                self.tell.send_modify(|projected| {
-                    projected.stored = projected.stored.max(upto);
-                    projected.error = None;
-                    projected.skipped += skipped;
-                });
-                self.journal.prune(upto);
+                (committed, unchecked) = (upto, unchecked + records.len());
+                self.tell(committed, skipped);
+                if records.len() < MAX_BATCH && !stopping {
+                    self.pause_until(begun + GATHER).await;
+                }
             } else if stopping {
                 return Ok(());
             } else {
+                self.tell(committed, 0);
+                let mut stopped = self.stopped.clone();
                 // A time-out is as good as news, and so is the end of the journal.
-                let _ = tokio::time::timeout(LOOK_EVERY, durable.changed()).await;
+                let news = async {
+                    tokio::select! { _ = durable.changed() => {}, _ = stopped.changed() => {} }
+                };
+                let _ = timeout(LOOK_EVERY, news).await;
             }
+            let due = unchecked >= CHECKPOINT_RECORDS || (unchecked > 0 && checked.elapsed() >= CHECKPOINT_EVERY);
+            if due && !stopping {
+                if checkpoint(&mut connection).await? {
+                    self.journal.prune(committed);
+                }
+                (unchecked, checked) = (0, Instant::now());
+            }
+        }
+    }
+
+    /// Stored is what is committed here and durable in the journal: no power loss takes it back.
+    fn tell(&self, committed: Seq, skipped: u64) {
+        let stored = committed.min(self.journal.durable_seq());
+        self.tell.send_if_modified(|projected| {
+            let before = projected.clone();
+            projected.stored = projected.stored.max(stored);
+            projected.error = None;
+            projected.skipped += skipped;
+            *projected != before
+        });
+    }
+
+    async fn pause(&mut self, length: Duration) {
+        self.pause_until(Instant::now() + length).await;
+    }
+
+    /// Less when it is stopped meanwhile.
+    async fn pause_until(&mut self, until: Instant) {
+        tokio::select! {
+            () = sleep_until(until) => {}
+            _ = self.stopped.changed() => {}
         }
     }
 }
@@ -170,7 +223,7 @@ pub(super) fn batch(reader: &mut Reader) -> Result<(Vec<Record>, Option<Seq>)> {
 
 /// One batch; when the database refuses it for good, one record at a time without those it refuses. Returns how many
 /// were left out.
-async fn commit(connection: &mut SqliteConnection, records: &[Record], upto: Seq) -> Result<u64> {
+pub(super) async fn commit(connection: &mut SqliteConnection, records: &[Record], upto: Seq) -> Result<u64> {
     match project(connection, records, upto).await {
         Ok(()) => return Ok(0),
         Err(error) if for_good(&error) => {}

@@ -21,7 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers beside the projector: the API and the metrics.
 const MAX_READERS: u32 = 4;
 
-/// WAL, and FULL: a journal segment is deleted once its projection is committed, so a commit must survive power loss.
+/// WAL, and FULL: what a person changes (a password) stands nowhere else, so its commit must survive power loss.
 fn writing(dir: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(dir.join(DATABASE))
@@ -37,8 +37,23 @@ fn writing(dir: &Path) -> SqliteConnectOptions {
 /// # Errors
 /// When the database can't be opened, is damaged, or was made by a newer version.
 pub(super) async fn connect(dir: &Path) -> Result<SqliteConnection> {
+    open(dir, writing(dir)).await
+}
+
+/// The projector's connection: WAL, and NORMAL. Its commits are not flushed to the disk each, because the journal is what
+/// is durable: after a power loss the database is whole and perhaps a moment old, and catches up from its position.
+/// [`checkpoint`] says up to where the journal is not needed for that any more.
+///
+/// # Errors
+/// As [`connect`].
+pub(super) async fn connect_projector(dir: &Path) -> Result<SqliteConnection> {
+    let options = writing(dir).synchronous(SqliteSynchronous::Normal).pragma("wal_autocheckpoint", "0");
+    open(dir, options).await
+}
+
+async fn open(dir: &Path, options: SqliteConnectOptions) -> Result<SqliteConnection> {
     let path = dir.join(DATABASE);
-    let mut connection = writing(dir).connect().await.with_context(|| format!("cannot open {}", path.display()))?;
+    let mut connection = options.connect().await.with_context(|| format!("cannot open {}", path.display()))?;
     owner_only(&path)?;
     MIGRATIONS
         .run_direct(None, &mut connection, false)
@@ -84,6 +99,14 @@ pub(super) async fn reader(dir: &Path) -> Result<Option<SqliteConnection>> {
 pub(super) async fn position(connection: &mut SqliteConnection) -> Result<Seq, sqlx::Error> {
     let row = sqlx::query("SELECT seq FROM projection WHERE id = 1").fetch_one(connection).await?;
     Ok(Seq(unsigned(row.try_get(0)?)))
+}
+
+/// Brings the write-ahead log into the database file and both to the disk. Waits for no reader. Whether everything that
+/// was committed before is durable now: a reader may hold some of it back until the next time.
+pub(super) async fn checkpoint(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(connection).await?;
+    let (busy, in_log, brought): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    Ok(busy == 0 && in_log == brought)
 }
 
 /// SQLite's integers are signed; ours stay far below 2^63.

@@ -16,6 +16,9 @@ use crate::sip::{Flow, Transport};
 use crate::ticket::script::{Script, at, call, opened};
 use crate::ticket::*;
 
+mod faults;
+mod repeats;
+
 const TABLES: [&str; 12] = [
     "projection",
     "tickets",
@@ -333,19 +336,6 @@ fn filters_choose_tickets() {
     assert_eq!(numbers(Filter { calling: Some("4710".to_owned()), ..Filter::default() }), [1002, 1001, 1000]);
     assert_eq!(numbers(Filter { since: Some(at(50.0)), until: Some(at(110.0)), ..Filter::default() }), [1001]);
     assert_eq!(numbers(Filter { hospital: Some("other".into()), ..Filter::default() }), [0; 0]);
-}
-
-#[tokio::test]
-async fn repeats_are_linked_in_the_store() {
-    let dir = TempDir::new().unwrap();
-    let mut connection = sqlite::connect(dir.path()).await.unwrap();
-    projection::project(&mut connection, &morning().records, Seq(99)).await.unwrap();
-    let tickets = SqliteTickets::open(dir.path()).await.unwrap();
-    let ticket = tickets.by_number(TicketNumber(1001)).await.unwrap().unwrap();
-    let expected = Repeat { earlier: TicketNumber(1000), by: RepeatBy::UnitAndSystem, hours: 0, minutes: 1 };
-    assert_eq!(ticket.repeats, [expected]);
-    assert_eq!(tickets.by_number(TicketNumber(1002)).await.unwrap().unwrap().repeats, []);
-    assert_eq!(tickets.stored().await.unwrap(), Seq(99));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::lifecycle::Lifecycle;
@@ -191,6 +191,14 @@ pub struct Repeat {
     /// The same time in minutes.
     #[serde(default)]
     pub minutes: u32,
+}
+
+impl Repeat {
+    pub(crate) fn new(earlier: TicketNumber, by: RepeatBy, apart: SignedDuration) -> Repeat {
+        // Neither is negative, nor more than three days.
+        let [hours, minutes] = [apart.as_hours(), apart.as_mins()].map(|span| u32::try_from(span).unwrap_or(0));
+        Repeat { earlier, by, hours, minutes }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -553,10 +561,7 @@ impl Ticket {
         } else {
             return None;
         };
-        let minutes = self.opened.duration_since(earlier.opened).as_mins();
-        // Neither is negative, nor more than three days.
-        let [hours, minutes] = [hours, minutes].map(|span| u32::try_from(span).unwrap_or(0));
-        Some(Repeat { earlier: earlier.number, by, hours, minutes })
+        Some(Repeat::new(earlier.number, by, self.opened.duration_since(earlier.opened)))
     }
 
     /// The worst of what was measured. A problem that recovered leaves the call fair, one that stayed leaves it poor.
