@@ -98,6 +98,11 @@ impl EventReceiver {
         self.begin(packet.sequence, press, digit)
     }
 
+    /// Whether more packets of the newest key may come: it is held, or its ends are sent again.
+    pub fn may_be_held(&self, now: Instant) -> bool {
+        self.current.is_some_and(|current| now.since(current.at) <= STALE)
+    }
+
     fn begin(&mut self, sequence: u16, press: Press, digit: Digit) -> Option<Digit> {
         self.sequence = sequence;
         self.current = Some(press);

@@ -128,7 +128,7 @@ impl Exchange {
                 self.with(leg, |leg| leg.play(now, playlist))
             }
             MediaCommand::StopPlay { leg } => self.with(leg, Leg::stop_play),
-            MediaCommand::Bridge { a, b } => self.bridge(a, b),
+            MediaCommand::Bridge { a, b } => self.bridge(now, a, b),
             MediaCommand::Unbridge { a, b } => self.unbridge(a, b),
             MediaCommand::DetectTones { leg, on } => self.with(leg, |leg| leg.detect_tones(on)),
             MediaCommand::SendDigit { leg, digit, duration } => self.with(leg, |leg| leg.dial(now, digit, duration)),
@@ -147,16 +147,18 @@ impl Exchange {
     }
 
     /// Joins two legs; whoever was joined to one of them before is alone now.
-    fn bridge(&mut self, a: LegId, b: LegId) -> Option<()> {
+    fn bridge(&mut self, now: Instant, a: LegId, b: LegId) -> Option<()> {
         let (one, other) = (self.slot(a)?, self.slot(b)?);
         if one == other {
             return None;
         }
         for (slot, partner) in [(one, other), (other, one)] {
-            let former = self.leg_mut(slot)?.peer.replace(partner);
-            if let Some(former) = former.filter(|former| *former != partner)
-                && let Some(former) = self.leg_mut(former)
-            {
+            let leg = self.leg_mut(slot)?;
+            let former = leg.peer.filter(|former| *former != partner);
+            if leg.peer != Some(partner) {
+                leg.join(now, partner);
+            }
+            if let Some(former) = former.and_then(|former| self.leg_mut(former)) {
                 former.peer = None;
             }
         }
@@ -215,9 +217,9 @@ impl Exchange {
                     self.reschedule(slot);
                 }
             }
-            Content::Event { key } => self.pass_key(now, peer, codec, &packet, key, out),
-            // We never agreed comfort noise with the peer: it hears a pause.
-            Content::Noise => {
+            Content::Event { key, ours: false } => self.pass_key(now, peer, codec, &packet, key, out),
+            // We never agreed comfort noise with the peer: it hears a pause. So it does of a key that was for us.
+            Content::Noise | Content::Event { ours: true, .. } => {
                 if let Some(peer) = peer.and_then(|peer| self.leg_mut(peer)) {
                     peer.outlet.skip(&packet);
                 }

@@ -48,6 +48,8 @@ pub struct Leg {
     pub peer: Option<usize>,
     pub ear: Option<Ear>,
     keys_in: EventReceiver,
+    /// A key may still be held that was begun before the bridge.
+    old_key: bool,
     keys: KeyMerge,
     tones: Option<ToneEar>,
     play: Option<Playlist>,
@@ -88,9 +90,11 @@ struct Voice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     Audio(Codec),
-    /// A telephone-event; `key` when it is the first packet of a key.
+    /// A telephone-event; `key` when it is the first packet of a key. `ours`: the rest of a key that was begun before the
+    /// bridge, and was for us.
     Event {
         key: Option<Digit>,
+        ours: bool,
     },
     /// Comfort noise: silence, but alive.
     Noise,
@@ -109,6 +113,7 @@ impl Leg {
             peer: None,
             ear: None,
             keys_in: EventReceiver::default(),
+            old_key: false,
             keys: KeyMerge::default(),
             tones: None,
             play: None,
@@ -166,11 +171,19 @@ impl Leg {
         let audio = matches!(kind, Content::Audio(_));
         self.reception.count(now, packet.ssrc, packet.sequence, packet.timestamp, audio);
         self.health.heard(now, self.id, out);
-        if let Content::Event { key } = &mut kind {
+        if let Content::Event { key, ours } = &mut kind {
             *key = self.key_event(now, &packet, out);
+            self.old_key &= key.is_none();
+            *ours = self.old_key && packet.payload.first().is_some_and(|event| Digit::from_event(*event).is_some());
         }
         // Held: what the peer says is nobody's to hear, what it dials still counts.
         session.direction.receives().then_some((packet, kind))
+    }
+
+    /// Joined with another leg: a key that is still held was pressed for us, and its rest is not passed on.
+    pub fn join(&mut self, now: Instant, peer: usize) {
+        self.peer = Some(peer);
+        self.old_key = self.keys_in.may_be_held(now);
     }
 
     fn key_event(&mut self, now: Instant, packet: &Packet<'_>, out: &mut Outbox) -> Option<Digit> {
@@ -395,7 +408,7 @@ fn content(session: &MediaSession, payload_type: u8) -> Option<Content> {
         return Some(Content::Audio(session.codec));
     }
     if session.telephone_event.is_some_and(|event| event.receive == payload_type) {
-        return Some(Content::Event { key: None });
+        return Some(Content::Event { key: None, ours: false });
     }
     match payload_type {
         0 => Some(Content::Audio(Codec::Pcmu)),

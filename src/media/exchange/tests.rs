@@ -184,8 +184,19 @@ impl World {
 
     /// The phone of `leg` presses a key for 100 ms.
     fn presses(&mut self, leg: LegId, payload_type: u8, digit: Digit) {
-        let start = (self.ms * 8) as u32;
-        for n in 1..=8u16 {
+        self.holds(leg, payload_type, digit, (self.ms * 8) as u32, 1..=8);
+    }
+
+    /// These packets of a key of 100 ms, of which the last three are its ends.
+    fn holds(
+        &mut self,
+        leg: LegId,
+        payload_type: u8,
+        digit: Digit,
+        start: u32,
+        packets: std::ops::RangeInclusive<u16>,
+    ) {
+        for n in packets {
             let [d0, d1] = (n.min(5) * 160).to_be_bytes();
             let flags = if n >= 5 { 0x8A } else { 0x0A };
             self.says(leg, payload_type, n == 1, start, &[digit.event(), flags, d0, d1]);
@@ -352,6 +363,34 @@ fn e64_a_key_reaches_switch_and_peer_under_its_payload_type() {
     assert_eq!(heard, [Digit::D7, Digit::D7]);
     for pair in sent.windows(2) {
         assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+    }
+}
+
+#[test]
+fn e64_a_key_held_while_the_call_is_bridged_stays_ours() {
+    for held in [A, B] {
+        let mut world = World::new();
+        world.open(A, session(A, Codec::Pcmu));
+        world.open(B, session(B, Codec::Pcmu));
+        // "1" in the menu, or "press one to accept": the bridge comes with its first packets.
+        world.holds(held, 101, Digit::D1, 0, 1..=3);
+        world.order(MediaCommand::Bridge { a: A, b: B });
+        world.talks(held, Codec::Pcmu, 1, 0x11);
+        world.holds(held, 101, Digit::D1, 0, 4..=8);
+        world.talks(held, Codec::Pcmu, 1, 0x11);
+        assert_eq!(world.keys(), "1");
+        let other = if held == A { B } else { A };
+        let events = |world: &World| world.to(other).iter().filter(|sent| sent.payload_type == 101).count();
+        assert_eq!(events(&world), 0, "the rest of the key is nobody's");
+        assert_one_stream(&world.to(other)[..2]);
+        world.presses(held, 101, Digit::D1);
+        assert_eq!(world.keys(), "11");
+        assert_eq!(events(&world), 8, "the next key is the other phone's");
+        // What is no key (a hook flash) was never ours.
+        world.order(MediaCommand::Unbridge { a: A, b: B });
+        world.order(MediaCommand::Bridge { a: A, b: B });
+        world.says(held, 101, true, 50_000, &[16, 0x0A, 0, 160]);
+        assert_eq!(events(&world), 9);
     }
 }
 
