@@ -18,13 +18,14 @@ use crate::digit::Digit;
 use crate::ids::{AnalystId, LegId, OfferId, RungId, TargetId};
 use crate::ivr::whisper::{AcceptWhisper, WhisperEffect, WhisperInput};
 use crate::ivr::{self, CallbackCause, Input};
-use crate::routing::{Hunt, HuntAction, HuntInput, HuntNews, Hunting, OfferOutcome, Phone};
+use crate::routing::{ACCEPT_WITHIN, Hunt, HuntAction, HuntInput, HuntNews, Hunting, OfferOutcome, Phone};
 use crate::sip::{NameAddr, Status, Uri};
 use crate::ticket::{CallbackOutcome, CallbackReason, Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
 
-/// A lease outlives the ringing it is for by this much: the time an outside phone may take to accept, and a margin.
-const LEASE_MARGIN: Duration = Duration::from_secs(12);
+/// A lease outlives the ringing it is for by this much: the time an outside phone may take to accept, and one turn of the
+/// loop with room, so that the hunt's own timers end the offer first.
+const LEASE_MARGIN: Duration = ACCEPT_WITHIN.saturating_add(Duration::from_secs(2));
 
 /// One analyst being alerted for this call.
 pub(super) struct Offer {

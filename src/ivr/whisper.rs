@@ -13,10 +13,9 @@ use std::time::Duration;
 
 use crate::digit::Digit;
 use crate::ids::PromptId;
+use crate::routing::ACCEPT_WITHIN;
 use crate::time::Instant;
 
-/// An outside phone that answered must press 1 within this time: three rounds of the words. A voicemail never does.
-pub const ACCEPT_WITHIN: Duration = Duration::from_secs(15);
 /// Pause between two rounds of the words.
 pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// HOTLINE.md: the analyst hears the question for 10 s after the caller has hung up.
@@ -208,13 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn a_voicemail_hears_the_words_again_and_is_refused_after_fifteen_seconds() {
+    fn a_voicemail_hears_the_words_again_and_is_refused_after_ten_seconds() {
         let mut whisper = AcceptWhisper::new(true, None, None);
         whisper.handle(at(0), WhisperInput::Start);
         whisper.handle(at(3_000), WhisperInput::SpokenDone);
         assert_eq!(whisper.poll_timeout(), Some(at(4_000)));
         whisper.handle(at(4_000), WhisperInput::Timeout);
-        whisper.handle(at(15_000), WhisperInput::Timeout);
+        whisper.handle(at(9_999), WhisperInput::Timeout);
+        whisper.handle(at(10_000), WhisperInput::Timeout);
         let words = ["call-back-for", "press-one-to-accept"].map(PromptId::new).to_vec();
         let expected = [
             WhisperEffect::Say(words.clone()),

@@ -36,8 +36,8 @@ pub const SIGN_INSIDE: Duration = Duration::from_secs(1);
 pub const SIGN_OUTSIDE: Duration = Duration::from_secs(4);
 /// A lease that is not granted within this is another's.
 pub const RESERVE_WITHIN: Duration = Duration::from_secs(1);
-/// Once an outside phone is picked up: time to hear "press one to accept" twice and press. It may outlast every other
-/// timer of the hunt, once, by this much.
+/// Once an outside phone is picked up: time to hear "press one to accept" twice and press. A voicemail never does. It may
+/// outlast every other timer of the hunt, once, by this much. The words' own time-out and the lease follow from it.
 pub const ACCEPT_WITHIN: Duration = Duration::from_secs(10);
 /// Decisions of one hunt that ring nobody are kept only when a rung begins, and those that do are bounded by people; this
 /// bounds the rest, against a desk that flaps.

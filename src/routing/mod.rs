@@ -19,7 +19,7 @@ pub use choose::{Ask, Question, choose, replay, would_change};
 pub use continuity::{Continuity, Earlier};
 pub use decision::{Choice, Decision, Occupied, PassedOver, Person, PhoneState, Presence, Snapshot, WithThisCall};
 pub use desk::{Desk, Status};
-pub use hunt::{Hunt, HuntAction, HuntInput, HuntNews};
+pub use hunt::{ACCEPT_WITHIN, Hunt, HuntAction, HuntInput, HuntNews};
 pub use need::{Level, Need, OfferOutcome};
 pub use qualify::Refusal;
 pub use rungs::{Hunting, HuntingError, Rung, Who};
