@@ -41,7 +41,8 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// Whom to ring, and why them. Of each group of the rung, as many more as make up N with those whose phones already ring.
+/// Whom to ring, and why them. As many more of the rung as make up N with those whose phones
+/// already ring.
 pub fn choose(staff: &Staff, desk: &Desk, need: &Need, ask: &Ask<'_>) -> Decision {
     decide(need.clone(), ask.rung.id.clone(), survey(staff, desk, need, ask))
 }
@@ -194,15 +195,17 @@ pub(super) fn has_candidate(inputs: &Snapshot, need: &Need) -> bool {
 
 fn pick<'a>(inputs: &'a Snapshot, need: &Need) -> Pick<'a> {
     let mut pick = Pick { chosen: Vec::new(), refused: BTreeMap::new() };
+    let judged: Vec<Group<'_>> = inputs.who.iter().map(|who| Group::judge(inputs, *who, need)).collect();
+    let mut wanted = [Bound::AtWork, Bound::OnCall].map(|bound| (bound, wanted(inputs, bound, &judged)));
     // Two people who share a phone are not rung together: it is one phone.
     let mut lines: BTreeSet<u16> = BTreeSet::new();
-    for &who in &inputs.who {
+    for Group { who, people } in judged {
         let mut fitting: Vec<(&Person, Fit<'a>)> = Vec::new();
-        for person in &inputs.people {
+        for (person, judged) in people {
             if pick.chosen.iter().any(|picked| picked.person.id == person.id) {
                 continue;
             }
-            match qualify::judge(person, who, need) {
+            match judged {
                 Ok(fit) => fitting.push((person, fit)),
                 Err(refusal) => pick.note(&person.id, Why::Refused(refusal)),
             }
@@ -211,16 +214,17 @@ fn pick<'a>(inputs: &'a Snapshot, need: &Need) -> Pick<'a> {
             let goes_back = inputs.continuity.as_ref() == Some(&person.id);
             (!goes_back, Reverse(person.idle_ms), &person.id)
         });
-        let mut wanted = wanted(inputs, who, fitting.len());
+        let wanted = wanted.iter_mut().find(|(bound, _)| *bound == Bound::of(who)).map(|(_, wanted)| wanted);
+        let Some(wanted) = wanted else { continue };
         for (place, (person, mut fit)) in fitting.into_iter().enumerate() {
             let line_of = |position: &usize| person.phones.get(*position).map(|phone| phone.line);
             fit.phones.retain(|position| line_of(position).is_some_and(|line| !lines.contains(&line)));
-            if wanted == 0 {
+            if *wanted == 0 {
                 pick.note(&person.id, Why::NotNeeded { idle_ms: person.idle_ms });
             } else if fit.phones.is_empty() {
                 pick.note(&person.id, Why::Refused(Refusal::PhoneTaken));
             } else {
-                wanted -= 1;
+                *wanted -= 1;
                 lines.extend(fit.phones.iter().filter_map(line_of));
                 pick.refused.remove(&person.id);
                 pick.chosen.push(Picked { person, who, fit, place });
@@ -228,6 +232,36 @@ fn pick<'a>(inputs: &'a Snapshot, need: &Need) -> Pick<'a> {
         }
     }
     pick
+}
+
+/// One group of a rung, everybody judged.
+struct Group<'a> {
+    who: Who,
+    people: Vec<(&'a Person, Result<Fit<'a>, Refusal>)>,
+}
+
+impl<'a> Group<'a> {
+    fn judge(inputs: &'a Snapshot, who: Who, need: &Need) -> Group<'a> {
+        let judge = |person: &'a Person| (person, qualify::judge(person, who, need));
+        Group { who, people: inputs.people.iter().map(judge).collect() }
+    }
+}
+
+/// What N bounds: the phones of a rung's people at work, all its groups together. Those on call are counted apart, as
+/// HOTLINE.md has wrap-up and on-call rung together: one person who finishes a call must not keep the on-call phone still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bound {
+    AtWork,
+    OnCall,
+}
+
+impl Bound {
+    fn of(who: Who) -> Bound {
+        match who {
+            Who::Qualified | Who::WrapUp | Who::Supervisor => Bound::AtWork,
+            Who::OnCall => Bound::OnCall,
+        }
+    }
 }
 
 impl<'a> Pick<'a> {
@@ -244,20 +278,22 @@ impl<'a> Pick<'a> {
     }
 }
 
-/// How many more of a group to ring. A phone that gives no sign of ringing does not count as ringing, but its analyst
-/// still counts as free: a silent phone must not make N smaller.
-fn wanted(inputs: &Snapshot, who: Who, fitting: usize) -> usize {
-    let mut free = fitting;
+/// How many more to ring. A phone that gives no sign of ringing does not count as ringing, but its analyst still counts as
+/// free: a silent phone must not make N smaller.
+fn wanted(inputs: &Snapshot, bound: Bound, judged: &[Group<'_>]) -> usize {
+    let groups = || judged.iter().filter(|group| Bound::of(group.who) == bound);
+    let fitting = groups().flat_map(|group| &group.people).filter(|(_, judged)| judged.is_ok());
+    let mut free: BTreeSet<&AnalystId> = fitting.map(|(person, _)| &person.id).collect();
     let mut ringing = 0;
     for person in &inputs.people {
-        if let WithThisCall::Rung { who: group, counts } = person.with_this_call
-            && group == who
+        if let WithThisCall::Rung { who, counts } = person.with_this_call
+            && groups().any(|group| group.who == who)
         {
-            free += 1;
+            free.insert(&person.id);
             ringing += usize::from(counts);
         }
     }
-    let at_once = if free <= FEW { 1 } else { usize::from(inputs.at_once) };
+    let at_once = if free.len() <= FEW { 1 } else { usize::from(inputs.at_once) };
     at_once.saturating_sub(ringing)
 }
 

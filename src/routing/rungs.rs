@@ -22,7 +22,7 @@ pub const MIN_RING: Duration = Duration::from_secs(3);
 pub struct Hunting {
     /// In the order in which they widen the search; a rung that has begun stays in force.
     pub rungs: Vec<Rung>,
-    /// Analysts rung at once, when more than [`crate::routing::choose::FEW`] are free.
+    /// Analysts of one rung who are rung at once, when more than [`crate::routing::choose::FEW`] are free.
     pub at_once: u8,
     /// Waiting longer than this books a callback.
     pub book_callback_after: Duration,
@@ -34,7 +34,7 @@ pub struct Hunting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rung {
     pub id: RungId,
-    /// All rung together.
+    /// In this order until `at_once` phones ring; those on call are counted apart, and ring beside the others.
     pub who: Vec<Who>,
     /// How long one phone of this rung rings before its analyst counts as not answering.
     pub ring_for: Duration,

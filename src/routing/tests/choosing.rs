@@ -102,6 +102,30 @@ fn the_groups_of_a_rung_ring_together() {
 }
 
 #[test]
+fn the_groups_of_a_rung_share_the_phones_rung_at_once_and_the_earlier_group_comes_first() {
+    let people = ["ana", "ben", "cho", "dee", "eva"];
+    let wrapping_up = |names: &[&str]| {
+        let mut desk = all_signed_in(&people);
+        for name in names {
+            engage(&mut desk, name);
+            desk.hung_up(&id(name), call(999), at(0), Duration::from_secs(60));
+        }
+        desk
+    };
+    let rung = rung("both", &[Who::Qualified, Who::WrapUp]);
+    let chosen = |at_once: u8, people: &[&str], desk: &Desk| {
+        let staff = staff(people.iter().map(|name| charter(name)));
+        let decision = choose(&staff, desk, &charting(), &Ask::first(&rung, at_once, at(1_000), monday()));
+        decision.chosen.iter().map(|c| format!("{} {}", c.analyst, c.who.as_str())).collect::<Vec<_>>()
+    };
+    assert_eq!(chosen(1, &people, &wrapping_up(&["ana", "ben"])), ["cho qualified"]);
+    assert_eq!(chosen(2, &people, &wrapping_up(&["ana", "ben"])), ["cho qualified", "dee qualified"]);
+    assert_eq!(chosen(2, &people, &wrapping_up(&["ana", "ben", "cho", "dee"])), ["eva qualified", "ana wrap-up"]);
+    assert_eq!(chosen(2, &people[..3], &wrapping_up(&["ana"])), ["ben qualified"], "three who may be rung: one");
+    assert_eq!(chosen(1, &people, &wrapping_up(&people)), ["ana wrap-up"]);
+}
+
+#[test]
 fn two_on_call_who_share_a_mobile_are_one_phone() {
     let shared = |name: &str| {
         let mut analyst = on_call(name);
