@@ -75,15 +75,10 @@ impl Call {
         match &self.stage {
             Stage::Guided(_) => {
                 self.caller_gone_from_plan(ctx);
-                let cause = match self.callback {
-                    // Hanging up loses nothing: the call back was promised (HOTLINE.md).
-                    CallbackState::Owed { reason: CallbackReason::Asked | CallbackReason::NobodyFree } => {
-                        HangupCause::PlanEnded
-                    }
-                    CallbackState::Owed { .. } | CallbackState::None | CallbackState::Attempt { .. } => {
-                        HangupCause::Abandoned
-                    }
-                };
+                // Where a call back is owed nothing is lost, yet no human answered: callbacks must not empty the count of
+                // those who left. Whom a transfer left alone has spoken with somebody.
+                let answered = !self.spoke.is_empty();
+                let cause = if answered { HangupCause::Normal } else { HangupCause::Abandoned };
                 self.finish(ctx, cause, Party::Caller);
             }
             Stage::Talking(talk) => {
@@ -250,7 +245,6 @@ fn reason_of(cause: HangupCause) -> Option<Reason> {
         HangupCause::InternalError => Some(Reason::sip(Status::SERVER_INTERNAL_ERROR, "Fault")),
         HangupCause::Normal
         | HangupCause::Abandoned
-        | HangupCause::Cancelled
         | HangupCause::NoAck
         | HangupCause::MediaRefused
         | HangupCause::PeerLost

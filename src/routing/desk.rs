@@ -227,17 +227,6 @@ impl Desk {
         self.freed = true;
     }
 
-    /// The analyst talks without having been offered: a callback, a transfer. `false` when another call has them.
-    pub fn occupy(&mut self, analyst: &AnalystId, call: CallId, phones: Vec<PhoneKind>, now: Instant) -> bool {
-        let seat = self.seat(analyst);
-        if seat.holder().is_some_and(|holder| holder != call) {
-            return false;
-        }
-        seat.held = Held::OnCall { call, phones, since: now };
-        seat.wrap_up = None;
-        true
-    }
-
     /// The conversation is over; `wrap_up` (at most [`MAX_WRAP_UP`]) to finish the notes, zero for none.
     pub fn hung_up(&mut self, analyst: &AnalystId, call: CallId, now: Instant, wrap_up: Duration) {
         let seat = self.seat(analyst);
@@ -248,13 +237,6 @@ impl Desk {
         seat.idle_from(now);
         seat.wrap_up = (!wrap_up.is_zero()).then(|| WrapUp { call, until: now + wrap_up.min(MAX_WRAP_UP) });
         self.freed = true;
-    }
-
-    /// Still typing: the wrap-up runs until `now + more`, if one runs.
-    pub fn extend_wrap_up(&mut self, analyst: &AnalystId, now: Instant, more: Duration) {
-        if let Some(wrap_up) = &mut self.seat(analyst).wrap_up {
-            wrap_up.until = now + more.min(MAX_WRAP_UP);
-        }
     }
 
     /// Done with the last call: idle from now.
@@ -381,11 +363,6 @@ impl Desk {
     /// Phones at which somebody is rung or talks, and who.
     pub fn phones_in_use(&self) -> BTreeMap<&PhoneKind, &AnalystId> {
         self.seats.iter().flat_map(|(id, seat)| seat.phones().iter().map(move |phone| (phone, id))).collect()
-    }
-
-    /// Analysts whom this call holds.
-    pub fn held_by(&self, call: CallId) -> impl Iterator<Item = &AnalystId> {
-        self.seats.iter().filter(move |(_, seat)| seat.holder() == Some(call)).map(|(id, _)| id)
     }
 
     fn seat(&mut self, analyst: &AnalystId) -> &mut Seat {

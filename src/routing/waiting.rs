@@ -46,11 +46,6 @@ impl WaitingLine {
         self.order.iter().map(|&(_, call)| call)
     }
 
-    /// Since when the longest waiting call waits.
-    pub fn oldest(&self) -> Option<Instant> {
-        self.order.first().map(|&(since, _)| since)
-    }
-
     pub fn len(&self) -> usize {
         self.order.len()
     }

@@ -39,8 +39,6 @@ pub struct Restored {
     pub idle_since: Vec<(AnalystId, Timestamp)>,
     pub nonce_key: SecretKey,
     pub credentials: Vec<Credential>,
-    /// Whether the last process ended by `NodeStopped`; true for a new store.
-    pub clean: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,9 +70,6 @@ pub struct OpenCall {
     pub test: bool,
     /// It was a callback's call.
     pub calling_back: bool,
-    /// A human had been heard already.
-    pub human_heard: bool,
-    pub callback_due: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -130,7 +125,6 @@ pub(super) async fn restore(
         idle_since: idle_since(connection, since).await?,
         nonce_key: secrets::nonce_key(connection, vault).await?,
         credentials: secrets::load_credentials(connection, vault).await?,
-        clean: clean(connection).await?,
     })
 }
 
@@ -200,8 +194,6 @@ async fn open_calls(connection: &mut SqliteConnection) -> Result<Vec<OpenCall>> 
             need: ticket.need.clone(),
             test: ticket.test,
             calling_back: ticket.calling_back,
-            human_heard: ticket.human_heard.is_some(),
-            callback_due: super::tickets::callback_due(&ticket),
             caller: ticket.caller,
         });
     }
@@ -261,9 +253,4 @@ async fn idle_since(connection: &mut SqliteConnection, since: Timestamp) -> Resu
         Ok((AnalystId::new(row.try_get("analyst")?), Timestamp::from_microsecond(row.try_get("ended")?)?))
     };
     rows.iter().map(idle).collect()
-}
-
-async fn clean(connection: &mut SqliteConnection) -> Result<bool> {
-    let last = sqlx::query("SELECT kind FROM nodes ORDER BY seq DESC LIMIT 1").fetch_optional(connection).await?;
-    last.map_or(Ok(true), |row| Ok(row.try_get::<String, _>(0)? == "node-stopped"))
 }

@@ -284,8 +284,6 @@ pub enum HangupCause {
     Normal,
     /// The caller left before a human answered.
     Abandoned,
-    /// CANCEL before our answer.
-    Cancelled,
     NoAck,
     /// No common codec or a broken SDP.
     MediaRefused,

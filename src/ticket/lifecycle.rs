@@ -93,7 +93,6 @@ impl HangupCause {
         let why = match self {
             HangupCause::Normal => return format!("{} hung up", capitalized(party_words(by))),
             HangupCause::Abandoned => return "The caller left before a human answered".to_owned(),
-            HangupCause::Cancelled => return "The caller left before Wardline answered".to_owned(),
             HangupCause::NoAck => "because the phone never confirmed our answer",
             HangupCause::MediaRefused => "because no audio could be agreed",
             HangupCause::RtpTimeout => "because no audio came any more",

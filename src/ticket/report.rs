@@ -290,7 +290,7 @@ fn abandoned(ticket: &Ticket) -> bool {
     let Some(end) = &ticket.end else { return false };
     let heard = ticket.heard_in_own_call() || ticket.target_heard.is_some();
     let left = match end.cause {
-        HangupCause::Abandoned | HangupCause::Cancelled => true,
+        HangupCause::Abandoned => true,
         HangupCause::Normal => end.by == Party::Caller,
         HangupCause::NoAck
         | HangupCause::MediaRefused

@@ -64,7 +64,7 @@ fn a_callback_that_was_done_stays_a_failure_with_its_true_wait() {
 fn abandonment_is_shown_with_and_without_short_calls() {
     let mut script = Script::new();
     script.open(1, 0.0).helped(3.0, 1, "ada").ended(60.0, HangupCause::Normal, Party::Caller);
-    script.open(2, 100.0).ended(103.0, HangupCause::Cancelled, Party::Caller);
+    script.open(2, 100.0).ended(103.0, HangupCause::Abandoned, Party::Caller);
     script.open(3, 200.0).ended(220.0, HangupCause::Normal, Party::Caller);
     script.open(4, 300.0).event(303.0, Event::Bridged { with: Party::Target }).event(304.0, Event::HumanHeard);
     script.ended(320.0, HangupCause::Normal, Party::Caller);

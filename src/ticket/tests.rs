@@ -177,7 +177,7 @@ fn a_record_applied_twice_changes_nothing() {
 fn there_is_exactly_one_ticket_for_each_call_opened() {
     let mut script = Script::new();
     for number in 1..=5 {
-        script.open(number, number as f64).ended(number as f64 + 1.0, HangupCause::Cancelled, Party::Caller);
+        script.open(number, number as f64).ended(number as f64 + 1.0, HangupCause::Abandoned, Party::Caller);
     }
     let doubled: Vec<Record> = script.records.iter().chain(&script.records).cloned().collect();
     let numbers: Vec<u64> = fold(&doubled).into_keys().map(|number| number.0).collect();
@@ -328,7 +328,6 @@ fn every_end_of_a_call_is_a_sentence() {
         (HangupCause::Normal, Party::Analyst, "The analyst hung up"),
         (HangupCause::Normal, Party::Desk, "Wardline hung up"),
         (HangupCause::Abandoned, Party::Caller, "The caller left before a human answered"),
-        (HangupCause::Cancelled, Party::Caller, "The caller left before Wardline answered"),
         (HangupCause::PlanEnded, Party::Desk, "The call ended as the dial plan says"),
         (HangupCause::PeerLost, Party::Caller, "The call ended because the phone stopped answering (the caller)"),
     ];

@@ -3,6 +3,7 @@
 //! `world` is the stage and `phone`, `media` the players; `ladder` tells what happened. `rows` are HOTLINE.md's table,
 //! `lines_*` the lines of SIP-BEHAVIOUR.md by number, `seeds` ten thousand random days.
 
+mod callbacks;
 mod invariants;
 mod ladder;
 mod lines_a;

@@ -127,7 +127,8 @@ pub fn sign_in(desk: &mut Desk, name: &str, idle_for: Duration) {
 
 /// Puts somebody on a conversation that has nothing to do with the test.
 pub fn engage(desk: &mut Desk, name: &str) {
-    assert!(desk.occupy(&id(name), call(999), vec![desk_phone(name).kind], at(0)));
+    assert!(desk.reserve(&id(name), call(999), vec![desk_phone(name).kind], at(0)));
+    desk.ended(&id(name), call(999), OfferOutcome::Answered, at(0));
 }
 
 pub fn rung(name: &str, who: &[Who]) -> Rung {

@@ -326,7 +326,7 @@ fn a_caller_who_leaves_withdraws_every_offer() {
             "5.000 #1 withdraw cho Withdrawn",
         ],
     );
-    assert_eq!(world.desk.held_by(call(1)).count(), 0);
+    assert_eq!(world.held_by(call(1)).len(), 0);
     assert_eq!(world.desk.missed(&id("ana")), (0, 0));
 }
 

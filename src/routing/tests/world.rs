@@ -103,12 +103,17 @@ impl World {
         if self.hunts.get(&call).is_some_and(Hunt::is_over) {
             self.line.leave(call);
             self.over.entry(call).or_insert(self.now);
-            assert_eq!(self.desk.held_by(call).count(), usize::from(self.talks(call)), "held after the end");
+            assert_eq!(self.held_by(call).len(), usize::from(self.talks(call)), "held after the end");
         }
     }
 
     fn talks(&self, call: CallId) -> bool {
-        self.desk.held_by(call).any(|analyst| self.desk.occupied(analyst) == Occupied::OnCall)
+        self.held_by(call).into_iter().any(|analyst| self.desk.occupied(analyst) == Occupied::OnCall)
+    }
+
+    pub fn held_by(&self, call: CallId) -> Vec<&AnalystId> {
+        let held = |analyst: &&Analyst| self.desk.holder(&analyst.id) == Some(call);
+        self.staff.iter().filter(held).map(|analyst| &analyst.id).collect()
     }
 
     fn carry_out(&mut self, call: CallId) {
