@@ -45,6 +45,8 @@ fn switch(figures: &mut Figures, status: &Status) {
     figures.gauge("bindings", "Registered phones now", status.bindings);
     figures.gauge("waiting", "Calls waiting for a free analyst now", status.waiting);
     figures.gauge("callbacks", "Callbacks that wait for their time", status.callbacks);
+    let help = "Callbacks owed that are tried no more: a person must call";
+    figures.gauge("callbacks_failed", help, status.callbacks_failed);
     let up = |health: &Health| match health {
         Health::Up => Some(1),
         Health::Down => Some(0),

@@ -1,10 +1,14 @@
 //! Callbacks in their simple form: an analyst first, then the calling extension, three attempts. A callback is owed from
-//! the moment it is booked until both spoke, or the attempts are used up; the switch keeps what is due.
+//! the moment it is booked until both spoke or a person has dealt with it; the switch keeps what is due.
 //!
 //! ```text
-//!  None ──booked──▶ Owed ──the call ends──▶ (due, in the switch) ──▶ Attempt 1..3 ──both spoke──▶ closed
-//!            └──a human answers──▶ closed                  ▲               └──nobody──┘
+//!  None ──booked──▶ Owed ──the call ends──▶ (due, in the switch) ──▶ Attempt ──both spoke──▶ closed
+//!            └──a human answers──▶ closed        ▲  ▲                 │ │ │
+//!                                                │  └─no analyst found┘ │ └─three times, or too late─▶ Failed: a person's
+//!                                                └──the ward was rung───┘
 //! ```
+//! An attempt is one in which the ward's phone was rung. One that found no analyst is not counted and is tried again after
+//! a longer and longer pause, until [`TRY_FOR`] is over.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -18,15 +22,20 @@ use crate::identity::Caller;
 use crate::ids::{CallId, Extension, HospitalId, Language, LegId, PromptId, TicketNumber};
 use crate::ivr::{CallbackCause, Plan};
 use crate::routing::Need;
-use crate::ticket::{CallbackOutcome, CallbackReason, Event, Party};
+use crate::ticket::{CallbackOutcome, CallbackReason, DispositionCode, Event, Party};
 use crate::time::{Duration, Instant};
 
-/// Attempts before a callback is given up and shown as failed.
+/// Attempts before a callback is left to a person.
 pub const MAX_ATTEMPTS: u8 = 3;
 /// From the end of the call to the first attempt: time to put the phone down.
 pub const FIRST_ATTEMPT_AFTER: Duration = Duration::from_secs(20);
-/// Between attempts.
+/// Between tries; doubled for each further one in a row that found no analyst.
 pub const NEXT_ATTEMPT_AFTER: Duration = Duration::from_secs(120);
+/// The longest pause between two tries.
+pub const MAX_PAUSE: Duration = Duration::from_secs(3_600);
+/// From the booking: nothing is tried by itself later than this. Whoever could not be called back within a shift is not
+/// rung in the middle of the next one, but called by a person.
+pub const TRY_FOR: Duration = Duration::from_secs(8 * 3_600);
 /// How long the ward phone rings.
 const CLINICIAN_RINGS_FOR: Duration = Duration::from_secs(30);
 
@@ -37,10 +46,56 @@ pub enum CallbackState {
     Owed {
         reason: CallbackReason,
     },
-    /// This call is the attempt of that number, from 1.
-    Attempt {
-        number: u8,
-    },
+    /// This call works off a callback.
+    Attempt(Tries),
+    /// Wardline tries no more by itself.
+    Failed,
+}
+
+/// What was tried so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tries {
+    /// Attempts: tries in which the ward's phone was rung.
+    pub attempts: u8,
+    /// Tries in a row since then in which it was not.
+    pub in_vain: u8,
+    /// Nothing is tried later.
+    pub until: Instant,
+}
+
+impl Tries {
+    pub fn none(until: Instant) -> Tries {
+        Tries { attempts: 0, in_vain: 0, until }
+    }
+
+    /// The pause before the next try.
+    pub fn pause(&self) -> Duration {
+        let doubled = 1_u32.checked_shl(u32::from(self.in_vain.saturating_sub(1))).unwrap_or(u32::MAX);
+        NEXT_ATTEMPT_AFTER.saturating_mul(doubled).min(MAX_PAUSE)
+    }
+
+    fn note(&mut self, outcome: CallbackOutcome) {
+        if outcome.rang() {
+            self.attempts = self.attempts.saturating_add(1);
+            self.in_vain = 0;
+        } else {
+            self.in_vain = self.in_vain.saturating_add(1);
+        }
+    }
+
+    fn are_over(&self, now: Instant) -> bool {
+        self.attempts >= MAX_ATTEMPTS || now + self.pause() > self.until
+    }
+}
+
+/// What an ended call leaves behind.
+#[derive(Clone, Debug)]
+pub enum Aftermath {
+    Nothing,
+    /// A callback, to be tried at that time.
+    Due(Instant, Box<CallbackDue>),
+    /// A callback that a person must make.
+    Failed,
 }
 
 /// A callback that waits for its time: all that is needed to ring both sides, also after a restart.
@@ -53,8 +108,7 @@ pub struct CallbackDue {
     pub language: Language,
     pub caller: Caller,
     pub need: Need,
-    /// Attempts already made.
-    pub attempts: u8,
+    pub tries: Tries,
     pub test: bool,
 }
 
@@ -106,18 +160,28 @@ impl Call {
     pub(super) fn cancel_callback(&mut self, ctx: &mut Context<'_>) {
         if matches!(self.callback, CallbackState::Owed { .. }) {
             self.callback = CallbackState::None;
-            ctx.record(Event::CallbackClosed { done: true });
+            ctx.record(Event::CallbackClosed);
         }
     }
 
-    /// The callback that this ended call leaves behind.
-    pub fn into_due(self) -> Option<CallbackDue> {
-        let attempts = match self.callback {
-            CallbackState::None => return None,
-            CallbackState::Owed { .. } => 0,
-            CallbackState::Attempt { number } => number,
+    /// A person has said how it ended. What an attempt under way still brings is noted, and nothing is tried after it.
+    pub fn callback_settled(&mut self, code: DispositionCode) {
+        let settles = code.settles_callback() || self.callback == CallbackState::Failed;
+        self.callback_settled |= self.ended && settles;
+    }
+
+    /// What this ended call leaves behind.
+    pub fn aftermath(self, now: Instant) -> Aftermath {
+        if self.callback_settled {
+            return Aftermath::Nothing;
+        }
+        let (at, tries) = match self.callback {
+            CallbackState::None => return Aftermath::Nothing,
+            CallbackState::Failed => return Aftermath::Failed,
+            CallbackState::Owed { .. } => (now + FIRST_ATTEMPT_AFTER, Tries::none(now + TRY_FOR)),
+            CallbackState::Attempt(tries) => (now + tries.pause(), tries),
         };
-        Some(CallbackDue {
+        let due = CallbackDue {
             call: self.id,
             ticket: self.ticket,
             hospital: self.hospital,
@@ -125,15 +189,16 @@ impl Call {
             language: self.language,
             caller: self.caller,
             need: self.need,
-            attempts,
+            tries,
             test: self.test,
-        })
+        };
+        Aftermath::Due(at, Box::new(due))
     }
 
     // -- An attempt --------------------------------------------------------------------------------------------------
 
     pub(super) fn is_callback_attempt(&self) -> bool {
-        matches!(self.callback, CallbackState::Attempt { .. })
+        matches!(self.callback, CallbackState::Attempt(_) | CallbackState::Failed)
     }
 
     /// Works off a callback: the hunt for an analyst begins at once, under the same ticket.
@@ -154,7 +219,8 @@ impl Call {
             caller_leg: None,
             legs: BTreeMap::new(),
             stage: Stage::Guided(Box::new(Guided::again(Arc::clone(&hunting)))),
-            callback: CallbackState::Attempt { number: due.attempts + 1 },
+            callback: CallbackState::Attempt(due.tries),
+            callback_settled: false,
             spoke: Vec::new(),
             // The call itself ended long ago; an attempt has its own records.
             ended: true,
@@ -182,7 +248,7 @@ impl Call {
             leg.say(ctx, &language, &words);
         }
         if clinician.is_none() {
-            self.attempt_failed(ctx, CallbackOutcome::Failed);
+            self.attempt_failed(ctx, CallbackOutcome::NoWay);
         }
     }
 
@@ -213,25 +279,27 @@ impl Call {
 
     /// Nobody, or not both: the next attempt comes in its time.
     pub(super) fn attempt_failed(&mut self, ctx: &mut Context<'_>, outcome: CallbackOutcome) {
-        let CallbackState::Attempt { number } = self.callback else { return };
-        if matches!(self.stage, Stage::Over) {
+        if !self.is_callback_attempt() || matches!(self.stage, Stage::Over) {
             return;
         }
         self.stop_hunt(ctx);
-        self.attempted(ctx, number, outcome);
+        self.attempted(ctx, outcome);
         self.stage = Stage::Over;
         ctx.desk.call_over(self.id, ctx.now);
         self.let_all_go(ctx, None);
     }
 
-    /// The conversation of an attempt is over: done only when both spoke.
+    /// An attempt is over by the end of its conversation, or by ours: done only when both spoke.
     pub(super) fn settle_callback(&mut self, ctx: &mut Context<'_>) {
-        let CallbackState::Attempt { number } = self.callback else { return };
-        if std::mem::replace(&mut self.attempt_settled, true) {
+        if !self.is_callback_attempt() || std::mem::replace(&mut self.attempt_settled, true) {
             return;
         }
-        let both = matches!(self.stage, Stage::Talking(_)) && self.both_heard();
-        self.attempted(ctx, number, if both { CallbackOutcome::BothSpoke } else { CallbackOutcome::Failed });
+        let outcome = match &self.stage {
+            Stage::Talking(_) if self.both_heard() => CallbackOutcome::BothSpoke,
+            Stage::Guided(_) => CallbackOutcome::NoAnalyst,
+            Stage::Talking(_) | Stage::Dialling(_) | Stage::Survey(_) | Stage::Over => CallbackOutcome::Failed,
+        };
+        self.attempted(ctx, outcome);
     }
 
     fn both_heard(&self) -> bool {
@@ -240,12 +308,16 @@ impl Call {
         self.caller_leg.as_ref().is_some_and(heard) && heard(&talk.peer)
     }
 
-    fn attempted(&mut self, ctx: &mut Context<'_>, attempt: u8, outcome: CallbackOutcome) {
-        ctx.record(Event::CallbackAttempted { attempt, outcome });
-        let done = outcome == CallbackOutcome::BothSpoke;
-        if done || attempt >= MAX_ATTEMPTS {
-            ctx.record(Event::CallbackClosed { done });
+    fn attempted(&mut self, ctx: &mut Context<'_>, outcome: CallbackOutcome) {
+        let CallbackState::Attempt(tries) = &mut self.callback else { return };
+        tries.note(outcome);
+        ctx.record(Event::CallbackAttempted { attempt: tries.attempts, outcome });
+        if outcome == CallbackOutcome::BothSpoke {
+            ctx.record(Event::CallbackClosed);
             self.callback = CallbackState::None;
+        } else if tries.are_over(ctx.now) {
+            ctx.record(Event::CallbackGivenUp);
+            self.callback = CallbackState::Failed;
         }
     }
 }

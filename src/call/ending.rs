@@ -184,6 +184,7 @@ impl Call {
             let code = if solved { DispositionCode::Solved } else { DispositionCode::Open };
             let disposition = Disposition { code, solved: Some(solved), note: None };
             ctx.record(Event::DispositionSet { by: survey.analyst.clone(), disposition });
+            self.callback_settled(code);
         }
         ctx.desk.hung_up(&survey.analyst, self.id, ctx.now, wrap_up);
         self.let_all_go(ctx, None);

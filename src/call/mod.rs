@@ -45,7 +45,7 @@ use crate::sip::{CSeq, Request, Response};
 use crate::ticket::{CallbackReason, Event, HangupCause, MediaProblem, Party};
 use crate::time::{Duration, Instant};
 
-pub use callback::{CallbackDue, CallbackState, FIRST_ATTEMPT_AFTER, NEXT_ATTEMPT_AFTER};
+pub use callback::{Aftermath, CallbackDue, CallbackState, NEXT_ATTEMPT_AFTER, TRY_FOR, Tries};
 pub use context::{Context, Effect, Numbers, Reach, Target};
 pub use leg::Leg;
 pub use open::{Incoming, Refused};
@@ -78,6 +78,8 @@ pub struct Call {
     legs: BTreeMap<LegId, Leg>,
     stage: Stage,
     callback: CallbackState,
+    /// A person has dealt with what this call owes.
+    callback_settled: bool,
     /// Analysts who spoke on this call, the last of them last: they owe the disposition.
     spoke: Vec<AnalystId>,
     ended: bool,

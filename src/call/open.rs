@@ -146,6 +146,7 @@ impl Call {
             legs: BTreeMap::new(),
             stage: Stage::Guided(Box::new(Guided::new(ctx.now))),
             callback: CallbackState::None,
+            callback_settled: false,
             spoke: Vec::new(),
             ended: false,
             attempt_settled: false,

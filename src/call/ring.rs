@@ -396,6 +396,8 @@ impl Call {
         ctx.record(Event::AnalystAnswered { offer: offer.id, analyst: analyst.clone() });
         self.hunt_input(ctx, HuntInput::Ended { analyst: analyst.clone(), outcome: OfferOutcome::Answered });
         self.guide_input(ctx, Input::Answered);
+        // What the plan booked it has taken back; a caller whom a transfer left alone has no plan any more.
+        self.cancel_callback(ctx);
         self.stop_target();
         ctx.line.leave(self.id);
         self.remember(ctx, analyst);

@@ -71,12 +71,13 @@ fn cut(open: &crate::store::OpenCall) -> CutCall {
         call: open.call,
         ticket: open.ticket,
         hospital: open.hospital.clone(),
+        plan: open.plan.clone(),
+        language: open.language.clone(),
+        dialled: open.dialled.clone(),
         caller: open.caller.clone(),
         need: open.need.clone(),
-        plan: None,
-        attempts: 0,
         test: open.test,
-        attempt: open.calling_back,
+        attempt_after: open.calling_back.then_some(open.attempts),
     }
 }
 
@@ -85,13 +86,17 @@ fn owed(owed: &crate::store::CallbackOwed) -> OwedCallback {
         call: owed.call,
         ticket: owed.ticket,
         hospital: owed.hospital.clone(),
+        plan: owed.plan.clone(),
+        language: owed.language.clone(),
+        dialled: owed.dialled.clone(),
         number: owed.number.clone(),
+        booked: owed.booked,
         due: owed.due,
         attempts: owed.attempts,
+        failed: owed.failed,
         caller: owed.caller.clone(),
         need: owed.need.clone(),
-        plan: Some(owed.plan.clone()),
-        test: false,
+        test: owed.test,
     }
 }
 

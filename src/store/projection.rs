@@ -209,7 +209,8 @@ impl Batch {
             | Event::CallEnded { .. }
             | Event::CallbackBooked { .. }
             | Event::CallbackAttempted { .. }
-            | Event::CallbackClosed { .. } => {}
+            | Event::CallbackGivenUp
+            | Event::CallbackClosed => {}
         }
         Ok(())
     }

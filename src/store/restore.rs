@@ -10,9 +10,11 @@ use super::secrets::{self, Credential, SecretKey, Vault};
 use super::sqlite::{decode, micros, position, unsigned};
 use super::tickets::{docs, load_callbacks_due};
 use crate::identity::Caller;
-use crate::ids::{AnalystId, CallId, Extension, HospitalId, ModuleId, Seq, SystemId, TicketNumber, UnitId};
+use crate::ids::{
+    AnalystId, CallId, Extension, HospitalId, Language, ModuleId, PlanId, Seq, SystemId, TicketNumber, UnitId,
+};
 use crate::routing::Need;
-use crate::ticket::{AnalystStateRecord, BindingRecord, CallbackReason, Event, REPEAT_HOURS, Ticket};
+use crate::ticket::{AnalystStateRecord, BindingRecord, CallbackReason, CallbackState, Event, REPEAT_HOURS, Ticket};
 
 use super::journal::{Journal, Replay};
 
@@ -62,6 +64,10 @@ pub struct OpenCall {
     pub call: CallId,
     pub ticket: TicketNumber,
     pub hospital: HospitalId,
+    pub plan: PlanId,
+    pub language: Language,
+    /// The hotline's number.
+    pub dialled: String,
     pub opened: Timestamp,
     /// As signalled; empty when anonymous.
     pub calling: String,
@@ -70,6 +76,8 @@ pub struct OpenCall {
     pub test: bool,
     /// It was a callback's call.
     pub calling_back: bool,
+    /// Attempts to call back that were made before.
+    pub attempts: u8,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -77,14 +85,19 @@ pub struct CallbackOwed {
     pub call: CallId,
     pub ticket: TicketNumber,
     pub hospital: HospitalId,
+    pub plan: PlanId,
+    pub language: Language,
+    pub dialled: String,
     pub number: Extension,
+    pub booked: Timestamp,
     pub due: Timestamp,
     pub attempts: u8,
+    /// Not tried any more by Wardline itself: a person must call.
+    pub failed: bool,
     pub reason: CallbackReason,
     pub caller: Option<Caller>,
     pub need: Option<Need>,
-    pub plan: crate::ids::PlanId,
-    pub language: crate::ids::Language,
+    pub test: bool,
 }
 
 /// One helped call: routing sends the same caller, or the same unit and module, to the same analyst again.
@@ -189,11 +202,15 @@ async fn open_calls(connection: &mut SqliteConnection) -> Result<Vec<OpenCall>> 
             call,
             ticket: ticket.number,
             hospital: ticket.hospital.clone(),
+            plan: ticket.plan.clone(),
+            language: ticket.language.clone(),
+            dialled: ticket.dialled.clone(),
             opened,
             calling: ticket.calling.clone(),
             need: ticket.need.clone(),
             test: ticket.test,
             calling_back: ticket.calling_back,
+            attempts: ticket.callback.as_ref().map_or(0, |callback| callback.attempts),
             caller: ticket.caller,
         });
     }
@@ -206,14 +223,18 @@ fn owed(ticket: &Ticket) -> Option<CallbackOwed> {
         call: ticket.call,
         ticket: ticket.number,
         hospital: ticket.hospital.clone(),
+        plan: ticket.plan.clone(),
+        language: ticket.language.clone(),
+        dialled: ticket.dialled.clone(),
         number: callback.number.clone(),
+        booked: callback.booked,
         due: callback.due,
         attempts: callback.attempts,
+        failed: callback.state == CallbackState::Failed,
         reason: callback.reason,
         caller: ticket.caller.clone(),
         need: ticket.need.clone(),
-        plan: ticket.plan.clone(),
-        language: ticket.language.clone(),
+        test: ticket.test,
     })
 }
 

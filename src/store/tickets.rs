@@ -9,7 +9,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::sqlite::{self, decode, micros, signed, unsigned};
 use crate::ids::{AnalystId, CallId, HospitalId, Seq, TicketNumber, UnitId};
-use crate::ticket::{CallbackState, Lifecycle, Line, Record, Ticket};
+use crate::ticket::{Lifecycle, Line, Record, Ticket};
 
 /// Tickets of one answer, unless the filter asks for fewer.
 pub const MAX_LISTED: usize = 10_000;
@@ -56,7 +56,7 @@ impl Filter {
 }
 
 pub(super) fn callback_due(ticket: &Ticket) -> bool {
-    ticket.callback.as_ref().is_some_and(|callback| callback.state == CallbackState::Due)
+    ticket.owes_callback()
 }
 
 /// What the desk may ask of its tickets, whichever store keeps them.
@@ -188,7 +188,7 @@ pub(super) async fn load_list(connection: &mut SqliteConnection, filter: &Filter
         query.push(" AND ").push_bind(calling.clone()).push(" IN (calling, extension)");
     }
     if filter.callback_due {
-        query.push(" AND number IN (SELECT ticket FROM callbacks WHERE state = 'due')");
+        query.push(" AND number IN (SELECT ticket FROM callbacks WHERE state IN ('due', 'failed'))");
     }
     if !filter.tests {
         query.push(" AND test = 0");
@@ -200,7 +200,7 @@ pub(super) async fn load_list(connection: &mut SqliteConnection, filter: &Filter
 pub(super) async fn load_callbacks_due(connection: &mut SqliteConnection) -> Result<Vec<Ticket>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT doc FROM tickets JOIN callbacks ON callbacks.ticket = tickets.number
-         WHERE callbacks.state = 'due' ORDER BY due_us, tickets.number",
+         WHERE callbacks.state IN ('due', 'failed') ORDER BY due_us, tickets.number",
     );
     docs(rows.fetch_all(connection).await?)
 }

@@ -1,12 +1,13 @@
 //! The callback book: what is owed, in order of time. Each attempt is a call of its own kind under the old ticket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::Call;
-use crate::call::{CallbackDue, FIRST_ATTEMPT_AFTER, NEXT_ATTEMPT_AFTER};
+use crate::call::{CallbackDue, NEXT_ATTEMPT_AFTER};
 use crate::ids::CallId;
 use crate::switch::Switch;
 use crate::switch::carry::guarded;
+use crate::ticket::DispositionCode;
 use crate::time::{Duration, Instant};
 
 /// Callbacks owed at a time: an outage of a whole hospital.
@@ -18,18 +19,14 @@ const BREATHER: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Callbacks {
     due: BTreeMap<(Instant, CallId), CallbackDue>,
+    /// Not tried any more: a person must call.
+    failed: BTreeSet<CallId>,
     /// No attempt begins before this.
     next_batch: Instant,
     refused: u64,
 }
 
 impl Callbacks {
-    /// Takes what an ended call left behind.
-    pub(super) fn add(&mut self, now: Instant, due: CallbackDue) {
-        let wait = if due.attempts == 0 { FIRST_ATTEMPT_AFTER } else { NEXT_ATTEMPT_AFTER };
-        self.add_at(now + wait, due);
-    }
-
     pub(super) fn add_at(&mut self, at: Instant, due: CallbackDue) {
         if self.due.len() < MAX_CALLBACKS {
             self.due.insert((at, due.call), due);
@@ -39,12 +36,33 @@ impl Callbacks {
         }
     }
 
+    /// Counts what Wardline tries no more by itself.
+    pub(super) fn leave_to_a_person(&mut self, call: CallId) {
+        if self.failed.len() < MAX_CALLBACKS {
+            self.failed.insert(call);
+        } else {
+            self.refused += 1;
+        }
+    }
+
+    /// A person has set the ticket's disposition. What is still tried ends only by a word that ends the matter.
+    pub(super) fn settle(&mut self, call: CallId, code: DispositionCode) {
+        self.failed.remove(&call);
+        if code.settles_callback() {
+            self.due.retain(|(_, due), _| *due != call);
+        }
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.due.keys().next().map(|(at, _)| (*at).max(self.next_batch))
     }
 
     pub(super) fn len(&self) -> usize {
         self.due.len()
+    }
+
+    pub(super) fn failed(&self) -> usize {
+        self.failed.len()
     }
 
     /// Callbacks that found the book full.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::call::{Call, Context, Effect};
+use crate::call::{Aftermath, Call, Context, Effect};
 use crate::ids::{CallId, LegId};
 use crate::sip::{Flow, Method, Request};
 use crate::switch::reach::Routes;
@@ -68,8 +68,10 @@ impl Switch {
         if call.is_over() {
             self.line.leave(id);
             self.desk.call_over(id, now);
-            if let Some(due) = call.into_due() {
-                self.callbacks.add(now, due);
+            match call.aftermath(now) {
+                Aftermath::Nothing => {}
+                Aftermath::Due(at, due) => self.callbacks.add_at(at, *due),
+                Aftermath::Failed => self.callbacks.leave_to_a_person(id),
             }
             return;
         }

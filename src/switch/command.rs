@@ -82,7 +82,12 @@ impl Switch {
         actor: String,
     ) -> Reply {
         self.audit(now, actor, "set disposition", &call.to_string(), Some(format!("for {by}")));
+        let code = disposition.code;
         self.record(now, Some(call), Event::DispositionSet { by: by.clone(), disposition });
+        self.callbacks.settle(call, code);
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.callback_settled(code);
+        }
         self.desk.finish_wrap_up(&by, now);
         Reply::Done
     }

@@ -164,6 +164,8 @@ pub struct Status {
     pub waiting: usize,
     /// Callbacks that wait for their time.
     pub callbacks: usize,
+    /// Callbacks that are tried no more: a person must call.
+    pub callbacks_failed: usize,
     /// By trunk: "unknown" (not probed), "up", "down".
     pub trunks: BTreeMap<TrunkId, Health>,
     pub draining: bool,

@@ -1,15 +1,19 @@
 //! What a start knows of the process before: the switch takes it over, closes what was cut, and owes callbacks.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
-use crate::call::CallbackDue;
-use crate::config::Config;
+use crate::call::{CallbackDue, TRY_FOR, Tries};
+use crate::config::{Config, Hospital};
 use crate::identity::{Caller, NumberRules, Signalled, identify};
-use crate::ids::{AnalystId, CallId, Extension, HospitalId, PlanId, Seq, TicketNumber};
+use crate::ids::{AnalystId, CallId, Extension, HospitalId, Language, PlanId, Seq, TicketNumber};
+use crate::ivr::Plan;
 use crate::registrar::{Account, BindingRecord, NonceKey, NonceRecord};
 use crate::routing::{Earlier, Level, Need, Presence};
 use crate::switch::Switch;
-use crate::ticket::{CallbackReason, Event, HangupCause, Party};
+use crate::ticket::{CallbackOutcome, CallbackReason, Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
 
 /// Cut calls are called back at once: nobody chose to hang up.
@@ -60,14 +64,16 @@ pub struct CutCall {
     pub call: CallId,
     pub ticket: TicketNumber,
     pub hospital: HospitalId,
+    pub plan: PlanId,
+    pub language: Language,
+    /// The hotline's number.
+    pub dialled: String,
     pub caller: Option<Caller>,
     pub need: Option<Need>,
-    pub plan: Option<PlanId>,
     pub test: bool,
-    /// Attempts to call back that were made already.
-    pub attempts: u8,
-    /// Its own end was recorded already; only a callback's attempt was cut.
-    pub attempt: bool,
+    /// Its own end was recorded already; only an attempt to call back was cut, after so many others. What is owed stands
+    /// among [`Memory::callbacks`].
+    pub attempt_after: Option<u8>,
 }
 
 /// A callback that is owed since an earlier process.
@@ -76,12 +82,18 @@ pub struct OwedCallback {
     pub call: CallId,
     pub ticket: TicketNumber,
     pub hospital: HospitalId,
+    pub plan: PlanId,
+    pub language: Language,
+    pub dialled: String,
     pub number: Extension,
+    pub booked: Timestamp,
     pub due: Timestamp,
+    /// In which the ward's phone was rung.
     pub attempts: u8,
+    /// Not tried any more: a person must call.
+    pub failed: bool,
     pub caller: Option<Caller>,
     pub need: Option<Need>,
-    pub plan: Option<PlanId>,
     pub test: bool,
 }
 
@@ -98,25 +110,27 @@ impl Switch {
         }
         let changes = self.registrar.restore(memory.bindings, memory.nonces, now, wall);
         self.registrations_changed(now, changes);
-        let cut: Vec<CallId> = memory.cut.iter().map(|cut| cut.call).collect();
+        // What a cut call had booked itself is booked anew with its end.
+        let booked_anew: BTreeSet<CallId> =
+            memory.cut.iter().filter(|cut| cut.attempt_after.is_none()).map(|cut| cut.call).collect();
         for call in memory.cut {
             self.close_cut(now, call);
         }
-        for owed in memory.callbacks.into_iter().filter(|owed| !cut.contains(&owed.call)) {
-            let wait = Duration::try_from(owed.due.duration_since(wall)).unwrap_or_default();
-            if let Some(due) = self.owed(owed, wall) {
-                self.callbacks.add_at(now + wait.max(CUT_CALL_BACK_AFTER), due);
-            }
+        for owed in memory.callbacks.into_iter().filter(|owed| !booked_anew.contains(&owed.call)) {
+            self.owe_again(now, owed);
         }
     }
 
     /// "Node failure" on the ticket, and a callback where there is a number.
     fn close_cut(&mut self, now: Instant, cut: CutCall) {
         let wall = self.clock.wall(now);
-        if !cut.attempt {
-            let ended = Event::CallEnded { cause: HangupCause::NodeFailure, by: Party::Desk };
-            self.record(now, Some(cut.call), ended);
+        if let Some(attempt) = cut.attempt_after {
+            let attempted = Event::CallbackAttempted { attempt, outcome: CallbackOutcome::Cut };
+            self.record(now, Some(cut.call), attempted);
+            return;
         }
+        let ended = Event::CallEnded { cause: HangupCause::NodeFailure, by: Party::Desk };
+        self.record(now, Some(cut.call), ended);
         let Some(number) = cut.caller.as_ref().and_then(|caller| caller.extension.clone()) else { return };
         let due = wall.checked_add(CUT_CALL_BACK_AFTER).unwrap_or(wall);
         let number = number.value;
@@ -126,25 +140,47 @@ impl Switch {
             call: cut.call,
             ticket: cut.ticket,
             hospital: cut.hospital,
+            plan: cut.plan,
+            language: cut.language,
+            dialled: cut.dialled,
             number,
+            booked: wall,
             due,
-            attempts: cut.attempts,
+            attempts: 0,
+            failed: false,
             caller: cut.caller,
             need: cut.need,
-            plan: cut.plan,
             test: cut.test,
         };
-        if let Some(due) = self.owed(owed, wall) {
-            self.callbacks.add_at(now + CUT_CALL_BACK_AFTER, due);
+        self.owe_again(now, owed);
+    }
+
+    /// Into the book at its time, or soon where that has passed. What is too late, or can't be tried any more because its
+    /// hospital is gone, is a person's.
+    fn owe_again(&mut self, now: Instant, owed: OwedCallback) {
+        let wall = self.clock.wall(now);
+        let (call, failed) = (owed.call, owed.failed);
+        let wait = Duration::try_from(owed.due.duration_since(wall)).unwrap_or_default().max(CUT_CALL_BACK_AFTER);
+        let age = Duration::try_from(wall.duration_since(owed.booked)).unwrap_or_default();
+        let until = now + TRY_FOR.saturating_sub(age);
+        let due = self.owed(owed, until, wall).filter(|_| !failed && now + wait <= until);
+        match due {
+            Some(due) => self.callbacks.add_at(now + wait, due),
+            None => {
+                if !failed {
+                    self.record(now, Some(call), Event::CallbackGivenUp);
+                }
+                self.callbacks.leave_to_a_person(call);
+            }
         }
     }
 
     /// A callback with all that ringing needs; `None` when its hospital is not ours any more.
-    fn owed(&self, owed: OwedCallback, wall: Timestamp) -> Option<CallbackDue> {
+    fn owed(&self, owed: OwedCallback, until: Instant, wall: Timestamp) -> Option<CallbackDue> {
         let hospital = self.config.hospital(&owed.hospital)?;
-        let plan = owed.plan.as_ref().and_then(|plan| self.config.plans.get(plan).cloned());
-        let plan = plan.or_else(|| first_plan(&self.config, &owed.hospital))?;
-        let language = hospital.language();
+        let plan = self.config.plans.get(&owed.plan).cloned();
+        let plan = plan.or_else(|| todays_plan(&self.config, hospital, &owed.dialled))?;
+        let language = owed.language;
         let caller = owed.caller.unwrap_or_else(|| {
             let signalled = Signalled { from: Some(owed.number.to_string()), ..Signalled::default() };
             identify(&signalled, &NumberRules::default(), &hospital.directory, wall)
@@ -166,14 +202,15 @@ impl Switch {
             language,
             caller,
             need,
-            attempts: owed.attempts,
+            tries: Tries { attempts: owed.attempts, ..Tries::none(until) },
             test: owed.test,
         })
     }
 }
 
-/// The plan of the hospital's first hotline: its rungs serve callbacks after a restart.
-fn first_plan(config: &Config, hospital: &HospitalId) -> Option<std::sync::Arc<crate::ivr::Plan>> {
-    let hotline = config.hospital(hospital)?.hotlines.values().next()?;
+/// Where the call's own plan is gone: the plan that its hotline has now, else that of the hospital's first hotline.
+fn todays_plan(config: &Config, hospital: &Hospital, dialled: &str) -> Option<Arc<Plan>> {
+    let own = hospital.hotlines.get(&Extension::new(dialled));
+    let hotline = own.or_else(|| hospital.hotlines.values().next())?;
     config.plans.get(&hotline.plan).cloned()
 }

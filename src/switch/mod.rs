@@ -225,6 +225,7 @@ impl Switch {
             bindings: self.registrar.len(),
             waiting: self.line.len(),
             callbacks: self.callbacks.len(),
+            callbacks_failed: self.callbacks.failed(),
             trunks: self.config.node.trunks.keys().map(|id| (id.clone(), self.trunks.health(id))).collect(),
             draining: self.draining,
             counters: self.counted(),

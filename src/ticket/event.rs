@@ -142,19 +142,21 @@ pub enum Event {
         by: Party,
     },
 
-    // -- Callbacks: owed until both spoke or three attempts failed -----------------------------------------------------
+    // -- Callbacks: owed until both spoke, or a person has dealt with them --------------------------------------------
     CallbackBooked {
         number: Extension,
         due: Timestamp,
         reason: CallbackReason,
     },
+    /// `attempt`: attempts so far, this one among them only if the ward's phone was rung ([`CallbackOutcome::rang`]).
     CallbackAttempted {
         attempt: u8,
         outcome: CallbackOutcome,
     },
-    CallbackClosed {
-        done: bool,
-    },
+    /// Wardline tries no more by itself. It stays owed until a person deals with it.
+    CallbackGivenUp,
+    /// Both spoke, or it is not needed any more.
+    CallbackClosed,
 
     // -- The desk --------------------------------------------------------------------------------------------------------
     /// A process began to serve. Calls still open before this record were cut by a failure of the node.
@@ -221,7 +223,8 @@ impl Event {
             Event::CallEnded { .. } => "call-ended",
             Event::CallbackBooked { .. } => "callback-booked",
             Event::CallbackAttempted { .. } => "callback-attempted",
-            Event::CallbackClosed { .. } => "callback-closed",
+            Event::CallbackGivenUp => "callback-given-up",
+            Event::CallbackClosed => "callback-closed",
             Event::NodeStarted { .. } => "node-started",
             Event::NodeStopped => "node-stopped",
             Event::AnalystStateSet { .. } => "analyst-state-set",
@@ -320,6 +323,16 @@ pub enum DispositionCode {
     Test,
 }
 
+impl DispositionCode {
+    /// Nobody has to call back any more, though Wardline would still try.
+    pub fn settles_callback(self) -> bool {
+        match self {
+            DispositionCode::Solved | DispositionCode::NotForUs | DispositionCode::Test => true,
+            DispositionCode::Open => false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallbackReason {
@@ -337,10 +350,26 @@ pub enum CallbackReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallbackOutcome {
+    /// The ward's phone was not rung.
     NoAnalyst,
+    /// There is no way to the ward's phone: its trunk is gone, or no port is left.
+    NoWay,
+    /// A failure of the node cut the attempt; whether the ward's phone was rung is not known.
+    Cut,
     ClinicianNoAnswer,
     BothSpoke,
+    /// One of the two left, or was not heard.
     Failed,
+}
+
+impl CallbackOutcome {
+    /// Whether the ward's phone was rung: only then it counts as an attempt.
+    pub fn rang(self) -> bool {
+        match self {
+            CallbackOutcome::NoAnalyst | CallbackOutcome::NoWay | CallbackOutcome::Cut => false,
+            CallbackOutcome::ClinicianNoAnswer | CallbackOutcome::BothSpoke | CallbackOutcome::Failed => true,
+        }
+    }
 }
 
 /// What an analyst declares. Ringing, on call and wrap-up are derived from the calls themselves.

@@ -156,7 +156,10 @@ fn callback(ticket: &Ticket, zone: &TimeZone) -> Option<String> {
     let state = match callback.state {
         CallbackState::Due => format!("is due on {}, after {} attempts", local(callback.due, zone), callback.attempts),
         CallbackState::Done => format!("was done, both spoke (attempt {})", callback.attempts),
-        CallbackState::Failed => format!("failed after {} attempts", callback.attempts),
+        CallbackState::Failed => {
+            format!("failed after {} attempts and is owed since {}", callback.attempts, local(callback.due, zone))
+        }
+        CallbackState::Settled => "was settled by a person".to_owned(),
         CallbackState::Lapsed => "was not needed, because an analyst answered after all".to_owned(),
     };
     let reason = callback_reason_words(callback.reason);

@@ -169,10 +169,22 @@ pub enum CallbackState {
     Due,
     /// Closed after both spoke.
     Done,
-    /// Closed without both having spoken.
+    /// Wardline tries no more by itself: still owed, by a person.
     Failed,
     /// Not needed any more: an analyst answered the same call after all.
     Lapsed,
+    /// A person has dealt with it: a disposition was set.
+    Settled,
+}
+
+impl CallbackState {
+    /// The desk still owes it.
+    pub fn is_owed(self) -> bool {
+        match self {
+            CallbackState::Due | CallbackState::Failed => true,
+            CallbackState::Done | CallbackState::Lapsed | CallbackState::Settled => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -334,11 +346,13 @@ impl Ticket {
             Event::DispositionSet { by, disposition } => {
                 let set = SetDisposition { at, by: by.clone(), disposition: disposition.clone() };
                 push(&mut self.dispositions, set, MAX_KEPT);
+                self.settle_callback(at, disposition.code);
             }
             Event::CallEnded { cause, by } => self.ended(at, *cause, *by),
-            Event::CallbackBooked { .. } | Event::CallbackAttempted { .. } | Event::CallbackClosed { .. } => {
-                self.apply_callback(at, event);
-            }
+            Event::CallbackBooked { .. }
+            | Event::CallbackAttempted { .. }
+            | Event::CallbackGivenUp
+            | Event::CallbackClosed => self.apply_callback(at, event),
             Event::StepEntered { .. }
             | Event::TargetRung { .. }
             | Event::NodeStarted { .. }
@@ -451,14 +465,41 @@ impl Ticket {
             callback.last_outcome = Some(*outcome);
             callback.both_spoke |= *outcome == CallbackOutcome::BothSpoke;
         }
-        if let Event::CallbackClosed { done } = event {
-            callback.closed.get_or_insert(at);
-            callback.state = match (callback.both_spoke, callback.attempts) {
-                (true, _) => CallbackState::Done,
-                (false, 0) if *done || callback.state == CallbackState::Lapsed => CallbackState::Lapsed,
-                (false, _) => CallbackState::Failed,
-            };
+        if matches!(event, Event::CallbackGivenUp) && callback.state == CallbackState::Due {
+            callback.state = CallbackState::Failed;
         }
+        if matches!(event, Event::CallbackClosed) {
+            // Whatever a record says: once it was tried, only both of them speaking makes it done.
+            if callback.both_spoke {
+                callback.state = CallbackState::Done;
+            } else if callback.attempts == 0 && callback.state.is_owed() {
+                callback.state = CallbackState::Lapsed;
+            }
+            if !callback.state.is_owed() {
+                callback.closed.get_or_insert(at);
+            }
+        }
+    }
+
+    /// A person has said how the call ended: what is owed is dealt with. "Work goes on" leaves alone what Wardline still
+    /// tries by itself.
+    fn settle_callback(&mut self, at: Timestamp, code: DispositionCode) {
+        let over = self.end.is_some();
+        let Some(callback) = self.callback.as_mut().filter(|_| over) else { return };
+        let settled = match callback.state {
+            CallbackState::Due => code.settles_callback(),
+            CallbackState::Failed => true,
+            CallbackState::Done | CallbackState::Lapsed | CallbackState::Settled => false,
+        };
+        if settled {
+            callback.state = CallbackState::Settled;
+            callback.closed = Some(at);
+        }
+    }
+
+    /// The desk owes the caller a call back.
+    pub fn owes_callback(&self) -> bool {
+        self.callback.as_ref().is_some_and(|callback| callback.state.is_owed())
     }
 
     pub fn state(&self) -> Lifecycle {

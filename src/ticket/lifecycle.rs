@@ -11,7 +11,7 @@
 //!        ┌───────┴─────────────┬──────────────┐      │
 //!        │ callback owed       │ human heard  │ neither: nothing left to do
 //!        ▼                     ▼              │      │
-//!  ┌─────────────┐  closed ┌───────────┐      │      │
+//!  ┌─────────────┐ settled ┌───────────┐      │      │
 //!  │ CallbackDue ├────────►│ WrapUpDue │      │      │
 //!  └──────┬──────┘         └─────┬─────┘      │      │
 //!         │                      │ DispositionSet    │
@@ -27,7 +27,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{CallbackState, Ticket};
+use super::facts::Ticket;
 use super::line::party_words;
 use super::{DispositionCode, HangupCause, Party};
 
@@ -36,7 +36,7 @@ use super::{DispositionCode, HangupCause, Party};
 pub enum Lifecycle {
     /// The call is up.
     Open,
-    /// The call is over and the desk owes a call back.
+    /// The call is over and the desk owes a call back: by itself, or, once that has failed, by a person.
     CallbackDue,
     /// A human was heard; the analyst has yet to say how it ended.
     WrapUpDue,
@@ -54,7 +54,7 @@ impl Lifecycle {
         if ticket.up {
             return Lifecycle::Open;
         }
-        if ticket.callback.as_ref().is_some_and(|callback| callback.state == CallbackState::Due) {
+        if ticket.owes_callback() {
             return Lifecycle::CallbackDue;
         }
         match ticket.disposition().map(|set| set.disposition.code) {

@@ -68,10 +68,15 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
             format!("Callback to {number} booked, due {due}: {reason}.")
         }
         Event::CallbackAttempted { attempt, outcome } => {
-            format!("Callback attempt {attempt}: {}.", callback_outcome_words(*outcome))
+            let words = callback_outcome_words(*outcome);
+            if outcome.rang() {
+                format!("Callback attempt {attempt}: {words}.")
+            } else {
+                format!("Callback tried, the ward was not rung: {words}.")
+            }
         }
-        Event::CallbackClosed { done: true } => "Callback done.".to_owned(),
-        Event::CallbackClosed { done: false } => "Callback closed without both having spoken.".to_owned(),
+        Event::CallbackGivenUp => "Callback given up by Wardline; a person must call.".to_owned(),
+        Event::CallbackClosed => "Callback closed.".to_owned(),
         Event::Audit { actor, action, object, reason } => {
             let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             format!("{actor} did {action} on {object}{reason}.")
@@ -270,6 +275,8 @@ pub(crate) fn callback_reason_words(reason: CallbackReason) -> &'static str {
 fn callback_outcome_words(outcome: CallbackOutcome) -> &'static str {
     match outcome {
         CallbackOutcome::NoAnalyst => "no analyst answered",
+        CallbackOutcome::NoWay => "there is no way to its phone",
+        CallbackOutcome::Cut => "a failure of the node cut it",
         CallbackOutcome::ClinicianNoAnswer => "nobody picked up on the ward",
         CallbackOutcome::BothSpoke => "both spoke",
         CallbackOutcome::Failed => "it failed",

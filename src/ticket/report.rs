@@ -4,7 +4,7 @@
 //! |---|---|
 //! | seconds to human | INVITE → first RTP of an analyst's voice. A wait over 90 s is a failure; so is a call that needed its callback, with the time until the callback's first word, or "never". Nearest-rank percentiles |
 //! | abandonment | no human voice (the operator's counts as one) and the caller ended it; with and without calls under 5 s. A callback booked afterwards doesn't take it out |
-//! | callbacks | a line of their own; done only when both spoke |
+//! | callbacks | a line of their own; done only when both spoke; due until then, or until a person has dealt with it |
 //! | first contact | of all calls an analyst was heard in: one owner, not reopened, not said to be open or unsolved, and not followed by a repeat in 72 h |
 //! | repeat | same unit + system, or same person, within 24/72 h, whatever the ticket |
 //! | exclusions | test calls and "not for us", listed with count and author |
@@ -81,10 +81,14 @@ pub struct CallbackFigures {
     pub booked: usize,
     /// Both spoke.
     pub done: usize,
-    pub failed: usize,
+    /// A person dealt with it.
+    pub settled: usize,
     /// An analyst answered the same call after all.
     pub lapsed: usize,
+    /// Still owed.
     pub due: usize,
+    /// Due, and Wardline tries no more by itself: a person must call.
+    pub failed: usize,
     /// Due, and its time has passed.
     pub overdue: usize,
 }
@@ -330,12 +334,14 @@ fn callbacks(tickets: &[&Ticket], now: Timestamp) -> CallbackFigures {
         figures.booked += 1;
         match callback.state {
             CallbackState::Done => figures.done += 1,
-            CallbackState::Failed => figures.failed += 1,
+            CallbackState::Settled => figures.settled += 1,
             CallbackState::Lapsed => figures.lapsed += 1,
-            CallbackState::Due => {
-                figures.due += 1;
-                figures.overdue += usize::from(callback.due < now);
-            }
+            CallbackState::Due => {}
+            CallbackState::Failed => figures.failed += 1,
+        }
+        if callback.state.is_owed() {
+            figures.due += 1;
+            figures.overdue += usize::from(callback.due < now);
         }
     }
     figures

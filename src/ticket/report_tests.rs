@@ -52,7 +52,7 @@ fn a_callback_that_was_done_stays_a_failure_with_its_true_wait() {
     script.push(600.0, Some(call(2)), Event::CallOpened(CallOpened { continues: Some(call(1)), ..opened(1) }));
     script.on(2).helped(615.0, 1, "ada").ended(700.0, HangupCause::Normal, Party::Caller);
     script.on(1).event(700.0, Event::CallbackAttempted { attempt: 1, outcome: CallbackOutcome::BothSpoke });
-    script.event(700.0, Event::CallbackClosed { done: true });
+    script.event(700.0, Event::CallbackClosed);
     let report = report(&script);
     assert_eq!(report.tickets, 1);
     assert_eq!(report.seconds_to_human.max, Some(Wait::Seconds(615.0)));
@@ -194,9 +194,13 @@ fn callbacks_have_a_line_of_their_own() {
     script.ended(60.0, HangupCause::Normal, Party::Caller);
     script.open(2, 100.0).booked(110.0, 200.0, CallbackReason::Asked).ended(115.0, HangupCause::PlanEnded, Party::Desk);
     script.open(3, 200.0).booked(210.0, 300.0, CallbackReason::Asked).ended(215.0, HangupCause::PlanEnded, Party::Desk);
-    script.event(400.0, Event::CallbackAttempted { attempt: 3, outcome: CallbackOutcome::NoAnalyst });
-    script.event(401.0, Event::CallbackClosed { done: false });
-    let expected = CallbackFigures { booked: 3, done: 0, failed: 1, lapsed: 1, due: 1, overdue: 1 };
+    script.event(400.0, Event::CallbackAttempted { attempt: 3, outcome: CallbackOutcome::ClinicianNoAnswer });
+    script.event(401.0, Event::CallbackGivenUp);
+    let expected = CallbackFigures { booked: 3, done: 0, settled: 0, lapsed: 1, due: 2, failed: 1, overdue: 2 };
+    assert_eq!(report(&script).callbacks, expected, "given up is still due");
+    let disposition = Disposition { code: DispositionCode::Open, solved: None, note: None };
+    script.event(500.0, Event::DispositionSet { by: "ada".into(), disposition });
+    let expected = CallbackFigures { settled: 1, due: 1, failed: 0, overdue: 1, ..expected };
     assert_eq!(report(&script).callbacks, expected);
 }
 
@@ -214,7 +218,7 @@ fn the_text_shows_each_figure() {
         "Calls            10 counted, 0 still up, 10 in all",
         "Seconds to human p50 5.0, p90 100.0, max never; 8 of 10 within 10 s; 2 failures (over 90 s or by callback), 1 of them never",
         "Abandoned        1 of 10 (10.0 %); without calls under 5 s: 1 of 10 (10.0 %)",
-        "Callbacks        1 booked: 0 done (both spoke), 0 failed, 0 not needed, 1 due (1 overdue)",
+        "Callbacks        1 booked: 0 done (both spoke), 0 settled by a person, 0 not needed, 1 due (1 overdue, 0 left to a person)",
     ] {
         assert!(text.contains(line), "{line}\nis not in\n{text}");
     }

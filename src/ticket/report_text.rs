@@ -49,8 +49,8 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     let back = &report.callbacks;
     writeln!(
         out,
-        "Callbacks        {} booked: {} done (both spoke), {} failed, {} not needed, {} due ({} overdue)",
-        back.booked, back.done, back.failed, back.lapsed, back.due, back.overdue
+        "Callbacks        {} booked: {} done (both spoke), {} settled by a person, {} not needed, {} due ({} overdue, {} left to a person)",
+        back.booked, back.done, back.settled, back.lapsed, back.due, back.overdue, back.failed
     )?;
     write_first_contact(out, report)?;
     let again = &report.repeats;

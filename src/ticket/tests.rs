@@ -80,7 +80,7 @@ fn a_callback_is_due_until_both_spoke() {
     assert_eq!(script.ticket().state(), Lifecycle::Open);
     script.on(2).helped(70.0, 1, "ada").ended(100.0, HangupCause::Normal, Party::Caller);
     script.on(1).event(100.0, Event::CallbackAttempted { attempt: 1, outcome: CallbackOutcome::BothSpoke });
-    script.event(100.0, Event::CallbackClosed { done: true });
+    script.event(100.0, Event::CallbackClosed);
     let ticket = script.ticket();
     assert_eq!(ticket.call, call(1));
     assert_eq!(ticket.callback.as_ref().map(|callback| callback.state), Some(CallbackState::Done));
@@ -102,7 +102,7 @@ fn an_attempt_on_the_callers_own_call_id_is_a_callback_too() {
     script.helped(120.0, 3, "ada");
     assert_eq!(script.ticket().callback.map(|callback| callback.state), Some(CallbackState::Due));
     script.event(180.0, Event::CallbackAttempted { attempt: 2, outcome: CallbackOutcome::BothSpoke });
-    script.event(180.0, Event::CallbackClosed { done: true });
+    script.event(180.0, Event::CallbackClosed);
     let ticket = script.ticket();
     assert_eq!(ticket.callback.as_ref().map(|callback| callback.state), Some(CallbackState::Done));
     assert_eq!((ticket.state(), ticket.heard_in_own_call()), (Lifecycle::WrapUpDue, false));
@@ -114,19 +114,62 @@ fn a_callback_that_an_answer_makes_needless_lapses() {
     let mut script = Script::new();
     script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Waiting).offer(11.0, 1, "ada");
     script.event(15.0, Event::AnalystAnswered { offer: OfferId(1), analyst: "ada".into() });
-    script.event(15.0, Event::CallbackClosed { done: true }).event(15.2, Event::HumanHeard);
+    script.event(15.0, Event::CallbackClosed).event(15.2, Event::HumanHeard);
     let callback = script.ticket().callback.unwrap();
     assert_eq!((callback.state, callback.closed), (CallbackState::Lapsed, Some(at(15.0))));
 }
 
 #[test]
-fn a_callback_closed_as_done_without_both_speaking_is_failed() {
+fn a_callback_closed_as_done_without_both_speaking_is_still_due() {
     let mut script = Script::new();
     script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Asked).ended(12.0, HangupCause::PlanEnded, Party::Desk);
     script.event(60.0, Event::CallbackAttempted { attempt: 3, outcome: CallbackOutcome::ClinicianNoAnswer });
-    script.event(61.0, Event::CallbackClosed { done: true });
+    script.event(61.0, Event::CallbackClosed);
     let callback = script.ticket().callback.unwrap();
-    assert_eq!((callback.state, callback.attempts), (CallbackState::Failed, 3));
+    assert_eq!((callback.state, callback.attempts, callback.closed), (CallbackState::Due, 3, None));
+}
+
+#[test]
+fn a_callback_that_wardline_has_given_up_is_owed_until_a_person_sets_a_disposition() {
+    let failed = || {
+        let mut script = Script::new();
+        script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Asked).ended(12.0, HangupCause::PlanEnded, Party::Desk);
+        script.event(60.0, Event::CallbackAttempted { attempt: 3, outcome: CallbackOutcome::ClinicianNoAnswer });
+        script.event(60.0, Event::CallbackGivenUp);
+        script
+    };
+    let ticket = failed().ticket();
+    assert_eq!(ticket.callback.as_ref().map(|callback| callback.state), Some(CallbackState::Failed));
+    assert_eq!((ticket.state(), ticket.owes_callback()), (Lifecycle::CallbackDue, true));
+    for (code, state) in [(DispositionCode::Solved, Lifecycle::Closed), (DispositionCode::Open, Lifecycle::Working)] {
+        let mut script = failed();
+        script.event(9_000.0, set(code));
+        let ticket = script.ticket();
+        let callback = ticket.callback.clone().unwrap();
+        assert_eq!((callback.state, callback.closed), (CallbackState::Settled, Some(at(9_000.0))));
+        assert_eq!((ticket.state(), ticket.owes_callback()), (state, false));
+    }
+}
+
+#[test]
+fn a_callback_that_is_still_tried_is_settled_by_a_word_that_ends_the_matter_only() {
+    for (code, state) in [
+        (DispositionCode::Open, CallbackState::Due),
+        (DispositionCode::Solved, CallbackState::Settled),
+        (DispositionCode::NotForUs, CallbackState::Settled),
+        (DispositionCode::Test, CallbackState::Settled),
+    ] {
+        let mut script = Script::new();
+        script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Waiting);
+        script.event(11.0, set(code));
+        assert_eq!(script.ticket().callback.map(|callback| callback.state), Some(CallbackState::Due), "still up");
+        script.ended(12.0, HangupCause::Abandoned, Party::Caller).event(30.0, set(code));
+        assert_eq!(script.ticket().callback.map(|callback| callback.state), Some(state), "{code:?}");
+    }
+}
+
+fn set(code: DispositionCode) -> Event {
+    Event::DispositionSet { by: "ada".into(), disposition: Disposition { code, solved: None, note: None } }
 }
 
 #[test]

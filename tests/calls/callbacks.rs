@@ -1,6 +1,10 @@
 //! What is owed to callers whom nobody answered: who is called back, how often, until when, and what the ticket says.
 
-use wardline::ticket::{HangupCause, Party};
+use wardline::ids::AnalystId;
+use wardline::switch::Command;
+use wardline::ticket::{
+    CallbackOutcome, CallbackState, Disposition, DispositionCode, Event, HangupCause, Lifecycle, Party,
+};
 
 use crate::lines_a::talking;
 use crate::phone::Pickup;
@@ -48,5 +52,110 @@ fn whom_a_transfer_left_alone_has_spoken_with_somebody_before_hanging_up() {
     world.run(100);
     let end = world.ticket().end.map(|end| (end.cause, end.by));
     assert_eq!(end, Some((HangupCause::Normal, Party::Caller)), "{}", world.ladder());
+    world.expect_quiet();
+}
+
+const MINUTE_MS: u64 = 60_000;
+
+/// Four west has left after 5 s, and is called back after 20 s.
+fn left() -> World {
+    let mut world = World::new(&["ana"]);
+    world.dial("4710");
+    world.run_to(5_000);
+    world.hang_up("4710");
+    world.run(100);
+    assert_eq!(world.ticket().state(), Lifecycle::CallbackDue);
+    world
+}
+
+fn tries(world: &World) -> Vec<(u8, CallbackOutcome)> {
+    let tried = |event: &Event| {
+        if let Event::CallbackAttempted { attempt, outcome } = event { Some((*attempt, *outcome)) } else { None }
+    };
+    world.events().filter_map(|(_, event)| tried(event)).collect()
+}
+
+fn set(world: &mut World, code: DispositionCode) {
+    let call = world.ticket().call;
+    let disposition = Disposition { code, solved: None, note: None };
+    let by = AnalystId::new("ana");
+    world.command(Command::SetDisposition { call, by, disposition, actor: "test".to_owned() });
+}
+
+#[test]
+fn a_try_that_finds_no_analyst_is_no_attempt_and_the_next_comes_after_a_longer_pause() {
+    let mut world = left();
+    for analyst in ["ana", "hal"] {
+        world.pickup(analyst, Pickup::Refuses(486, 0));
+    }
+    world.seen.clear();
+    world.run_to(30 * MINUTE_MS);
+    // Each try ends after ten seconds with nobody to wait for; then 2, 4, 8 and 16 minutes pass.
+    let rung: Vec<i64> = world.sent("desk", "ana", "INVITE").iter().map(|at| at / 1_000).collect();
+    assert_eq!(rung, [25, 155, 405, 895], "{}", world.ladder());
+    assert_eq!(tries(&world), [(0, CallbackOutcome::NoAnalyst); 4]);
+    assert_eq!(world.sent("desk", "4710", "INVITE").len(), 0, "the ward was never rung");
+    // An hour later there is somebody: that is the first attempt.
+    world.pickup("ana", Pickup::Answers(1_000));
+    world.pickup("4710", Pickup::Answers(1_000));
+    world.run_to(32 * MINUTE_MS);
+    assert_eq!(world.joined().len(), 1);
+    world.hang_up("4710");
+    world.run(20_000);
+    assert_eq!(tries(&world).last(), Some(&(1, CallbackOutcome::BothSpoke)));
+    assert_eq!(world.ticket().callback.map(|callback| callback.state), Some(CallbackState::Done));
+    world.expect_quiet();
+}
+
+#[test]
+fn phones_that_are_busy_for_ever_leave_the_callback_to_a_person_after_eight_hours() {
+    let mut world = left();
+    for analyst in ["ana", "hal"] {
+        world.pickup(analyst, Pickup::Refuses(486, 0));
+    }
+    world.run_to(7 * 60 * MINUTE_MS);
+    assert_eq!((world.status().callbacks, world.status().callbacks_failed), (1, 0), "still tried");
+    world.run_to(9 * 60 * MINUTE_MS);
+    assert_eq!((world.status().callbacks, world.status().callbacks_failed), (0, 1));
+    assert_eq!(tries(&world).len(), 12);
+    let ticket = world.ticket();
+    assert_eq!(ticket.callback.as_ref().map(|back| (back.state, back.attempts)), Some((CallbackState::Failed, 0)));
+    assert_eq!(ticket.state(), Lifecycle::CallbackDue, "owed until a person deals with it");
+    set(&mut world, DispositionCode::Open);
+    assert_eq!(world.status().callbacks_failed, 0);
+    assert_eq!(world.ticket().state(), Lifecycle::Working);
+    assert_eq!(world.ticket().callback.map(|callback| callback.state), Some(CallbackState::Settled));
+    world.expect_quiet();
+}
+
+#[test]
+fn a_ward_that_never_answers_is_rung_three_times_and_then_owed_by_a_person() {
+    let mut world = left();
+    world.pickup("ana", Pickup::Answers(1_000));
+    world.pickup("4710", Pickup::Rings);
+    world.seen.clear();
+    world.run_to(20 * MINUTE_MS);
+    assert_eq!(world.sent("desk", "4710", "INVITE").len(), 3);
+    let unanswered = CallbackOutcome::ClinicianNoAnswer;
+    assert_eq!(tries(&world), [(1, unanswered), (2, unanswered), (3, unanswered)]);
+    assert_eq!(world.ticket().state(), Lifecycle::CallbackDue);
+    assert_eq!(world.status().callbacks_failed, 1);
+    set(&mut world, DispositionCode::Solved);
+    assert_eq!(world.ticket().state(), Lifecycle::Closed);
+    assert_eq!(world.status().callbacks_failed, 0);
+    world.expect_quiet();
+}
+
+#[test]
+fn what_a_person_has_settled_is_not_tried_any_more() {
+    let mut world = left();
+    set(&mut world, DispositionCode::Open);
+    assert_eq!(world.status().callbacks, 1, "work goes on: the ward is called back all the same");
+    set(&mut world, DispositionCode::Solved);
+    assert_eq!(world.status().callbacks, 0);
+    world.seen.clear();
+    world.run_to(10 * MINUTE_MS);
+    assert_eq!(world.sent("desk", "ana", "INVITE").len(), 0);
+    assert_eq!(world.ticket().state(), Lifecycle::Closed);
     world.expect_quiet();
 }
