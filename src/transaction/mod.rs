@@ -12,6 +12,7 @@ mod client;
 mod invite_client;
 mod invite_server;
 mod matching;
+mod paths;
 mod server;
 mod table;
 mod timers;

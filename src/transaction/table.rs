@@ -10,6 +10,7 @@ use super::client::Client;
 use super::invite_client::InviteClient;
 use super::invite_server::{AckFor, InviteServer};
 use super::matching::{ClientMatch, MergeMatch, ServerMatch};
+use super::paths::Paths;
 use super::server::Server;
 use super::timers::{Ending, Step, reliable};
 use super::{ClientKey, Event, Received, ServerKey};
@@ -40,6 +41,8 @@ pub struct Transactions {
     server_index: BTreeMap<ServerMatch, ServerKey>,
     merge_index: BTreeMap<MergeMatch, ServerKey>,
     client_index: BTreeMap<ClientMatch, ClientKey>,
+    server_paths: Paths<ServerKey>,
+    client_paths: Paths<ClientKey>,
     /// At most one entry for each transaction: its earliest deadline.
     wakeups: BTreeSet<(Instant, Wakeup)>,
     last_key: u64,
@@ -268,6 +271,7 @@ impl Transactions {
             self.merge_index.insert(merge.clone(), key);
         }
         let flow = response_flow(flow, via);
+        self.server_paths.insert(&flow, key);
         self.servers.insert(key, ServerEntry { machine, flow, matching, merge, to_tag: None, wakeup: None });
         self.server_step(key, Step::nothing());
         key
@@ -336,7 +340,9 @@ impl Transactions {
         };
         // The stream that the request opened is known by the first response on it.
         if entry.flow.conn.is_none() && entry.flow.transport == flow.transport && entry.flow.remote == flow.remote {
+            self.client_paths.remove(&entry.flow, key);
             entry.flow.conn = flow.conn;
+            self.client_paths.insert(&entry.flow, key);
         }
         let status = response.status.code();
         let (news, step) = match &mut entry.machine {
@@ -395,6 +401,7 @@ impl Transactions {
 
     fn open_client(&mut self, key: ClientKey, entry: ClientEntry, bytes: Bytes) {
         self.client_index.insert(entry.matching.clone(), key);
+        self.client_paths.insert(&entry.flow, key);
         self.clients.insert(key, entry);
         self.client_step(key, Step::send(bytes));
     }
@@ -421,8 +428,8 @@ impl Transactions {
         Some(key)
     }
 
-    /// Sends the ACK to a 2xx: no transaction, no response (13.2.2.4). `branch` must be new for the first sending; each
-    /// repetition may have its own.
+    /// Sends the ACK to a 2xx: no transaction, no response (13.2.2.4). `branch` must be new for the first sending; a
+    /// repetition for a copy of the 2xx has the same one.
     pub fn send_ack(&mut self, flow: Flow, mut ack: Request, branch: &str) {
         self.finish_headers(&mut ack, &flow, &with_cookie(branch));
         self.transmits.push_back((flow, ack.to_bytes()));
@@ -453,29 +460,21 @@ impl Transactions {
     /// that still needs it.
     pub fn unreachable(&mut self, _now: Instant, flow: Flow) {
         let stream = reliable(flow.transport);
-        let same_path = |other: &Flow| {
-            other.transport == flow.transport
-                && other.remote == flow.remote
-                && (flow.conn.is_none() || other.conn.is_none() || other.conn == flow.conn)
-        };
+        let same_stream = |other: &Flow| flow.conn.is_none() || other.conn.is_none() || other.conn == flow.conn;
         let dead = |entry: &ClientEntry| {
-            same_path(&entry.flow) && if stream { entry.machine.is_pending() } else { entry.machine.is_unanswered() }
+            same_stream(&entry.flow) && if stream { entry.machine.is_pending() } else { entry.machine.is_unanswered() }
         };
-        let clients: Vec<ClientKey> =
-            self.clients.iter().filter(|(_, entry)| dead(entry)).map(|(key, _)| *key).collect();
-        let servers: Vec<ServerKey> = match stream {
-            true => self.servers.iter().filter(|(_, entry)| same_path(&entry.flow)).map(|(key, _)| *key).collect(),
-            false => Vec::new(),
-        };
+        let clients = self.client_paths.to(&flow).filter(|key| self.clients.get(key).is_some_and(dead)).collect();
+        let served = |key: &ServerKey| stream && self.servers.get(key).is_some_and(|entry| same_stream(&entry.flow));
+        let servers = self.server_paths.to(&flow).filter(served).collect();
         self.lose(clients, servers);
     }
 
     /// A stream is gone, with everything that still needed it (line D55).
     pub fn stream_closed(&mut self, _now: Instant, conn: ConnId) {
-        let lost = |flow: &Flow| flow.conn == Some(conn);
-        let clients = self.clients.iter().filter(|(_, entry)| lost(&entry.flow) && entry.machine.is_pending());
-        let clients = clients.map(|(key, _)| *key).collect();
-        let servers = self.servers.iter().filter(|(_, entry)| lost(&entry.flow)).map(|(key, _)| *key).collect();
+        let pending = |key: &ClientKey| self.clients.get(key).is_some_and(|entry| entry.machine.is_pending());
+        let clients = self.client_paths.on(conn).filter(pending).collect();
+        let servers = self.server_paths.on(conn).collect();
         self.lose(clients, servers);
     }
 
@@ -539,6 +538,7 @@ impl Transactions {
             && let Some(entry) = self.servers.remove(&key)
         {
             self.server_index.remove(&entry.matching);
+            self.server_paths.remove(&entry.flow, key);
             if let Some(merge) = entry.merge {
                 self.merge_index.remove(&merge);
             }
@@ -560,6 +560,7 @@ impl Transactions {
             && let Some(entry) = self.clients.remove(&key)
         {
             self.client_index.remove(&entry.matching);
+            self.client_paths.remove(&entry.flow, key);
             self.events.push_back(Event::ClientEnded { client: key });
         }
     }
