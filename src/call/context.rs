@@ -33,10 +33,11 @@ pub enum Effect {
         leg: LegId,
         reason: Option<String>,
     },
-    /// An ACK for a 2xx: no transaction of its own (section 13.2.2.4).
+    /// An ACK for a 2xx: no transaction of its own (section 13.2.2.4). A copy of it has the same branch.
     Ack {
         request: Request,
         flow: Flow,
+        branch: String,
     },
     Respond {
         server: ServerKey,

@@ -142,9 +142,9 @@ impl Leg {
                     ctx.effects.push(Effect::Request { leg: self.id, request, flow });
                 }
                 Output::Cancel { reason } => ctx.effects.push(Effect::Cancel { leg: self.id, reason }),
-                Output::Ack { request, next_hop } => {
+                Output::Ack { request, next_hop, branch } => {
                     let flow = self.flow_towards(&next_hop, ctx);
-                    ctx.effects.push(Effect::Ack { request, flow });
+                    ctx.effects.push(Effect::Ack { request, flow, branch });
                 }
                 Output::Respond { server, response } => ctx.effects.push(Effect::Respond { server, response }),
                 Output::Event(event) => events.push(event),

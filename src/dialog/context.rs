@@ -17,6 +17,8 @@ pub(super) struct Context {
     out: VecDeque<Output>,
     ended: bool,
     acks: VecDeque<KeptAck>,
+    /// How many ACKs were made: each has a branch of its own.
+    acks_made: u64,
     draws: u64,
 }
 
@@ -27,12 +29,20 @@ struct KeptAck {
     remote_tag: Option<String>,
     request: Request,
     next_hop: Uri,
+    branch: String,
+}
+
+impl KeptAck {
+    fn output(&self) -> Output {
+        let KeptAck { request, next_hop, branch, .. } = self;
+        Output::Ack { request: request.clone(), next_hop: next_hop.clone(), branch: branch.clone() }
+    }
 }
 
 impl Context {
     pub fn new(local: LocalIdentity) -> Context {
         let draws = local.seed;
-        Context { local, out: VecDeque::new(), ended: false, acks: VecDeque::new(), draws }
+        Context { local, out: VecDeque::new(), ended: false, acks: VecDeque::new(), acks_made: 0, draws }
     }
 
     pub fn pop(&mut self) -> Option<Output> {
@@ -117,12 +127,16 @@ impl Context {
         if let Some(sdp) = sdp {
             request = request.with_body(super::body::SDP, sdp.to_owned());
         }
-        let next_hop = dialog.next_hop();
-        self.out.push_back(Output::Ack { request: request.clone(), next_hop: next_hop.clone() });
+        self.acks_made += 1;
+        // As unique as our tag, which no other leg ever has (8.1.1.7).
+        let branch = format!("{}-{}", self.local.tag, self.acks_made);
+        let remote_tag = dialog.id().remote_tag.clone();
+        let kept = KeptAck { cseq, remote_tag, request, next_hop: dialog.next_hop(), branch };
+        self.out.push_back(kept.output());
         if self.acks.len() >= MAX_KEPT_ACKS {
             self.acks.pop_front();
         }
-        self.acks.push_back(KeptAck { cseq, remote_tag: dialog.id().remote_tag.clone(), request, next_hop });
+        self.acks.push_back(kept);
     }
 
     /// Acknowledges a copy of a 2xx. False: this 2xx is a new one.
@@ -131,7 +145,7 @@ impl Context {
         let Some(kept) = self.acks.iter().find(|kept| kept.cseq == cseq && kept.remote_tag == tag) else {
             return false;
         };
-        self.out.push_back(Output::Ack { request: kept.request.clone(), next_hop: kept.next_hop.clone() });
+        self.out.push_back(kept.output());
         true
     }
 

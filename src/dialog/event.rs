@@ -13,8 +13,8 @@ pub enum Output {
     /// Send by `Transactions::request`. For an INVITE keep the key: a later
     /// [`Output::Cancel`] means the INVITE sent last.
     Request { request: Request, next_hop: Uri },
-    /// Send by `Transactions::send_ack`.
-    Ack { request: Request, next_hop: Uri },
+    /// Send by `Transactions::send_ack`. An ACK that comes again comes with the same `branch`: it is the same ACK.
+    Ack { request: Request, next_hop: Uri, branch: String },
     /// Send by `Transactions::cancel`, with this Reason header's value.
     Cancel { reason: Option<String> },
     /// Send by `Transactions::respond`.

@@ -115,10 +115,7 @@ impl Switch {
                 Effect::Media(command) => self.actions.push_back(Action::Media(command)),
                 Effect::Request { leg, request, flow } => self.send_request(now, leg, request, flow),
                 Effect::Cancel { leg, reason } => self.send_cancel(now, leg, reason.as_deref()),
-                Effect::Ack { request, flow } => {
-                    let branch = self.numbers.branch();
-                    self.transactions.send_ack(flow, request, &branch);
-                }
+                Effect::Ack { request, flow, branch } => self.transactions.send_ack(flow, request, &branch),
                 Effect::Respond { server, response } => self.transactions.respond(now, &server, response),
                 Effect::Reserve { analyst } => {
                     let query = Query::Reserve { analyst: analyst.clone(), call };

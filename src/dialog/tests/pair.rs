@@ -144,10 +144,7 @@ impl End {
                     self.invite = Some(key);
                 }
             }
-            Output::Ack { request, .. } => {
-                let branch = self.branch();
-                self.table.send_ack(self.flow, request, &branch);
-            }
+            Output::Ack { request, branch, .. } => self.table.send_ack(self.flow, request, &branch),
             Output::Cancel { reason } => {
                 let invite = self.invite.unwrap();
                 self.table.cancel(now, &invite, reason.as_deref());

@@ -631,3 +631,21 @@ fn a_stray_200_gets_ack_and_bye() {
     assert_eq!(bye.headers.get("To"), Some("<sip:a@192.0.2.9>;tag=peer"));
     assert_eq!(next_hop.to_string(), "sip:a@192.0.2.9:5062");
 }
+
+#[test]
+fn each_copy_of_a_2xx_gets_the_same_ack() {
+    let mut usage = calling(false, "0 < 180 1 INVITE\n0 * ringing 180");
+    let mut ack = |to: &str| {
+        usage.receive_response(Instant::ZERO, &peer_response(&["200", "1", "INVITE", "sdp=A", to]));
+        let acks: Vec<Output> = std::iter::from_fn(|| usage.poll_output())
+            .filter(|output| matches!(output, Output::Ack { .. }))
+            .collect();
+        assert_eq!(acks.len(), 1, "{acks:?}");
+        acks
+    };
+    let first = ack("to=peer");
+    let fork = ack("to=other");
+    assert_eq!(ack("to=peer"), first);
+    assert_eq!(ack("to=other"), fork);
+    assert_ne!(first, fork, "another fork, another branch");
+}
