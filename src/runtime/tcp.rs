@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::ids::ConnId;
 use crate::runtime::inbox::{Inbox, Lane};
@@ -32,7 +32,7 @@ const MAX_QUEUED: usize = 256;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// A peer that takes nothing for this long is gone (line D54 asks for 32 s).
 const WRITE_TIMEOUT: Duration = Duration::from_secs(16);
-/// A message that has begun must be whole by then.
+/// A message that has begun must be whole by then, however often a piece of it comes.
 const HALF_MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Phones keep a flow alive every 120 s at the latest (RFC 5626 section 4.4.1); four of them missed is gone.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(480);
@@ -191,14 +191,16 @@ async fn connect(table: Arc<Table>, flow: Flow, first: Bytes) {
 async fn read(table: Arc<Table>, flow: Flow, mut stream: OwnedReadHalf, pong: mpsc::WeakSender<Bytes>) {
     let mut framer = Framer::new();
     let mut buffer = vec![0u8; READ_BUFFER];
+    let mut patience = Patience::default();
     loop {
-        let patience = if framer.is_idle() { IDLE_TIMEOUT } else { HALF_MESSAGE_TIMEOUT };
-        let length = match timeout(patience, stream.read(&mut buffer)).await {
+        let length = match timeout_at(patience.until(Instant::now()), stream.read(&mut buffer)).await {
             Ok(Ok(0)) | Ok(Err(_)) | Err(_) => return,
             Ok(Ok(length)) => length,
         };
         framer.push(&buffer[..length]);
+        let mut whole = false;
         while let Some(frame) = framer.next_frame() {
+            whole = true;
             match frame {
                 Frame::Message(bytes) => deliver(&table, Lane::of_message(&bytes), flow, bytes).await,
                 Frame::KeepAlive => {
@@ -215,6 +217,27 @@ async fn read(table: Arc<Table>, flow: Flow, mut stream: OwnedReadHalf, pong: mp
                 }
             }
         }
+        patience.read(Instant::now(), whole, framer.is_idle());
+    }
+}
+
+/// Until when a connection may keep silent.
+#[derive(Debug, Default)]
+struct Patience {
+    /// By when the message that has begun must be whole.
+    half: Option<Instant>,
+}
+
+impl Patience {
+    fn until(&self, now: Instant) -> Instant {
+        self.half.unwrap_or(now + IDLE_TIMEOUT)
+    }
+
+    /// After each read: whether it made a message whole, and whether nothing of another one has come yet. More bytes of
+    /// the same message gain no time, or a peer that drips would never be cut off.
+    fn read(&mut self, now: Instant, whole: bool, idle: bool) {
+        let begun = self.half.filter(|_| !whole);
+        self.half = (!idle).then(|| begun.unwrap_or(now + HALF_MESSAGE_TIMEOUT));
     }
 }
 
@@ -258,5 +281,99 @@ async fn drain(stream: &mut OwnedWriteHalf, queue: &mut mpsc::Receiver<Bytes>) {
         if !matches!(timeout(WRITE_TIMEOUT, stream.write_all(&bytes)).await, Ok(Ok(()))) {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::clock::MonotonicClock;
+    use crate::sip::{Message, Method};
+
+    /// D53: a message that drips in is cut off ten seconds after its first byte, not after its last.
+    #[test]
+    fn d53_a_dripping_message_has_ten_seconds_in_all() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut patience = Patience::default();
+        assert_eq!(patience.until(at(0)), at(480), "nothing has begun");
+        patience.read(at(0), false, false);
+        patience.read(at(4), false, false);
+        patience.read(at(8), false, false);
+        assert_eq!(patience.until(at(8)), at(10));
+        // The rest of it, and the beginning of the next.
+        patience.read(at(9), true, false);
+        assert_eq!(patience.until(at(9)), at(19));
+        patience.read(at(12), true, true);
+        assert_eq!(patience.until(at(12)), at(492));
+    }
+
+    fn options(number: usize) -> String {
+        format!(
+            "OPTIONS sip:7100@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:5062;branch=z9hG4bK{number}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:a@127.0.0.1>;tag=a\r\nTo: <sip:7100@127.0.0.1>\r\nCall-ID: d52\r\n\
+             CSeq: {number} OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        )
+    }
+
+    /// What the switch is given of what a peer writes in `pieces` into one connection, until the connection closes, and
+    /// what the peer reads meanwhile.
+    fn written(pieces: &[&[u8]]) -> (Vec<Input>, Vec<u8>) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("one");
+        let inbox = Arc::new(Inbox::new(MonotonicClock::new()));
+        let loopback: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let bound = SipTcp::bind(loopback, Arc::clone(&inbox), Arc::new(AtomicU64::new(1)));
+        let listener = runtime.block_on(bound).expect("bound");
+        let heard = runtime.block_on(async {
+            let mut stream = TcpStream::connect(listener.local).await.expect("connected");
+            stream.set_nodelay(true).expect("set");
+            for piece in pieces {
+                stream.write_all(piece).await.expect("written");
+            }
+            stream.shutdown().await.expect("shut");
+            let mut heard = Vec::new();
+            stream.read_to_end(&mut heard).await.expect("read to the end");
+            heard
+        });
+        let mut inputs = Vec::new();
+        while !inputs.iter().any(|input| matches!(input, Input::StreamClosed { .. })) {
+            let deadline = crate::time::Instant::from_millis(60_000);
+            let more = inbox.take(Some(deadline)).expect("open");
+            assert!(!more.is_empty(), "the connection did not close: {inputs:?}");
+            inputs.extend(more);
+        }
+        // The lane of the messages comes after the one that told of the end.
+        inputs.extend(inbox.take(Some(crate::time::Instant::ZERO)).expect("open"));
+        (inputs, heard)
+    }
+
+    /// CSeq numbers of the messages, in the order in which the switch gets them.
+    fn numbers(inputs: &[Input]) -> Vec<u32> {
+        inputs
+            .iter()
+            .filter_map(|input| {
+                let Input::Message { bytes, .. } = input else { return None };
+                let Ok(Message::Request(request)) = Message::parse(bytes) else { panic!("{bytes:?}") };
+                assert_eq!(request.method, Method::Options);
+                Some(request.headers.cseq().expect("CSeq").number)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn d52_a_stream_written_byte_by_byte_gives_each_message_once() {
+        let text = options(1) + "\r\n\r\n" + &options(2);
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+        let (inputs, heard) = written(&pieces);
+        assert_eq!(numbers(&inputs), [1, 2]);
+        assert_eq!(heard, b"\r\n", "one ping, one pong");
+    }
+
+    #[test]
+    fn d52_fifty_messages_in_one_write_come_once_and_in_order() {
+        let text: String = (1..=50).map(options).collect();
+        let (inputs, heard) = written(&[text.as_bytes()]);
+        assert_eq!(numbers(&inputs), (1..=50).collect::<Vec<u32>>());
+        assert_eq!(heard, b"");
     }
 }
