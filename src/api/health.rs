@@ -161,6 +161,7 @@ mod tests {
             inbox_stale: 0,
             tcp_connections: 0,
             tcp_refused: 0,
+            udp_send_errors: 0,
             canary: None,
         }
     }

@@ -111,6 +111,7 @@ fn edges(figures: &mut Figures, gauges: &Gauges) {
     figures.counter("inbox_stale", "INVITEs that waited too long in front of the switch", gauges.inbox_stale);
     figures.gauge("tcp_connections", "SIP connections over TCP now", gauges.tcp_connections);
     figures.counter("tcp_refused", "SIP connections over TCP refused for want of room", gauges.tcp_refused);
+    figures.counter("udp_send_errors", "SIP datagrams that could not be sent", gauges.udp_send_errors);
     if let Some(canary) = gauges.canary {
         let ago = canary.succeeded_ago.unwrap_or(gauges.uptime);
         figures.gauge("canary_age_seconds", "Seconds since the canary's last good call", ago.as_secs());
@@ -174,6 +175,7 @@ mod tests {
             inbox_stale: 0,
             tcp_connections: 3,
             tcp_refused: 0,
+            udp_send_errors: 6,
             canary: None,
         }
     }
@@ -195,6 +197,7 @@ mod tests {
             "wardline_store_skipped_records_total 2",
             "wardline_media_packets_total{kind=\"rtp_received\"} 900",
             "wardline_inbox_dropped_total 7",
+            "wardline_udp_send_errors_total 6",
         ] {
             assert!(text.lines().any(|shown| shown == line), "no line `{line}` in\n{text}");
         }

@@ -85,6 +85,7 @@ pub struct Gauges {
     pub inbox_stale: u64,
     pub tcp_connections: usize,
     pub tcp_refused: u64,
+    pub udp_send_errors: u64,
     /// `None` while it is off.
     pub canary: Option<CanaryGauge>,
 }

@@ -73,7 +73,7 @@ pub struct Carrier {
     pub clock: MonotonicClock,
     pub inbox: Arc<Inbox>,
     pub journal: Arc<Journal>,
-    pub udp: BTreeMap<SocketAddr, UdpListener>,
+    pub udp: Arc<BTreeMap<SocketAddr, UdpListener>>,
     pub tcp: Arc<BTreeMap<SocketAddr, SipTcp>>,
     pub media: Arc<Workers>,
     pub names: Names,

@@ -84,7 +84,7 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
     }
     let memory = recall::memory(&config, &restored, MonotonicClock::wall());
     let media = Arc::new(start_media(&config_dir, &config, &inbox)?);
-    let udp = bind_udp(&config, &inbox)?;
+    let udp = Arc::new(bind_udp(&config, &inbox)?);
     let tcp = Arc::new(bind_tcp(&config, &inbox).await?);
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
@@ -94,7 +94,7 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
         clock,
         inbox: Arc::clone(&inbox),
         journal: Arc::clone(&store.journal),
-        udp,
+        udp: Arc::clone(&udp),
         tcp: Arc::clone(&tcp),
         media: Arc::clone(&media),
         names: Names::new(tokio::runtime::Handle::current(), Arc::clone(&inbox))?,
@@ -117,7 +117,7 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
         data_dir,
         ready: ready_seen,
         reload: reload.clone(),
-        gauges: gauges(clock, store, &media, &inbox, &tcp, canary),
+        gauges: gauges(clock, store, &media, &inbox, (&udp, &tcp), canary),
     });
     let control = crate::api::control(Arc::clone(&state), &config.node.control_socket).await?;
     if let Some(address) = config.node.metrics {
@@ -199,11 +199,11 @@ fn gauges(
     store: &Store,
     media: &Arc<Workers>,
     inbox: &Arc<Inbox>,
-    tcp: &Arc<BTreeMap<SocketAddr, SipTcp>>,
+    (udp, tcp): (&Arc<BTreeMap<SocketAddr, UdpListener>>, &Arc<BTreeMap<SocketAddr, SipTcp>>),
     canary: Option<CanaryWatch>,
 ) -> Arc<dyn Fn() -> Gauges + Send + Sync> {
     let (journal, media) = (Arc::clone(&store.journal), Arc::clone(media));
-    let (inbox, tcp) = (Arc::clone(inbox), Arc::clone(tcp));
+    let (inbox, udp, tcp) = (Arc::clone(inbox), Arc::clone(udp), Arc::clone(tcp));
     // A watch receiver is read through a lock of its own; two scrapes at a time are not worth more.
     let projected = Mutex::new(store.projector.watch());
     Arc::new(move || {
@@ -219,6 +219,7 @@ fn gauges(
             inbox_stale: inbox.stale(),
             tcp_connections: tcp.values().map(SipTcp::connections).sum(),
             tcp_refused: tcp.values().map(SipTcp::refused).sum(),
+            udp_send_errors: udp.values().map(UdpListener::send_errors).sum(),
             canary: canary.as_ref().map(CanaryWatch::gauge),
         }
     })

@@ -68,17 +68,18 @@ impl UdpListener {
 
     /// Sends at once or not at all: a full socket buffer is a lost datagram, which SIP's timers mend.
     pub fn send(&self, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
-        match self.socket.send_to(bytes, remote) {
-            Ok(_) => Ok(()),
+        let sent = match self.socket.send_to(bytes, remote) {
             // The error belongs to an earlier datagram (IP_RECVERR); this one has not left yet.
-            Err(error) if is_unreachable(&error) => self.socket.send_to(bytes, remote).map(|_| ()),
-            Err(error) => {
-                self.send_errors.fetch_add(1, Ordering::Relaxed);
-                Err(error)
-            }
+            Err(error) if is_unreachable(&error) => self.socket.send_to(bytes, remote),
+            sent => sent,
+        };
+        if sent.is_err() {
+            self.send_errors.fetch_add(1, Ordering::Relaxed);
         }
+        sent.map(|_| ())
     }
 
+    /// Datagrams that the system would not send.
     pub fn send_errors(&self) -> u64 {
         self.send_errors.load(Ordering::Relaxed)
     }
@@ -167,5 +168,16 @@ mod tests {
             matches!(inputs.as_slice(), [Input::Unreachable { flow }] if flow.remote == gone && flow.local == listener.local),
             "{inputs:?}"
         );
+        assert_eq!(listener.send_errors(), 0, "the datagram itself did leave");
+    }
+
+    #[test]
+    fn a_datagram_that_cannot_leave_is_counted() {
+        let inbox = Arc::new(Inbox::new(MonotonicClock::new()));
+        let loopback: SocketAddr = "127.0.0.1:0".parse().expect("address");
+        let listener = UdpListener::bind(loopback, inbox).expect("bind");
+        let longer_than_any_datagram = vec![b'x'; MAX_DATAGRAM + 1];
+        assert!(listener.send(listener.local, &longer_than_any_datagram).is_err());
+        assert_eq!(listener.send_errors(), 1);
     }
 }
