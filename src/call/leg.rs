@@ -256,6 +256,15 @@ impl Leg {
         self.media == Media::Gone
     }
 
+    /// A target refresh came this way (RFC 3261 section 12.2.2). A registered phone is reached by the way it came, which
+    /// is another one after it moved (line D62); so is a peer whose stream was opened anew.
+    pub fn follow(&mut self, flow: Flow) {
+        let new_stream = self.flow.conn.is_some() && flow.conn.is_some() && flow.remote.ip() == self.flow.remote.ip();
+        if self.pinned || new_stream {
+            self.flow = flow;
+        }
+    }
+
     /// Where a request with this next hop goes. A registered phone is spoken to on its own flow; a host name means the
     /// peer we already talk to; an address of our own would be a loop and means the same.
     fn flow_towards(&self, next_hop: &Uri, ctx: &Context<'_>) -> Flow {

@@ -41,7 +41,7 @@ use crate::identity::Caller;
 use crate::ids::{AnalystId, CallId, HospitalId, Language, LegId, ServerKey, TicketNumber, TrunkId};
 use crate::ivr::Plan;
 use crate::routing::Need;
-use crate::sip::{CSeq, Request, Response};
+use crate::sip::{CSeq, Flow, Method, Request, Response};
 use crate::ticket::{CallbackReason, Event, HangupCause, MediaProblem, Party};
 use crate::time::{Duration, Instant};
 
@@ -108,8 +108,12 @@ enum Pending {
 impl Call {
     // -- Inputs ------------------------------------------------------------------------------------------------------
 
-    pub fn request(&mut self, ctx: &mut Context<'_>, leg: LegId, server: ServerKey, request: &Request) {
+    /// A request inside a dialog, and the way it came.
+    pub fn request(&mut self, ctx: &mut Context<'_>, leg: LegId, server: ServerKey, request: &Request, flow: Flow) {
         if let Some(leg) = self.legs.get_mut(&leg) {
+            if matches!(request.method, Method::Invite | Method::Update) {
+                leg.follow(flow);
+            }
             leg.usage.receive_request(server, request);
         }
         self.settle(ctx, VecDeque::new());

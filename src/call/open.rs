@@ -124,7 +124,7 @@ impl Call {
             plan: incoming.plan.id.clone(),
             language: incoming.language.clone(),
             trunk: incoming.trunk.clone(),
-            calling: caller.number.as_ref().map(|number| number.value.clone()).unwrap_or_default(),
+            calling: calling(&caller, &incoming.signalled),
             dialled: incoming.dialled.clone(),
             sip_call_id: incoming.request.headers.call_id().to_owned(),
             test: incoming.test,
@@ -168,4 +168,11 @@ pub(super) fn need_of(caller: &Caller, language: &Language) -> Need {
         language: language.clone(),
         level: Level::default(),
     }
+}
+
+/// The number that calls. A registered phone whose user name is no number is named by it all the same: its password
+/// says who it is (line C51).
+fn calling(caller: &Caller, signalled: &Signalled) -> String {
+    let number = caller.number.as_ref().map(|number| number.value.clone());
+    number.or_else(|| signalled.registered.as_ref().map(|user| user.to_string())).unwrap_or_default()
 }

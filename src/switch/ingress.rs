@@ -143,7 +143,7 @@ impl Switch {
     fn request(&mut self, now: Instant, flow: Flow, server: ServerKey, request: &Request) {
         let in_dialog = request.headers.to().is_ok_and(|to| to.tag().is_some());
         if in_dialog {
-            return self.in_dialog(now, server, request);
+            return self.in_dialog(now, flow, server, request);
         }
         if let Some(refusal) = refuse_form(request) {
             return self.transactions.respond(now, &server, refusal);
@@ -164,7 +164,7 @@ impl Switch {
         }
     }
 
-    fn in_dialog(&mut self, now: Instant, server: ServerKey, request: &Request) {
+    fn in_dialog(&mut self, now: Instant, flow: Flow, server: ServerKey, request: &Request) {
         let Some(leg) = self.leg_of(request) else {
             // The method is judged before the dialog (RFC 3261 section 8.2.1).
             if let Method::Other(_) = request.method {
@@ -180,7 +180,7 @@ impl Switch {
         if request.method == Method::Invite {
             self.note_server(leg, server);
         }
-        self.give_leg(now, leg, |call, ctx| call.request(ctx, leg, server, request));
+        self.give_leg(now, leg, |call, ctx| call.request(ctx, leg, server, request, flow));
     }
 
     fn cancel(&mut self, now: Instant, invite: Option<ServerKey>, cancel: &Request) {

@@ -637,9 +637,8 @@ fn each_copy_of_a_2xx_gets_the_same_ack() {
     let mut usage = calling(false, "0 < 180 1 INVITE\n0 * ringing 180");
     let mut ack = |to: &str| {
         usage.receive_response(Instant::ZERO, &peer_response(&["200", "1", "INVITE", "sdp=A", to]));
-        let acks: Vec<Output> = std::iter::from_fn(|| usage.poll_output())
-            .filter(|output| matches!(output, Output::Ack { .. }))
-            .collect();
+        let acks: Vec<Output> =
+            std::iter::from_fn(|| usage.poll_output()).filter(|output| matches!(output, Output::Ack { .. })).collect();
         assert_eq!(acks.len(), 1, "{acks:?}");
         acks
     };
