@@ -145,9 +145,14 @@ impl World {
 
     /// The first message with this label, whole.
     pub fn seen_text(&self, from: &str, to: &str, what: &str) -> String {
+        self.texts(from, to, what).into_iter().next().unwrap_or_default()
+    }
+
+    /// Every message with this label, whole.
+    pub fn texts(&self, from: &str, to: &str, what: &str) -> Vec<String> {
         self.seen
             .iter()
-            .find_map(|(_, seen)| match seen {
+            .filter_map(|(_, seen)| match seen {
                 Seen::Sent { from: sender, to: receiver, bytes, .. }
                     if sender == from && receiver == to && label(bytes).starts_with(what) =>
                 {
@@ -155,7 +160,7 @@ impl World {
                 }
                 Seen::Sent { .. } | Seen::Heard { .. } | Seen::Joined { .. } => None,
             })
-            .unwrap_or_default()
+            .collect()
     }
 
     /// What the desk sent to this name or address.

@@ -6,6 +6,7 @@ use wardline::ticket::{Event, HangupCause};
 
 use crate::lines_a::talking;
 use crate::phone::{Hold, Pickup, State};
+use crate::raw::{Raw, SDP, status};
 use crate::world::{GENERALISTS, PBX, World};
 
 #[test]
@@ -160,6 +161,197 @@ fn b36_a_key_by_info_reaches_the_other_phone() {
     world.hang_up("4710");
     world.expect_quiet();
     assert_eq!(world.phone("ana").sessions[0].state, State::Over);
+}
+
+// -- Descriptions that no simulated phone writes -------------------------------------------------------------------------
+
+/// A PBX node that no simulated phone stands behind.
+const NODE: &str = "10.0.1.77:5060";
+
+/// The m= lines of the description in a message.
+fn streams(text: &str) -> Vec<&str> {
+    let body = text.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+    body.lines().filter(|line| line.starts_with("m=")).collect()
+}
+
+/// Acknowledges the 200, hangs up, and sees that nothing is left.
+fn ends_well(world: &mut World, invite: &Raw, answer: &str) {
+    invite.next("ACK", answer).send(world);
+    world.run(1_000);
+    let mut bye = invite.next("BYE", answer);
+    bye.cseq += 10;
+    assert_eq!(status(&bye.send(world)), 200);
+    world.run(100);
+    assert_eq!((world.status().calls, world.status().ports_used), (0, 0));
+    world.expect_quiet();
+}
+
+#[test]
+fn b30_a_description_of_60_kb_over_tcp_is_answered_and_a_larger_one_refused() {
+    let lines = |count: usize, line: &str| format!("{SDP}{}", line.repeat(count));
+    let (many, long) = (lines(10_000, "a=x:1\r\n"), lines(60, &format!("a=x:{}\r\n", "y".repeat(990))));
+    assert!(many.len() > 60_000 && long.len() > 59_000 && long.len() < 64_000);
+    let cases = [
+        (many, &[200, 413, 488][..]),
+        (long, &[200]),
+        (lines(400, &format!("a=x:{}\r\n", "y".repeat(400))), &[413, 488, 400]),
+    ];
+    for (number, (sdp, expected)) in cases.into_iter().enumerate() {
+        let mut world = World::new(&["ana"]);
+        let mut invite = Raw::invite(&format!("large-{number}"), NODE, &sdp);
+        invite.transport = Transport::Tcp;
+        let answer = invite.send(&mut world);
+        assert!(expected.contains(&status(&answer)), "{number}: {answer}");
+        if status(&answer) == 200 {
+            assert_eq!(streams(&answer).len(), 1);
+            ends_well(&mut world, &invite, &answer);
+        } else {
+            assert_eq!((world.tickets().len(), world.status().ports_used), (0, 0));
+            world.expect_quiet();
+        }
+    }
+}
+
+#[test]
+fn b32_an_address_at_either_level_serves_and_none_at_all_is_488() {
+    let session = "v=0\r\no=w 1 1 IN IP4 10.0.1.1\r\ns=-\r\n";
+    let media = "t=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+    let cases = [
+        (format!("{session}c=IN IP4 10.0.1.55\r\n{media}"), Some("10.0.1.55:4000")),
+        (format!("{session}{media}c=IN IP4 10.0.1.56\r\n"), Some("10.0.1.56:4000")),
+        (format!("{session}c=IN IP4 10.0.1.55\r\n{media}c=IN IP4 10.0.1.57\r\n"), Some("10.0.1.57:4000")),
+        (format!("{session}{media}"), None),
+    ];
+    for (sdp, remote) in cases {
+        let mut world = World::new(&["ana"]);
+        let invite = Raw::invite("connection", NODE, &sdp);
+        let answer = invite.send(&mut world);
+        assert_eq!(status(&answer), if remote.is_some() { 200 } else { 488 }, "{sdp}");
+        match remote {
+            Some(remote) => {
+                assert_eq!(world.media.remotes(), [remote.parse().expect("an address")], "{sdp}");
+                ends_well(&mut world, &invite, &answer);
+            }
+            None => {
+                assert_eq!((world.tickets().len(), world.rung().len(), world.status().ports_used), (0, 0, 0));
+                world.expect_quiet();
+            }
+        }
+    }
+}
+
+#[test]
+fn b34_media_goes_where_the_last_answer_says_and_not_where_the_early_one_did() {
+    let mut world = World::new(&["ana"]);
+    world.pickup("ana", Pickup::AnswersEarly(3_000));
+    world.dial("4710");
+    world.run_to(1_000);
+    let early = world.phone("ana").sessions[0].media_port;
+    world.phone("ana").sessions[0].media_port = early + 2_000;
+    world.run_to(4_000);
+    assert_eq!(world.joined().len(), 1);
+    let port = world.phone("ana").sessions[0].remote_media.expect("a port").port();
+    let leg = world.media.by_port(port).expect("a leg");
+    let remote = world.media.session(leg).and_then(|session| session.remote);
+    assert_eq!(remote, Some(format!("10.0.2.1:{}", early + 2_000).parse().expect("an address")));
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn b38_every_stream_is_answered_in_its_place_and_one_is_served() {
+    let head = "v=0\r\no=w 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\n";
+    let (audio, second, video) = (
+        "m=audio 4000 RTP/AVP 0\r\n",
+        "m=audio 4002 RTP/AVP 8\r\n",
+        "m=video 4004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n",
+    );
+    let off = "m=audio 0 RTP/AVP 0\r\n";
+    let cases: [(&[&str], Option<usize>); 6] = [
+        (&[audio, second], Some(0)),
+        (&[audio, video], Some(0)),
+        (&[video, audio], Some(1)),
+        (&[off, second], Some(1)),
+        (&[off], None),
+        (&[video], None),
+    ];
+    for (lines, served) in cases {
+        let mut world = World::new(&["ana"]);
+        let invite = Raw::invite("streams", NODE, &format!("{head}{}", lines.concat()));
+        let answer = invite.send(&mut world);
+        let Some(served) = served else {
+            assert_eq!(status(&answer), 488, "{lines:?}");
+            assert_eq!((world.tickets().len(), world.status().ports_used), (0, 0));
+            world.expect_quiet();
+            continue;
+        };
+        assert_eq!(status(&answer), 200, "{lines:?}");
+        let answered = streams(&answer);
+        assert_eq!(answered.len(), lines.len(), "{lines:?}: {answered:?}");
+        for (place, (ours, theirs)) in answered.iter().zip(lines).enumerate() {
+            assert_eq!(ours.split(' ').next(), theirs.split(' ').next(), "{lines:?}: the same kind at {place}");
+            assert_eq!(ours.split(' ').nth(1) == Some("0"), place != served, "{lines:?}: {answered:?}");
+        }
+        ends_well(&mut world, &invite, &answer);
+    }
+}
+
+#[test]
+fn b38_a_reinvite_with_fewer_or_turned_streams_is_answered_line_by_line_and_the_call_goes_on() {
+    let head = "v=0\r\no=w 1 VERSION IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\n";
+    let (audio, video) = ("m=audio 4000 RTP/AVP 0\r\n", "m=video 4004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n");
+    for (number, lines) in
+        [&[audio][..], &[video, audio], &[audio, video, "m=audio 0 RTP/AVP 8\r\n"]].iter().enumerate()
+    {
+        let mut world = World::new(&["ana"]);
+        let invite =
+            Raw::invite(&format!("turned-{number}"), NODE, &format!("{head}{audio}{video}").replace("VERSION", "1"));
+        let answer = invite.send(&mut world);
+        invite.next("ACK", &answer).send(&mut world);
+        world.run(100);
+        let mut again =
+            invite.next("INVITE", &answer).with_sdp(&format!("{head}{}", lines.concat()).replace("VERSION", "2"));
+        again.branch = "z9hG4bK-turned".to_owned();
+        let second = again.send(&mut world);
+        match status(&second) {
+            200 => assert_eq!(streams(&second).len(), lines.len(), "{lines:?}: {second}"),
+            // RFC 3264 section 8: an offer never has fewer lines than the session.
+            other => assert_eq!((other, lines.len()), (488, 1), "{lines:?}"),
+        }
+        let mut ack = again.next("ACK", &second);
+        if status(&second) != 200 {
+            ack.branch = again.branch.clone();
+        }
+        ack.send(&mut world);
+        world.run(1_000);
+        assert_eq!(world.status().calls, 1, "{lines:?}");
+        ends_well(&mut world, &invite, &answer);
+    }
+}
+
+#[test]
+fn b39_a_description_of_the_other_address_family_is_488() {
+    let mut world = World::new(&["ana"]);
+    let sdp6 = SDP.replace("IP4 10.0.1.1", "IP6 2001:db8::1");
+    let invite = Raw::invite("six", NODE, &sdp6);
+    let answer = invite.send(&mut world);
+    assert_eq!(status(&answer), 488, "{answer}");
+    assert_eq!((world.tickets().len(), world.rung().len(), world.status().ports_used), (0, 0, 0));
+    let mut ack = invite.next("ACK", &answer);
+    ack.branch = invite.branch.clone();
+    ack.send(&mut world);
+    // In mid-call the old session stays.
+    let mut world = talking();
+    let port = world.phone("4710").sessions[0].remote_media.expect("a port").port();
+    let leg = world.media.by_port(port).expect("a leg");
+    let before = world.media.session(leg);
+    world.phone("4710").ipv6_media = true;
+    world.reinvite("4710", Some(Hold::No));
+    world.run(1_000);
+    assert_eq!(world.phone("4710").sessions[0].finals, [200, 488]);
+    assert_eq!((world.media.session(leg), world.status().calls), (before, 1));
+    world.hang_up("4710");
+    world.expect_quiet();
 }
 
 fn invite_with(number: usize, body: &str) -> String {

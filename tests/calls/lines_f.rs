@@ -1,103 +1,14 @@
-//! SIP-BEHAVIOUR.md, parts C, D and F: who may call, what the service does when phones fail, and when callers leave.
+//! SIP-BEHAVIOUR.md, part F: what the service does when phones fail, and when callers leave.
 
 use wardline::call::media::MediaEvent;
 use wardline::routing::OfferOutcome;
-use wardline::sip::{Method, Transport};
+use wardline::sip::Method;
 use wardline::switch::Command;
 use wardline::ticket::{Event, HangupCause, MediaProblem};
 
 use crate::lines_a::talking;
 use crate::phone::{Pickup, State};
-use crate::world::{Act, EVERYBODY, GENERALISTS, PBX, World};
-
-// -- C. Registrar and authentication ---------------------------------------------------------------------------------
-
-#[test]
-fn c44_a_replayed_register_is_refused() {
-    let mut world = World::new(&GENERALISTS);
-    assert_eq!(world.status().bindings, 1, "cho has registered");
-    let replay = world.phone("cho").credentials();
-    world.with_phone("cho", |phone, now| phone.send_register(now, &replay));
-    world.run(1_000);
-    // The same nonce and count once more: a new challenge, which the phone answers.
-    assert_eq!(world.phone("cho").replies, [(Method::Register, 200), (Method::Register, 200)]);
-    assert_eq!(world.phone("cho").challenged, 2);
-    world.expect_quiet();
-}
-
-#[test]
-fn c49_our_bye_is_challenged_and_no_password_is_spent_on_it() {
-    let mut world = talking();
-    world.phone("4710").challenges_bye = true;
-    world.hang_up("ana");
-    world.run(5_000);
-    let byes = world.sent("desk", "4710", "BYE");
-    assert_eq!(byes.len(), 1, "no second BYE with credentials: {byes:?}");
-    assert!(!world.seen_text("desk", "4710", "BYE").contains("Authorization"));
-    world.phone("4710").sessions[0].state = State::Over;
-    world.expect_quiet();
-}
-
-#[test]
-fn c50_requests_without_credentials() {
-    let mut world = World::new(&GENERALISTS);
-    for method in ["BYE", "OPTIONS", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REFER", "CANCEL", "ACK", "DANCE"] {
-        world.send_raw(PBX, Transport::Udp, request(method, PBX));
-        world.run(50);
-    }
-    let expected = [
-        "481 BYE",
-        "200 OPTIONS",
-        "405 MESSAGE",
-        "489 SUBSCRIBE",
-        "405 PUBLISH",
-        "405 REFER",
-        "481 CANCEL",
-        "501 DANCE",
-    ];
-    assert_eq!(world.labels_to_pbx(), expected);
-    world.expect_quiet();
-}
-
-#[test]
-fn c50_strangers_get_403_a_few_times_and_their_acks_nothing() {
-    let mut world = World::new(&GENERALISTS);
-    let stranger = "203.0.113.9:5060";
-    for _ in 0..20 {
-        world.send_raw(stranger, Transport::Udp, request("INVITE", stranger));
-        world.send_raw(stranger, Transport::Udp, request("ACK", stranger));
-    }
-    world.run(1_000);
-    assert_eq!(world.labels_to(stranger), ["403 INVITE"; 5]);
-    assert_eq!(world.tickets().len(), 0);
-    world.expect_quiet();
-}
-
-#[test]
-fn c51_a_trusted_trunk_may_assert_who_calls() {
-    let mut world = World::new(&GENERALISTS);
-    world.phone("7741").headers = "P-Asserted-Identity: <sip:4710@10.0.1.1>\r\n".to_owned();
-    world.dial("7741");
-    world.run_to(1_000);
-    assert_eq!(world.ticket().unit_name(), Some("4 West"));
-    world.hang_up("7741");
-    world.expect_quiet();
-}
-
-#[test]
-fn d59_a_contact_that_points_at_ourselves_makes_no_loop() {
-    let mut world = World::new(&["ana"]);
-    let text = "INVITE sip:7100@10.0.0.10 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.10:5060;branch=z9hG4bK-loop\r\n\
-         Max-Forwards: 70\r\nFrom: <sip:4799@10.0.1.1>;tag=a\r\nTo: <sip:7100@10.0.0.10>\r\nCall-ID: call-loop\r\n\
-         CSeq: 1 INVITE\r\nContact: <sip:wardline@10.0.0.10:5060>\r\nContent-Length: 0\r\n\r\n";
-    world.send_raw(PBX, Transport::Udp, text);
-    world.run(100_000);
-    let to_us = world.labels_to("10.0.0.10:5060");
-    assert_eq!(to_us, Vec::<String>::new(), "nothing is sent to ourselves");
-    world.expect_quiet();
-}
-
-// -- F. Service behaviour --------------------------------------------------------------------------------------------
+use crate::world::{Act, EVERYBODY, GENERALISTS, World};
 
 #[test]
 fn f72_every_way_an_analysts_phone_fails_the_next_is_rung() {
@@ -298,12 +209,4 @@ fn g83_a_draining_node_refuses_calls_and_finishes_those_it_has() {
     world.run(30_000);
     assert!(world.switch.is_quiet());
     world.expect_quiet();
-}
-
-fn request(method: &str, source: &str) -> String {
-    format!(
-        "{method} sip:7100@10.0.0.10 SIP/2.0\r\nVia: SIP/2.0/UDP {source};branch=z9hG4bK-{method}\r\n\
-         Max-Forwards: 70\r\nFrom: <sip:someone@10.0.1.1>;tag=a\r\nTo: <sip:7100@10.0.0.10>\r\n\
-         Call-ID: plain-{method}\r\nCSeq: 7 {method}\r\nContact: <sip:someone@{source}>\r\nContent-Length: 0\r\n\r\n"
-    )
 }

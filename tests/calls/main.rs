@@ -1,6 +1,6 @@
 //! The simulated world: phones, a seeded network, a media worker and a store around the real switch, in virtual time.
 //!
-//! `world` is the stage and `phone`, `media` the players; `ladder` tells what happened. `rows` are HOTLINE.md's table,
+//! `world` is the stage, `setting` what stands on it, `phone` and `media` the players, `raw` what no phone would write; `ladder` tells what happened. `rows` are HOTLINE.md's table,
 //! `lines_*` the lines of SIP-BEHAVIOUR.md by number, `seeds` ten thousand random days.
 
 mod callbacks;
@@ -8,9 +8,13 @@ mod invariants;
 mod ladder;
 mod lines_a;
 mod lines_b;
+mod lines_c;
+mod lines_d;
 mod lines_f;
 mod media;
 mod phone;
+mod raw;
 mod rows;
 mod seeds;
+mod setting;
 mod world;

@@ -1,6 +1,7 @@
 //! The simulated media worker: it keeps the rules that the real one relies on, and says where they were broken.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use wardline::bridge::MediaSession;
 use wardline::call::media::{MediaCommand, MediaEvent, PlayItem};
@@ -45,6 +46,11 @@ impl MediaWorker {
 
     pub fn session(&self, leg: LegId) -> Option<MediaSession> {
         self.legs.get(&leg).and_then(|leg| leg.session)
+    }
+
+    /// Where RTP goes, of every leg that has a session.
+    pub fn remotes(&self) -> Vec<SocketAddr> {
+        self.legs.values().filter_map(|leg| leg.session?.remote).collect()
     }
 
     pub fn keys_sent(&self, leg: LegId) -> String {

@@ -158,6 +158,8 @@ pub struct Phone {
     pub challenged: u32,
     /// Answers a BYE with 401, to see whether a password is spent on it.
     pub challenges_bye: bool,
+    /// Its descriptions name an address of IPv6.
+    pub ipv6_media: bool,
 }
 
 impl Phone {
@@ -188,6 +190,7 @@ impl Phone {
             challenges: Vec::new(),
             challenged: 0,
             challenges_bye: false,
+            ipv6_media: false,
         }
     }
 
@@ -777,14 +780,15 @@ impl Phone {
             Hold::SendOnly => "sendonly",
             Hold::Inactive => "inactive",
         };
-        format!(
+        let sdp = format!(
             "v=0\r\no=- 7 {} IN IP4 {}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\n\
              a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n",
             session.version,
             self.addr.ip(),
             session.media_port,
             self.formats,
-        )
+        );
+        if self.ipv6_media { sdp.replace(&format!("IP4 {address}"), "IP6 2001:db8::1") } else { sdp }
     }
 
     fn read_media(&mut self, id: usize, body: &[u8]) {

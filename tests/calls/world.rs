@@ -7,22 +7,17 @@
 //! ```
 //! Everything that happens is a function of the seed and the script.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use wardline::call::media::{MediaCommand, MediaEvent};
-use wardline::config::{Config, File, Folder, Surroundings, compose};
-use wardline::diagnostic::Report;
+use wardline::config::Config;
 use wardline::digit::{Digit, DigitSource};
 use wardline::ids::{AnalystId, CallId, CommandId, ConnId, LegId, QueryId};
-use wardline::registrar::Account;
 use wardline::routing::Presence;
-use wardline::sip::digest::{Algorithm, ha1};
 use wardline::sip::{Flow, Message, Transport};
 use wardline::switch::{Action, Answer, Command, Input, Memory, Query, Reply, Status, Switch};
 use wardline::ticket::{Event, Record, Ticket};
@@ -30,11 +25,12 @@ use wardline::time::{Duration, Instant};
 
 use crate::media::MediaWorker;
 use crate::phone::{Phone, Pickup, State};
+use crate::setting::{account, desk_config, named_config, phones, untrusting_config};
 
 pub const DESK: &str = "10.0.0.10:5060";
 pub const PBX: &str = "10.0.1.1:5060";
 /// A Monday, ten in the morning in New York.
-const WALL: &str = "2026-11-23T15:00:00Z";
+pub const WALL: &str = "2026-11-23T15:00:00Z";
 /// The switch is not asked to begin at zero: real processes do not either.
 const START: Instant = Instant::from_millis(10_000);
 const SILENT_AFTER: Duration = wardline::call::media::RTP_SILENT_AFTER;
@@ -86,6 +82,14 @@ impl Default for Net {
     fn default() -> Net {
         Net { loss_percent: 0, copy_percent: 0, delay: (5, 6), reserve_delay: (0, 1) }
     }
+}
+
+/// What the name server answers, so many ms late.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Names {
+    Known,
+    Fail(u64),
+    Never,
 }
 
 /// Loses the next messages whose label begins so.
@@ -169,42 +173,13 @@ pub struct World {
     pub signed_in: Vec<AnalystId>,
     /// The store answers nothing any more.
     pub mute_queries: bool,
+    /// What the name server does.
+    pub names: Names,
     pub leases_refused: BTreeSet<AnalystId>,
     losses: Vec<Loss>,
     queue: BTreeMap<(Instant, u64), Happening>,
     serial: u64,
     steps: (Instant, u32),
-}
-
-thread_local! {
-    static CONFIG: OnceCell<Arc<Config>> = const { OnceCell::new() };
-}
-
-fn file(name: &str, stem: &str, text: &str) -> File {
-    File { name: name.to_owned(), stem: stem.to_owned(), bytes: text.as_bytes().to_vec() }
-}
-
-fn desk_config() -> Arc<Config> {
-    CONFIG.with(|config| {
-        let made = || {
-            let folder = Folder {
-                name: "desk".to_owned(),
-                base: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
-                node: Some(file("wardline.toml", "wardline", include_str!("desk/wardline.toml"))),
-                hospitals: vec![file("hospital.toml", "hospital", include_str!("desk/hospital.toml"))],
-                analysts: vec![file("analysts.toml", "analysts", include_str!("desk/analysts.toml"))],
-                plans: vec![file("plans/hotline.toml", "hotline", include_str!("../../sip-config/plans/hotline.toml"))],
-                strange: Vec::new(),
-            };
-            let now: Timestamp = WALL.parse().expect("a time");
-            let surroundings = Surroundings { variables: BTreeMap::new(), now };
-            match compose(&folder, &surroundings, Report::new()) {
-                Ok(loaded) => Arc::new(loaded.config),
-                Err(report) => panic!("the desk's files are wrong: {report:#?}"),
-            }
-        };
-        Arc::clone(config.get_or_init(made))
-    })
 }
 
 pub const GENERALISTS: [&str; 4] = ["ana", "ben", "cho", "dev"];
@@ -217,7 +192,20 @@ impl World {
     }
 
     pub fn seeded(seed: u64, signed_in: &[&str]) -> World {
-        let config = desk_config();
+        World::of(desk_config(), Names::Known, seed, signed_in)
+    }
+
+    /// A desk that takes its PBX's word for nothing.
+    pub fn untrusting(signed_in: &[&str]) -> World {
+        World::of(untrusting_config(), Names::Known, 1, signed_in)
+    }
+
+    /// A desk whose PBX is known by name alone.
+    pub fn named(signed_in: &[&str], names: Names) -> World {
+        World::of(named_config(), names, 1, signed_in)
+    }
+
+    fn of(config: Arc<Config>, names: Names, seed: u64, signed_in: &[&str]) -> World {
         let mut memory = Memory::blank([7; 32]);
         memory.accounts = vec![account("cho", "secret-cho"), account("zoe", "secret-zoe")];
         for (place, analyst) in signed_in.iter().enumerate() {
@@ -247,6 +235,7 @@ impl World {
             invites: BTreeSet::new(),
             signed_in: signed_in.iter().map(|analyst| AnalystId::new(analyst)).collect(),
             mute_queries: false,
+            names,
             leases_refused: BTreeSet::new(),
             losses: Vec::new(),
             queue: BTreeMap::new(),
@@ -516,10 +505,15 @@ impl World {
             return;
         }
         let (low, high) = self.net.reserve_delay;
-        let delay = self.rng.range(low, high);
-        let answer = match what {
-            Query::Reserve { analyst, .. } => Answer::Reserved(!self.leases_refused.contains(&analyst)),
-            Query::Resolve { .. } => Answer::Resolved(Ok(vec![PBX.parse().expect("an address")])),
+        let mut delay = self.rng.range(low, high);
+        let answer = match (what, self.names) {
+            (Query::Reserve { analyst, .. }, _) => Answer::Reserved(!self.leases_refused.contains(&analyst)),
+            (Query::Resolve { .. }, Names::Known) => Answer::Resolved(Ok(vec![PBX.parse().expect("an address")])),
+            (Query::Resolve { .. }, Names::Never) => return,
+            (Query::Resolve { .. }, Names::Fail(late)) => {
+                delay = late;
+                Answer::Resolved(Err("no such name".to_owned()))
+            }
         };
         self.push(self.now + Duration::from_millis(delay), Happening::Answer { query, answer });
     }
@@ -752,37 +746,4 @@ impl World {
     pub fn events(&self) -> impl Iterator<Item = (i64, &Event)> {
         self.records.iter().filter(|record| record.call.is_some()).map(|record| (self.ms(record.at), &record.event))
     }
-}
-
-fn account(user: &str, password: &str) -> Account {
-    Account {
-        user: user.to_owned(),
-        ha1_md5: Some(ha1(Algorithm::Md5, user, "desk.test", password)),
-        ha1_sha256: Some(ha1(Algorithm::Sha256, user, "desk.test", password)),
-        digest: Default::default(),
-    }
-}
-
-/// Every phone of the world. Those of the PBX share its address.
-fn phones() -> Vec<Phone> {
-    let desk = DESK.parse().expect("an address");
-    let address = |text: &str| -> SocketAddr { text.parse().expect("an address") };
-    let behind_pbx = ["4710", "4711", "4712", "5310", "5311", "4600", "5100", "7741", "4000", "4901", "4780"];
-    let mut phones: Vec<Phone> =
-        behind_pbx.into_iter().map(|number| Phone::new(number, number, address(PBX), desk)).collect();
-    phones.push(Phone::new("hal", "912025550117", address(PBX), desk));
-    phones.push(Phone::new("outside", "+12125550188", address(PBX), desk));
-    let fixed = [("ana", 1), ("ben", 2), ("cho", 3), ("eva", 5), ("finn", 6), ("gus", 7), ("ivy", 9), ("zoe", 10)];
-    for (name, host) in fixed {
-        phones.push(Phone::new(name, name, address(&format!("10.0.2.{host}:5060")), desk));
-    }
-    for phone in &mut phones {
-        if phone.name == "4901" {
-            phone.name = "dev".to_owned();
-        }
-        if phone.name == "cho" {
-            phone.password = Some("secret-cho");
-        }
-    }
-    phones
 }

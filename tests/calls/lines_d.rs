@@ -1,0 +1,172 @@
+//! SIP-BEHAVIOUR.md, part D: streams that break, names that do not resolve, phones that move, through the whole switch.
+
+use wardline::ids::{AnalystId, ConnId};
+use wardline::routing::OfferOutcome;
+use wardline::sip::Transport;
+use wardline::switch::{Command, Health, Input};
+use wardline::ticket::{AnalystStateRecord, HangupCause};
+
+use crate::lines_a::talking;
+use crate::phone::{Hold, Pickup, State};
+use crate::raw::{Raw, SDP, status};
+use crate::world::{Names, PBX, World};
+
+/// The connection of [`World::send_raw`].
+const CONN: ConnId = ConnId(9_000);
+
+#[test]
+fn d55_a_connection_with_two_hundred_open_invites_is_reset_and_nothing_is_left() {
+    let mut world = World::new(&["ana", "ben"]);
+    let mut statuses = Vec::new();
+    for number in 0..200 {
+        let mut invite = Raw::invite(&format!("reset-{number}"), "10.0.1.77:40000", SDP);
+        invite.transport = Transport::Tcp;
+        statuses.push(status(&invite.send(&mut world)));
+    }
+    // max_calls = 50; the others are told so at once.
+    assert_eq!(statuses, [[200; 50].as_slice(), &[503; 150]].concat());
+    world.run(100);
+    assert_eq!(world.status().calls, 50);
+    world.handle(Input::StreamClosed { conn: CONN });
+    // Nobody will ever acknowledge: 64*T1 after their 200s they are given up, and so are their BYEs.
+    world.run(70_000);
+    let status = world.status();
+    assert_eq!((status.calls, status.legs, status.dialogs, status.ports_used), (0, 0, 0, 0));
+    let causes: Vec<_> = world.tickets().into_values().map(|ticket| ticket.end.map(|end| end.cause)).collect();
+    assert_eq!(causes, [Some(HangupCause::NoAck); 50]);
+    world.pickup("ben", Pickup::Answers(500));
+    world.pickup("ana", Pickup::Answers(500));
+    world.dial("4710");
+    world.run_to(2_000);
+    assert_eq!(world.joined().len(), 1, "and the desk lives");
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn d55_the_stream_of_a_ringing_phone_breaks_and_the_next_one_rings() {
+    let mut world = World::new(&["ben"]);
+    world.phone("cho").transport = Transport::Tcp;
+    let (analyst, state) = (AnalystId::new("cho"), AnalystStateRecord::Available);
+    world.command(Command::SetAnalystState { analyst, state, actor: "test".to_owned(), reason: None });
+    world.with_phone("cho", |phone, now| phone.register(now));
+    world.run(100);
+    world.phone("ben").pickup = Pickup::Refuses(486, 0);
+    world.dial("4710");
+    world.run_to(1_000);
+    assert_eq!(world.sent("cho", "desk", "180 INVITE").len(), 1, "{}", world.ladder());
+    let conn = ConnId(world.index("cho") as u64);
+    world.pickup("cho", Pickup::Dead);
+    world.handle(Input::StreamClosed { conn });
+    world.run(100);
+    let outcome =
+        world.ticket().offers.iter().find(|offer| offer.analyst.as_str() == "cho").and_then(|offer| offer.outcome);
+    assert_eq!(outcome, Some(OfferOutcome::Unreachable));
+    assert_eq!(world.rung().last().map(|(_, who)| who.as_str()), Some("hal"), "on call is rung at once");
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn d60_a_name_that_does_not_resolve_fails_only_the_calls_that_need_it() {
+    // 10 s late, never, and "no such name": dev's phone is behind the trunk that has only a name, ana's is not.
+    for names in [Names::Never, Names::Fail(0), Names::Fail(10_000)] {
+        let mut world = World::named(&["dev", "ana"], names);
+        world.pickup("ana", Pickup::Answers(1_000));
+        world.dial("4710");
+        world.run_to(3_000);
+        assert_eq!(world.sent("desk", "4710", "200 INVITE"), [5], "{names:?}: the call is answered");
+        let rung = world.rung();
+        assert!(rung.contains(&(5, "ana".to_owned())), "{names:?}: {rung:?}");
+        assert_eq!(world.joined(), [(1_015, "4710 = ana".to_owned())], "{names:?}: no other call is late");
+        assert!(world.labels_to("dev").is_empty(), "{names:?}");
+        world.hang_up("4710");
+        world.run(40_000);
+        assert!(matches!(world.status().trunks.values().next(), Some(Health::Unknown | Health::Down)), "{names:?}");
+        world.expect_quiet();
+    }
+}
+
+#[test]
+fn d60_a_call_that_only_the_dead_name_could_serve_goes_to_the_next_rung_at_once() {
+    let mut world = World::named(&["dev"], Names::Fail(0));
+    world.dial("4710");
+    world.run_to(15_000);
+    assert!(world.labels_to("dev").is_empty());
+    let heard = world.heard("4710");
+    assert!(!heard.is_empty(), "the caller is told something: {heard:?}");
+    world.run_to(95_000);
+    assert!(world.ticket().callback.is_some(), "and called back");
+    world.expect_quiet();
+}
+
+#[test]
+fn d61_an_unreachable_phone_is_left_for_the_next_one_within_a_second() {
+    let mut world = World::new(&["ana", "ben"]);
+    world.pickup("ana", Pickup::Gone);
+    world.pickup("ben", Pickup::Answers(1_000));
+    world.dial("4710");
+    world.run_to(2_000);
+    assert_eq!(world.rung(), [(5, "ana".to_owned()), (10, "ben".to_owned())]);
+    assert_eq!(world.sent("desk", "ana", "INVITE"), [5], "and it is not tried again");
+    assert_eq!(world.joined(), [(1_020, "4710 = ben".to_owned())]);
+    let outcome = world.ticket().offers[0].outcome;
+    assert_eq!(outcome, Some(OfferOutcome::Unreachable));
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn d62_a_phone_that_moves_is_found_at_its_new_contact() {
+    let mut world = talking();
+    // Its PBX gives it another port in mid-call; a re-INVITE says so.
+    world.phone("4710").addr = "10.0.1.1:5999".parse().expect("an address");
+    world.reinvite("4710", Some(Hold::No));
+    world.run(500);
+    assert_eq!(world.phone("4710").sessions[0].finals, [200, 200]);
+    world.hang_up("ana");
+    world.run(2_000);
+    assert_eq!(world.sent("desk", "4710", "BYE").len(), 1, "to where it is now: {}", world.ladder());
+    assert_eq!(world.phone("4710").sessions[0].state, State::Over);
+    world.expect_quiet();
+}
+
+#[test]
+fn d62_a_registered_phone_that_moves_is_rung_at_its_new_contact() {
+    let mut world = World::new(&["cho"]);
+    world.pickup("cho", Pickup::Answers(1_000));
+    world.dial("4710");
+    world.run_to(3_000);
+    assert_eq!(world.joined().len(), 1);
+    // Another port in mid-call: registered anew, the call goes on with a re-INVITE.
+    world.phone("cho").addr = "10.0.2.3:5777".parse().expect("an address");
+    world.with_phone("cho", |phone, now| phone.register(now));
+    world.run(200);
+    world.reinvite("cho", Some(Hold::No));
+    world.run(200);
+    world.hang_up("4710");
+    world.run(1_000);
+    assert_eq!(world.phone("cho").sessions[0].state, State::Up, "asked whether it was solved");
+    world.press("cho", '1');
+    world.run(40_000);
+    assert_eq!(world.phone("cho").sessions[0].state, State::Over, "our BYE found it");
+    world.seen.clear();
+    world.dial("4711");
+    world.run_to(2_000);
+    assert!(!world.sent("desk", "cho", "INVITE").is_empty(), "{}", world.ladder());
+    world.hang_up("4711");
+    world.expect_quiet();
+}
+
+#[test]
+fn d59_a_contact_that_points_at_ourselves_makes_no_loop() {
+    let mut world = World::new(&["ana"]);
+    let text = "INVITE sip:7100@10.0.0.10 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.10:5060;branch=z9hG4bK-loop\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:4799@10.0.1.1>;tag=a\r\nTo: <sip:7100@10.0.0.10>\r\nCall-ID: call-loop\r\n\
+         CSeq: 1 INVITE\r\nContact: <sip:wardline@10.0.0.10:5060>\r\nContent-Length: 0\r\n\r\n";
+    world.send_raw(PBX, Transport::Udp, text);
+    world.run(100_000);
+    let to_us = world.labels_to("10.0.0.10:5060");
+    assert_eq!(to_us, Vec::<String>::new(), "nothing is sent to ourselves");
+    world.expect_quiet();
+}
