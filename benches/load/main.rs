@@ -31,6 +31,9 @@ mod media;
 #[path = "../../tests/calls/phone.rs"]
 mod phone;
 #[allow(dead_code)]
+#[path = "../../tests/calls/setting.rs"]
+mod setting;
+#[allow(dead_code)]
 #[path = "../../tests/calls/world.rs"]
 mod world;
 

@@ -193,13 +193,16 @@ fn follow_store(store: &Store, inbox: &Arc<Inbox>) {
     });
 }
 
+/// By the address that they are bound to.
+type Listeners<L> = Arc<BTreeMap<SocketAddr, L>>;
+
 /// What /metrics shows beside the switch's own figures.
 fn gauges(
     clock: MonotonicClock,
     store: &Store,
     media: &Arc<Workers>,
     inbox: &Arc<Inbox>,
-    (udp, tcp): (&Arc<BTreeMap<SocketAddr, UdpListener>>, &Arc<BTreeMap<SocketAddr, SipTcp>>),
+    (udp, tcp): (&Listeners<UdpListener>, &Listeners<SipTcp>),
     canary: Option<CanaryWatch>,
 ) -> Arc<dyn Fn() -> Gauges + Send + Sync> {
     let (journal, media) = (Arc::clone(&store.journal), Arc::clone(media));

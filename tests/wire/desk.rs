@@ -100,9 +100,14 @@ impl Desk {
 
     /// What the peer at `remote` writes into one stream, in small pieces, as the runtime cuts it.
     pub fn stream(&mut self, remote: &str, bytes: &[u8]) {
+        self.stream_in(remote, bytes.chunks(7));
+    }
+
+    /// The same in pieces of the test's choice. What follows a close is not read any more.
+    pub fn stream_in<'a>(&mut self, remote: &str, pieces: impl IntoIterator<Item = &'a [u8]>) {
         let flow = flow(remote, Transport::Tcp);
         let mut framer = Framer::new();
-        for piece in bytes.chunks(7) {
+        for piece in pieces {
             framer.push(piece);
             while let Some(frame) = framer.next_frame() {
                 match frame {

@@ -13,4 +13,5 @@ mod mutate;
 mod rfc4475;
 mod rfc5118;
 mod roundtrip;
+mod streams;
 mod torture;
