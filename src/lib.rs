@@ -22,6 +22,7 @@ pub mod bridge;
 pub mod ticket;
 pub mod call;
 pub mod switch;
+pub mod simulate;
 
 // What admins write, checked.
 pub mod config;

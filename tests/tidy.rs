@@ -43,6 +43,10 @@ const PURE: &[(&str, &[&str])] = &[
             "ids",
         ],
     ),
+    (
+        "simulate",
+        &["sip", "registrar", "identity", "ivr", "routing", "bridge", "ticket", "call", "switch", "config", "ids"],
+    ),
 ];
 
 /// Importable from everywhere.

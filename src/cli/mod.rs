@@ -17,6 +17,7 @@ mod node;
 mod out;
 mod place;
 mod report;
+mod simulate;
 mod tickets;
 
 use std::ffi::OsString;
@@ -43,6 +44,7 @@ const STYLES: Styles = Styles::styled()
 
 const EXAMPLES: &str = "Examples:
   wardline check                             is what stands in sip-config/ right?
+  wardline simulate --from 4710              try a call without a phone
   wardline serve                             run the node until SIGTERM or Ctrl-C
   wardline analysts set-password amara       give a phone its password
   wardline analysts set-state amara-osei available
@@ -79,6 +81,9 @@ enum Command {
 environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
     )]
     Check(check::CheckArgs),
+    /// Try a call without a phone: the very interpreter and router of live calls, at any time of any day
+    #[command(after_help = simulate::EXAMPLES)]
+    Simulate(simulate::SimulateArgs),
     /// Call as a test phone: dial, key, play, record, measure
     Call(Box<call::CallArgs>),
     /// Answer calls as an analyst's test phone
@@ -130,6 +135,7 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
         Command::Answer(args) => Ok(Outcome::Judged(answer::run(args))),
         Command::Serve => node::serve(folder),
         Command::Check(args) => check::run(folder, args, out),
+        Command::Simulate(args) => simulate::run(folder, args, out),
         Command::Tickets(command) => tickets::run(&Place::find(folder)?, command, out),
         Command::Explain { number, json } => {
             tickets::explained(&Place::find(folder)?, TicketNumber(*number), *json, out)

@@ -12,9 +12,9 @@ mod node;
 mod raw_analysts;
 mod raw_hospital;
 mod raw_node;
-mod reader;
+pub(crate) mod reader;
 pub mod render;
-mod tree;
+pub(crate) mod tree;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};

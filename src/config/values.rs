@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use jiff::civil::{Date, Time, Weekday};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::config::LogFormat;
@@ -79,6 +79,7 @@ from_text! {
     Extension, "a number to dial", "write digits only, such as \"4710\" or \"+15550100\"", |text| dialable(text).then(|| Extension::new(text));
     TimeZone, "a time zone", "write a name such as \"America/New_York\"", |text| TimeZone::get(text).ok();
     Date, "a date", "write year, month and day, such as \"2026-12-25\"", |text| text.parse().ok();
+    DateTime, "a date and time", "write one such as \"2026-11-24T10:00\", as the hospital's clocks show it", |text| text.parse().ok();
     Time, "a time of day", "write hours and minutes, such as \"07:00\"", time_of_day;
     Language, "a language", "write a code such as \"en\"", language;
     HospitalId, "a hospital's id", "write its id in quotes", |text| word(text).map(HospitalId::new);

@@ -227,6 +227,11 @@ impl Desk {
         self.freed = true;
     }
 
+    /// The analyst talks on a call that is not carried here, and stays on it.
+    pub fn elsewhere(&mut self, analyst: &AnalystId, call: CallId, now: Instant) {
+        self.seat(analyst).held = Held::OnCall { call, phones: Vec::new(), since: now };
+    }
+
     /// The conversation is over; `wrap_up` (at most [`MAX_WRAP_UP`]) to finish the notes, zero for none.
     pub fn hung_up(&mut self, analyst: &AnalystId, call: CallId, now: Instant, wrap_up: Duration) {
         let seat = self.seat(analyst);

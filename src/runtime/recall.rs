@@ -27,6 +27,7 @@ pub fn memory(config: &Config, restored: &Restored, wall: Timestamp) -> Memory {
             .iter()
             .map(|used| NonceRecord { nonce: used.nonce.clone(), count: used.count, expires: used.expires })
             .collect(),
+        elsewhere: Vec::new(),
         analysts: restored
             .analyst_states
             .iter()

@@ -30,6 +30,8 @@ pub struct Memory {
     pub nonces: Vec<NonceRecord>,
     /// With the time since each analyst's last call.
     pub analysts: Vec<(AnalystId, Presence, Duration)>,
+    /// Analysts who talk on calls that this process does not carry.
+    pub elsewhere: Vec<AnalystId>,
     /// Calls that were up when the process before died.
     pub cut: Vec<CutCall>,
     pub callbacks: Vec<OwedCallback>,
@@ -50,6 +52,7 @@ impl Memory {
             bindings: Vec::new(),
             nonces: Vec::new(),
             analysts: Vec::new(),
+            elsewhere: Vec::new(),
             cut: Vec::new(),
             callbacks: Vec::new(),
             continuity: Vec::new(),
@@ -104,6 +107,10 @@ impl Switch {
         self.record(now, None, started);
         for (analyst, presence, idle_for) in memory.analysts {
             self.desk.restore(&analyst, presence, idle_for, 0, now);
+        }
+        for analyst in memory.elsewhere {
+            let call = self.numbers.call_id(wall);
+            self.desk.elsewhere(&analyst, call, now);
         }
         for earlier in memory.continuity {
             self.continuity.note(earlier);

@@ -29,6 +29,11 @@ pub(crate) fn line(record: &Record, asked: &[Transfer]) -> Option<Line> {
     Some(Line { seq: record.seq, at: record.at, kind: record.event.kind().to_owned(), text })
 }
 
+/// The line of a record alone, whatever was asked for before.
+pub fn line_of(record: &Record) -> Option<Line> {
+    line(record, &[])
+}
+
 fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
     Some(match &record.event {
         Event::CallOpened(opened) => opened_words(opened),

@@ -21,7 +21,7 @@ pub use facts::{
     Callback, CallbackState, End, Hold, MediaQuality, Offer, Repeat, RepeatBy, Routed, SetDisposition, Ticket, Transfer,
 };
 pub use lifecycle::Lifecycle;
-pub use line::Line;
+pub use line::{Line, line_of};
 pub use report::{
     Abandonment, CallbackFigures, Exclusion, FirstContact, HoldFigures, Period, RepeatFigures, Report, SecondsToHuman,
     Wait, figures, fold,

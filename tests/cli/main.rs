@@ -1,5 +1,7 @@
 //! The built program as people and scripts meet it: what it prints, and the exit codes that it promises.
 
+mod simulate;
+
 use std::fs;
 use std::io::Read;
 use std::path::Path;
