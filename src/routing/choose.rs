@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::ids::{AnalystId, RungId};
-use crate::routing::decision::{Choice, Decision, PassedOver, Person, PhoneState, Snapshot, WithThisCall};
+use crate::routing::decision::{
+    Behind, Choice, Decision, Others, PassedOver, Person, PhoneState, Snapshot, WithThisCall,
+};
 use crate::routing::desk::Desk;
 use crate::routing::need::Need;
 use crate::routing::qualify::{self, Fit, Refusal};
@@ -17,8 +19,9 @@ use crate::time::Instant;
 
 /// With this many free or fewer, one is rung at a time: ringing two would leave nobody for the next call.
 pub const FEW: usize = 3;
-/// People without the qualification whom a decision lists by name; more are only counted, to keep the journal small.
-pub const MAX_UNQUALIFIED_LISTED: usize = 50;
+/// How many of the next in line a decision lists by name, and how many of those refused. More are counted by reason.
+pub const MAX_NEXT_LISTED: usize = 6;
+pub const MAX_REFUSED_LISTED: usize = 10;
 
 static NOTHING_YET: BTreeMap<AnalystId, WithThisCall> = BTreeMap::new();
 
@@ -44,7 +47,7 @@ impl<'a> Ask<'a> {
 /// Whom to ring, and why them. As many more of the rung as make up N with those whose phones
 /// already ring.
 pub fn choose(staff: &Staff, desk: &Desk, need: &Need, ask: &Ask<'_>) -> Decision {
-    decide(need.clone(), ask.rung.id.clone(), survey(staff, desk, need, ask))
+    decide(need.clone(), ask.rung.id.clone(), &survey(staff, desk, need, ask))
 }
 
 /// Makes the decision again from what it kept.
@@ -91,23 +94,13 @@ pub fn would_change(staff: &Staff, desk: &Desk, question: &Question<'_>) -> bool
 pub(super) fn survey(staff: &Staff, desk: &Desk, need: &Need, ask: &Ask<'_>) -> Snapshot {
     let mut lines: BTreeMap<&PhoneKind, u16> = BTreeMap::new();
     let in_use = desk.phones_in_use();
-    let mut people = Vec::new();
-    let mut unqualified = 0;
-    for analyst in staff.of(&need.hospital) {
-        let person = person(analyst, desk, need, ask, phones(analyst, desk, &in_use, &mut lines));
-        let lasting = !person.supervisor && qualify::qualified(&person, need).is_err();
-        unqualified += usize::from(lasting);
-        if !lasting || unqualified <= MAX_UNQUALIFIED_LISTED {
-            people.push(person);
-        }
-    }
-    Snapshot {
-        who: ask.rung.who.clone(),
-        at_once: ask.at_once,
-        continuity: ask.continuity.cloned(),
-        people,
-        unlisted: unqualified.saturating_sub(MAX_UNQUALIFIED_LISTED),
-    }
+    let people = staff.of(&need.hospital).map(|analyst| {
+        let phones = phones(analyst, desk, &in_use, &mut lines);
+        person(analyst, desk, need, ask, phones)
+    });
+    let people = people.collect();
+    let (who, continuity) = (ask.rung.who.clone(), ask.continuity.cloned());
+    Snapshot { who, at_once: ask.at_once, continuity, people, unlisted: 0, behind: Behind::default() }
 }
 
 /// `lines` numbers each phone of the hospital's people once, shared ones alike.
@@ -183,6 +176,8 @@ enum Why {
     /// Fits, but enough others ring.
     NotNeeded {
         idle_ms: u64,
+        /// Which of the rung's groups, and the place in its line.
+        place: (usize, usize),
     },
 }
 
@@ -199,7 +194,7 @@ fn pick<'a>(inputs: &'a Snapshot, need: &Need) -> Pick<'a> {
     let mut wanted = [Bound::AtWork, Bound::OnCall].map(|bound| (bound, wanted(inputs, bound, &judged)));
     // Two people who share a phone are not rung together: it is one phone.
     let mut lines: BTreeSet<u16> = BTreeSet::new();
-    for Group { who, people } in judged {
+    for (group, Group { who, people }) in judged.into_iter().enumerate() {
         let mut fitting: Vec<(&Person, Fit<'a>)> = Vec::new();
         for (person, judged) in people {
             if pick.chosen.iter().any(|picked| picked.person.id == person.id) {
@@ -220,7 +215,7 @@ fn pick<'a>(inputs: &'a Snapshot, need: &Need) -> Pick<'a> {
             let line_of = |position: &usize| person.phones.get(*position).map(|phone| phone.line);
             fit.phones.retain(|position| line_of(position).is_some_and(|line| !lines.contains(&line)));
             if *wanted == 0 {
-                pick.note(&person.id, Why::NotNeeded { idle_ms: person.idle_ms });
+                pick.note(&person.id, Why::NotNeeded { idle_ms: person.idle_ms, place: (group, place) });
             } else if fit.phones.is_empty() {
                 pick.note(&person.id, Why::Refused(Refusal::PhoneTaken));
             } else {
@@ -293,17 +288,76 @@ fn wanted(inputs: &Snapshot, bound: Bound, judged: &[Group<'_>]) -> usize {
             ringing += usize::from(counts);
         }
     }
-    let at_once = if free.len() <= FEW { 1 } else { usize::from(inputs.at_once) };
+    let behind = match bound {
+        Bound::AtWork => inputs.behind.at_work,
+        Bound::OnCall => inputs.behind.on_call,
+    };
+    let at_once = if free.len() + behind <= FEW { 1 } else { usize::from(inputs.at_once) };
     at_once.saturating_sub(ringing)
 }
 
 // -- The words ---------------------------------------------------------------------------------------------------------
 
-pub(super) fn decide(need: Need, rung: RungId, inputs: Snapshot) -> Decision {
-    let pick = pick(&inputs, &need);
+pub(super) fn decide(need: Need, rung: RungId, inputs: &Snapshot) -> Decision {
+    let pick = pick(inputs, &need);
     let chosen = pick.chosen.iter().map(|picked| choice(picked, &need, inputs.continuity.as_ref())).collect();
-    let passed_over = pick.refused.into_iter().map(|(analyst, why)| passed_over(analyst, why)).collect();
-    Decision { need, rung, chosen, passed_over, inputs }
+    let named: BTreeSet<&AnalystId> = pick.chosen.iter().map(|picked| &picked.person.id).collect();
+    let (listed, others) = pick.listed(inputs.continuity.as_ref());
+    let kept = kept(inputs, &need, &named, &listed);
+    let passed_over = listed.into_iter().map(|(analyst, why)| passed_over(analyst, why)).collect();
+    Decision { need, rung, chosen, passed_over, others, inputs: kept }
+}
+
+impl<'a> Pick<'a> {
+    /// Who of those passed over is named: the next in line, then the analyst of the last call, then those who are busy
+    /// or away, then those who may not take it. The others are counted.
+    fn listed(&self, continuity: Option<&AnalystId>) -> (Vec<(&'a AnalystId, &Why)>, Vec<Others>) {
+        let (mut next, mut refused) = (Vec::new(), Vec::new());
+        for (analyst, why) in &self.refused {
+            match why {
+                Why::NotNeeded { place, .. } => next.push((*place, (*analyst, why))),
+                Why::Refused(refusal) => {
+                    refused.push(((continuity != Some(*analyst), refusal.is_lasting()), (*analyst, why)));
+                }
+            }
+        }
+        // Both sorts are stable, and both begin by id.
+        next.sort_by_key(|(place, _)| *place);
+        refused.sort_by_key(|(order, _)| *order);
+        let more_next = next.split_off(next.len().min(MAX_NEXT_LISTED));
+        let more_refused = refused.split_off(refused.len().min(MAX_REFUSED_LISTED));
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let unnamed = more_next.iter().map(|(_, other)| other).chain(more_refused.iter().map(|(_, other)| other));
+        for (_, why) in unnamed {
+            *counts.entry(why.in_short()).or_default() += 1;
+        }
+        let others = counts.into_iter().map(|(because, count)| Others { because: because.to_owned(), count });
+        let listed = next.into_iter().map(|(_, listed)| listed);
+        (listed.chain(refused.into_iter().map(|(_, listed)| listed)).collect(), others.collect())
+    }
+}
+
+/// The inputs that a decision keeps: of all who are named or ring already, and of the others how many fit each group.
+/// Somebody who was not picked can be left out of a line without changing who is, as long as the line stays as long.
+fn kept(inputs: &Snapshot, need: &Need, chosen: &BTreeSet<&AnalystId>, listed: &[(&AnalystId, &Why)]) -> Snapshot {
+    let named: BTreeSet<&AnalystId> =
+        listed.iter().map(|(analyst, _)| *analyst).chain(chosen.iter().copied()).collect();
+    let rings = |person: &Person| matches!(person.with_this_call, WithThisCall::Rung { .. });
+    let (people, others): (Vec<&Person>, Vec<&Person>) =
+        inputs.people.iter().partition(|person| named.contains(&person.id) || rings(person));
+    let fitting = |bound: Bound| {
+        let groups = || inputs.who.iter().filter(|who| Bound::of(**who) == bound);
+        others.iter().filter(|person| groups().any(|who| qualify::judge(person, *who, need).is_ok())).count()
+    };
+    let behind = Behind { at_work: fitting(Bound::AtWork), on_call: fitting(Bound::OnCall) };
+    Snapshot {
+        who: inputs.who.clone(),
+        at_once: inputs.at_once,
+        continuity: inputs.continuity.clone(),
+        people: people.into_iter().cloned().collect(),
+        unlisted: others.len(),
+        behind,
+    }
 }
 
 fn choice(picked: &Picked<'_>, need: &Need, continuity: Option<&AnalystId>) -> Choice {
@@ -329,10 +383,19 @@ fn choice(picked: &Picked<'_>, need: &Need, continuity: Option<&AnalystId>) -> C
     }
 }
 
-fn passed_over(analyst: &AnalystId, why: Why) -> PassedOver {
+impl Why {
+    fn in_short(&self) -> &'static str {
+        match self {
+            Why::Refused(refusal) => refusal.in_short(),
+            Why::NotNeeded { .. } => "behind in line",
+        }
+    }
+}
+
+fn passed_over(analyst: &AnalystId, why: &Why) -> PassedOver {
     let because = match why {
         Why::Refused(refusal) => refusal.to_string(),
-        Why::NotNeeded { idle_ms } => format!("fits, but others are rung first (idle {})", span(idle_ms)),
+        Why::NotNeeded { idle_ms, .. } => format!("fits, but others are rung first (idle {})", span(*idle_ms)),
     };
     PassedOver { analyst: analyst.clone(), because }
 }

@@ -1,5 +1,10 @@
-//! One choice of whom to ring, as it is stored with the call: the outcome in words for people, and every input that it
-//! was made from, so that it can be made again.
+//! One choice of whom to ring, as it is stored with the call: the outcome in words for people, and the inputs that it was
+//! made from, so that it can be made again.
+//!
+//! A large desk has hundreds of people, and a decision stays small all the same. In full stand those who are rung, those
+//! who ring already, the next in line and some of those refused; the others are counted by reason, and those among them
+//! who fit once more. That is enough to make the choice again: it goes down the line, and who stands behind the last one rung
+//! counts in it only by number.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -16,8 +21,11 @@ pub struct Decision {
     pub rung: RungId,
     /// Who is rung, in order.
     pub chosen: Vec<Choice>,
-    /// Everybody else of the hospital, with the first filter that ruled them out, in words.
+    /// The next in line, and others of the hospital with the first filter that ruled them out, in words.
     pub passed_over: Vec<PassedOver>,
+    /// Everybody else of the hospital, counted by reason.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub others: Vec<Others>,
     /// What the choice was made from.
     pub inputs: Snapshot,
 }
@@ -39,6 +47,13 @@ pub struct PassedOver {
     pub because: String,
 }
 
+/// People who were passed over for one reason and are not listed by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Others {
+    pub because: String,
+    pub count: usize,
+}
+
 /// Everything that a choice reads, and nothing else: no phone number, nobody of another hospital.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -50,9 +65,19 @@ pub struct Snapshot {
     pub continuity: Option<AnalystId>,
     /// By id.
     pub people: Vec<Person>,
-    /// How many more had no qualification for this need; they are counted, not listed.
+    /// How many more there were.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub unlisted: usize,
+    /// How many of those fit, all of them behind in line: N depends on how many are free.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub behind: Behind,
+}
+
+/// People who fit a rung and are not listed, as its phones are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behind {
+    pub at_work: usize,
+    pub on_call: usize,
 }
 
 /// One analyst at the moment of the choice.
@@ -62,21 +87,29 @@ pub struct Person {
     /// The calendar day at this person's desk.
     pub today: Date,
     /// Serves the hospital of the need.
+    #[serde(skip_serializing_if = "is_true", default = "yes")]
     pub of_hospital: bool,
     /// Serves the site of the need, or the need names none.
+    #[serde(skip_serializing_if = "is_true", default = "yes")]
     pub of_site: bool,
     pub languages: Vec<Language>,
     /// Those for the hospital and system of the need; all of the hospital's when the need names no system.
     pub qualifications: Vec<Qualification>,
+    #[serde(skip_serializing_if = "is_false", default)]
     pub supervisor: bool,
+    #[serde(skip_serializing_if = "is_true", default = "yes")]
     pub on_shift: bool,
+    #[serde(skip_serializing_if = "is_false", default)]
     pub on_call: bool,
     pub presence: Presence,
+    #[serde(skip_serializing_if = "is_default", default)]
     pub occupied: Occupied,
     /// Still finishing the last call.
+    #[serde(skip_serializing_if = "is_false", default)]
     pub wrap_up: bool,
     pub idle_ms: u64,
     pub phones: Vec<PhoneState>,
+    #[serde(skip_serializing_if = "is_default", default)]
     pub with_this_call: WithThisCall,
 }
 
@@ -90,9 +123,10 @@ pub enum Presence {
 }
 
 /// Whether a call holds the analyst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Occupied {
+    #[default]
     Free,
     /// Leased to a call or rung for one.
     Ringing,
@@ -100,15 +134,13 @@ pub enum Occupied {
 }
 
 /// What this call has had to do with the analyst so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WithThisCall {
+    #[default]
     Nothing,
     /// Is being rung for it, as one of this group. `counts` is false while the phone gives no sign of ringing.
-    Rung {
-        who: Who,
-        counts: bool,
-    },
+    Rung { who: Who, counts: bool },
     /// Did not take it.
     Tried,
     /// The lease was refused: another call was faster.
@@ -119,15 +151,36 @@ pub enum WithThisCall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneState {
     pub usage: PhoneUse,
+    #[serde(skip_serializing_if = "is_false", default)]
     pub outside: bool,
     /// A fixed address, or registered now.
+    #[serde(skip_serializing_if = "is_true", default = "yes")]
     pub reachable: bool,
     /// Another analyst is rung or talks at the same phone.
+    #[serde(skip_serializing_if = "is_false", default)]
     pub taken: bool,
     /// Phones with one number here are the same phone, shared by several people.
     pub line: u16,
 }
 
+// What is usual is left out of the journal.
+
 fn is_zero(count: &usize) -> bool {
     *count == 0
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

@@ -404,7 +404,7 @@ impl Hunt {
             }
             inputs.who.clone_from(&rung.who);
             if begins || choose::has_candidate(&inputs, &self.need) {
-                let decision = choose::decide(self.need.clone(), rung.id.clone(), inputs.clone());
+                let decision = choose::decide(self.need.clone(), rung.id.clone(), &inputs);
                 for choice in &decision.chosen {
                     self.reserve(now, choice, &rung, staff, &mut inputs);
                 }

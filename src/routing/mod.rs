@@ -17,7 +17,9 @@ pub mod waiting;
 
 pub use choose::{Ask, Question, choose, replay, would_change};
 pub use continuity::{Continuity, Earlier};
-pub use decision::{Choice, Decision, Occupied, PassedOver, Person, PhoneState, Presence, Snapshot, WithThisCall};
+pub use decision::{
+    Behind, Choice, Decision, Occupied, Others, PassedOver, Person, PhoneState, Presence, Snapshot, WithThisCall,
+};
 pub use desk::{Desk, Status};
 pub use hunt::{ACCEPT_WITHIN, Hunt, HuntAction, HuntInput, HuntNews};
 pub use need::{Level, Need, OfferOutcome};

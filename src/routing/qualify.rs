@@ -94,6 +94,35 @@ impl Refusal {
         }
     }
 
+    /// Without the particulars: what people are counted by.
+    pub(crate) fn in_short(&self) -> &'static str {
+        match self {
+            Refusal::OtherHospital { .. } => "of another hospital",
+            Refusal::OtherSite { .. } => "not of this site",
+            Refusal::Language { .. } => "not of this language",
+            Refusal::NoQualification { .. } => "without a qualification",
+            Refusal::Module { .. } => "not for this module",
+            Refusal::Level { .. } => "below the level",
+            Refusal::Expired { .. } => "expired",
+            Refusal::NotYetValid { .. } => "not yet valid",
+            Refusal::Release { .. } => "not for this release",
+            Refusal::NotOnCall => "not on call now",
+            Refusal::NotSupervisor => "no supervisor",
+            Refusal::NotInWrapUp => "not in wrap-up",
+            Refusal::AlreadyTried => "already tried",
+            Refusal::RingsAlready => "rung for this call",
+            Refusal::LeaseRefused => "taken by another call",
+            Refusal::Ringing => "rung for another call",
+            Refusal::OnCall => "on a call",
+            Refusal::NotSignedIn => "not signed in",
+            Refusal::Paused { .. } => "paused",
+            Refusal::OffShift => "off shift",
+            Refusal::WrapUp => "in wrap-up",
+            Refusal::NoPhone => "without a reachable phone",
+            Refusal::PhoneTaken => "with the phone in use",
+        }
+    }
+
     /// The analyst is at work and will be free again: waiting may help.
     pub fn is_busy(&self) -> bool {
         matches!(

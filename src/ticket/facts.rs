@@ -18,7 +18,7 @@ use crate::ids::{
     AnalystId, CallId, Extension, HospitalId, Language, OfferId, PlanId, RungId, Seq, StepId, SystemId, TicketNumber,
     TrunkId, UnitId,
 };
-use crate::routing::{Choice, Decision, Need, OfferOutcome, PassedOver};
+use crate::routing::{Choice, Decision, Need, OfferOutcome, Others, PassedOver};
 
 /// Keys kept for the story of a call; a child at the phone doesn't grow the ticket.
 const MAX_KEYS: usize = 64;
@@ -104,12 +104,14 @@ pub struct Routed {
     pub rung: RungId,
     pub chosen: Vec<Choice>,
     pub passed_over: Vec<PassedOver>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub others: Vec<Others>,
 }
 
 impl Routed {
     fn new(at: Timestamp, decision: &Decision) -> Routed {
-        let Decision { rung, chosen, passed_over, .. } = decision;
-        Routed { at, rung: rung.clone(), chosen: chosen.clone(), passed_over: passed_over.clone() }
+        let Decision { rung, chosen, passed_over, others, .. } = decision.clone();
+        Routed { at, rung, chosen, passed_over, others }
     }
 }
 

@@ -185,6 +185,11 @@ fn decision_words(decision: &Decision) -> String {
             decision.passed_over.iter().map(|passed| format!("{} ({})", passed.analyst, passed.because)).collect();
         words.push_str(&format!(" Passed over: {}.", passed.join(", ")));
     }
+    if !decision.others.is_empty() {
+        let counted: Vec<String> =
+            decision.others.iter().map(|others| format!("{} {}", others.count, others.because)).collect();
+        words.push_str(&format!(" And {} others: {}.", decision.inputs.unlisted, counted.join(", ")));
+    }
     words
 }
 

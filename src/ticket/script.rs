@@ -6,7 +6,7 @@ use ulid::Ulid;
 use super::*;
 use crate::identity::{Caller, Confidence, EhrContext, Place, Source, Sourced};
 use crate::ids::{AnalystId, CallId, Extension, HospitalId, Language, OfferId, RungId, Seq, TicketNumber};
-use crate::routing::{Choice, Decision, Level, Need, OfferOutcome, Snapshot, Who};
+use crate::routing::{Behind, Choice, Decision, Level, Need, OfferOutcome, Snapshot, Who};
 
 /// Second zero of every script.
 pub const NOON: &str = "2026-11-23T12:00:00Z";
@@ -165,12 +165,20 @@ pub fn need(module: &str, system: &str) -> Need {
 
 pub fn decision(analyst: &str, because: &str) -> Event {
     let (who, because) = (Who::Qualified, because.to_owned());
-    let inputs = Snapshot { who: vec![who], at_once: 2, continuity: None, people: Vec::new(), unlisted: 0 };
+    let inputs = Snapshot {
+        who: vec![who],
+        at_once: 2,
+        continuity: None,
+        people: Vec::new(),
+        unlisted: 0,
+        behind: Behind::default(),
+    };
     let decision = Decision {
         need: need("charting", "epic"),
         rung: "qualified".into(),
         chosen: vec![Choice { analyst: analyst.into(), who, phones: vec![0], because }],
         passed_over: Vec::new(),
+        others: Vec::new(),
         inputs,
     };
     Event::RouteDecided { decision: Box::new(decision) }

@@ -313,6 +313,10 @@ fn the_timeline_reads_well_when_little_is_known_and_nobody_is_chosen() {
     let Event::RouteDecided { mut decision } = decision("ada", "") else { unreachable!() };
     decision.chosen.clear();
     decision.passed_over = vec![PassedOver { analyst: "ben".into(), because: "on a call".to_owned() }];
+    decision.others = [(2, "behind in line"), (31, "off shift")]
+        .map(|(count, because)| Others { because: because.to_owned(), count })
+        .into();
+    decision.inputs.unlisted = 33;
     let unmapped = Need { system: None, module: None, ..need("", "") };
     let mut script = Script::new();
     script
@@ -327,7 +331,7 @@ fn the_timeline_reads_well_when_little_is_known_and_nobody_is_chosen() {
         [
             "Nothing asked (step question): no answer would change who is rung.",
             "Needed: any analyst (nothing more is known).",
-            "Rung qualified chose nobody. Passed over: ben (on a call).",
+            "Rung qualified chose nobody. Passed over: ben (on a call). And 33 others: 2 behind in line, 31 off shift.",
             "Callback to 4710 booked, due in 50 s: the caller has waited.",
             "The caller left before a human answered.",
         ]

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::fixture::*;
-use crate::routing::choose::{FEW, MAX_UNQUALIFIED_LISTED};
+use crate::routing::choose::{FEW, MAX_NEXT_LISTED, MAX_REFUSED_LISTED};
 use crate::routing::*;
 use crate::time::Duration;
 
@@ -159,15 +159,72 @@ fn a_decision_is_made_again_from_what_it_kept_even_after_the_journal() {
 }
 
 #[test]
-fn the_unqualified_of_a_large_staff_are_counted_not_listed() {
-    let crowd: Vec<String> = (0..80).map(|number| format!("zoe-{number:02}")).collect();
-    let people = crowd.iter().map(|name| person(name)).chain([charter("ana")]);
+fn of_a_large_desk_the_next_in_line_are_named_and_the_others_counted() {
+    assert_eq!((MAX_NEXT_LISTED, MAX_REFUSED_LISTED), (6, 10));
+    let names_of = |prefix: &str, count: usize| -> Vec<String> {
+        (0..count).map(|number| format!("{prefix}-{number:02}")).collect()
+    };
+    let (free, busy, strangers) = (names_of("free", 20), names_of("busy", 4), names_of("alien", 90));
+    let mut desk = Desk::new();
+    for (number, name) in (0..).zip(&free) {
+        sign_in(&mut desk, name, Duration::from_secs(900 - number));
+    }
+    for name in &busy {
+        sign_in(&mut desk, name, Duration::from_secs(5));
+        engage(&mut desk, name);
+    }
+    let people = free.iter().chain(&busy).map(|name| charter(name)).chain(strangers.iter().map(|name| person(name)));
     let rung = rung("qualified", &[Who::Qualified]);
-    let decision =
-        choose(&staff(people), &all_signed_in(&["ana"]), &charting(), &Ask::first(&rung, 2, at(0), monday()));
-    assert_eq!(names(&decision.chosen), ["ana"]);
-    assert_eq!(decision.passed_over.len(), MAX_UNQUALIFIED_LISTED);
-    assert_eq!(decision.inputs.unlisted, 30);
+    let last_time = id("alien-89");
+    let ask = Ask { continuity: Some(&last_time), ..Ask::first(&rung, 2, at(1_000), monday()) };
+    let decision = choose(&staff(people), &desk, &charting(), &ask);
+    assert_eq!(names(&decision.chosen), ["free-00", "free-01"]);
+    let listed: Vec<&str> = decision.passed_over.iter().map(|passed| passed.analyst.as_str()).collect();
+    assert_eq!(
+        listed,
+        [
+            "free-02", "free-03", "free-04", "free-05", "free-06", "free-07", "alien-89", "busy-00", "busy-01",
+            "busy-02", "busy-03", "alien-00", "alien-01", "alien-02", "alien-03", "alien-04",
+        ]
+    );
+    let others: Vec<_> = decision.others.iter().map(|others| (others.count, others.because.as_str())).collect();
+    assert_eq!(others, [(12, "behind in line"), (84, "without a qualification")]);
+    assert_eq!((decision.inputs.people.len(), decision.inputs.unlisted), (18, 96));
+    assert_eq!(decision.inputs.behind, Behind { at_work: 12, on_call: 0 });
+    assert_eq!(replay(&decision), [id("free-00"), id("free-01")]);
+}
+
+#[test]
+fn a_decision_is_as_small_at_a_desk_of_a_thousand() {
+    let size = |count: usize| {
+        let people: Vec<String> = (0..count).map(|number| format!("ana-{number:04}")).collect();
+        let names: Vec<&str> = people.iter().map(String::as_str).collect();
+        let mut desk = Desk::new();
+        for name in &names {
+            sign_in(&mut desk, name, Duration::from_secs(600));
+        }
+        serde_json::to_string(&decide(&names, &desk, None)).expect("plain data").len()
+    };
+    let (hundred, thousand) = (size(100), size(1_000));
+    assert!(thousand <= hundred + 10, "{thousand} bytes at a thousand, {hundred} at a hundred");
+    assert!(thousand < 6_000, "{thousand} bytes");
+}
+
+#[test]
+fn a_decision_of_an_older_version_can_be_made_again() {
+    let people = ["ana", "ben", "cho", "dee"];
+    let decision = decide(&people, &all_signed_in(&people), None);
+    let mut old = serde_json::to_value(&decision).expect("plain data");
+    for person in old["inputs"]["people"].as_array_mut().expect("people") {
+        for (name, value) in [("of_hospital", true), ("of_site", true), ("on_shift", true), ("on_call", false)] {
+            person[name] = value.into();
+        }
+        person["occupied"] = "free".into();
+        person["with_this_call"] = "nothing".into();
+    }
+    let read: Decision = serde_json::from_value(old).expect("every field said");
+    assert_eq!(read, decision);
+    assert_eq!(replay(&read), [id("ana"), id("ben")]);
 }
 
 // -- Is the question worth asking? --------------------------------------------------------------------------------------

@@ -227,8 +227,42 @@ proptest! {
         for rung in Hunting::standard().rungs {
             let decision = choose(&world.staff, &world.desk, &charting(), &Ask::first(&rung, 2, at(0), monday()));
             let named = decision.chosen.len() + decision.passed_over.len();
-            prop_assert_eq!(named, people.len());
+            let counted: usize = decision.others.iter().map(|others| others.count).sum();
+            prop_assert_eq!(named + counted, people.len());
             prop_assert!(decision.passed_over.iter().all(|passed| !passed.because.is_empty()));
+        }
+    }
+
+    #[test]
+    fn what_a_decision_of_a_large_desk_leaves_out_changes_no_choice(
+        people in prop::collection::vec((someone(), 0_u8..6), 20..60),
+        at_once in 1_u8..6,
+        back in 0_usize..60,
+    ) {
+        let names: Vec<String> = (0..people.len()).map(|number| format!("p{number:02}")).collect();
+        let mut desk = Desk::new();
+        let mut so_far = std::collections::BTreeMap::new();
+        for (name, (someone, so)) in names.iter().zip(&people) {
+            desk.restore(&id(name), someone.presence.clone(), Duration::from_secs(someone.idle_s), 0, at(0));
+            desk.set_reachable(&id(name), someone.reachable);
+            match so {
+                0 => _ = so_far.insert(id(name), WithThisCall::Tried),
+                1 => _ = so_far.insert(id(name), WithThisCall::Rung { who: Who::Qualified, counts: someone.on_call }),
+                _ => {}
+            }
+        }
+        let staff = staff(names.iter().zip(&people).map(|(name, (someone, _))| hire(name, someone)));
+        let back = names.get(back).map(|name| id(name));
+        let groups = [Who::Qualified, Who::WrapUp, Who::OnCall, Who::Supervisor];
+        for who in [&groups[..1], &groups[2..], &groups[..]] {
+            let rung = rung("any", who);
+            let ask = Ask { so_far: &so_far, continuity: back.as_ref(), ..Ask::first(&rung, at_once, at(0), monday()) };
+            let decision = choose(&staff, &desk, &charting(), &ask);
+            let chosen: Vec<_> = decision.chosen.iter().map(|choice| choice.analyst.clone()).collect();
+            prop_assert_eq!(replay(&decision), chosen);
+            let counted: usize = decision.others.iter().map(|others| others.count).sum();
+            prop_assert_eq!(decision.chosen.len() + decision.passed_over.len() + counted, people.len());
+            prop_assert!(decision.inputs.people.len() + decision.inputs.unlisted == people.len());
         }
     }
 }
