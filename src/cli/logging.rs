@@ -2,23 +2,19 @@
 //! disk behind it stalls, lines are lost and calls go on.
 
 use std::io::IsTerminal;
-use std::path::Path;
 
-use jiff::Timestamp;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::out::tell;
-use crate::config::{self, Log, LogFormat, Surroundings};
+use crate::config::{Log, LogFormat};
 
 /// Lines between the program and whoever reads its log: a second of a busy node at debug.
 const MAX_LINES: usize = 16_384;
 
-/// Starts logging as the configuration says; by default while it is not valid, for `serve` will say what is wrong.
-pub fn start(folder: &Path) -> WorkerGuard {
-    let loaded = config::load(folder, &Surroundings::of_process(Timestamp::now()));
-    let log =
-        loaded.map_or(Log { filter: "info".to_owned(), format: LogFormat::Auto }, |loaded| loaded.config.node.log);
+/// Starts logging as the configuration says; without one (it is not valid, and `serve` will say what is wrong) at info.
+pub fn start(log: Option<&Log>) -> WorkerGuard {
+    let log = log.cloned().unwrap_or_else(|| Log { filter: "info".to_owned(), format: LogFormat::Auto });
     let (writer, guard) =
         NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MAX_LINES).finish(std::io::stderr());
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|error| {

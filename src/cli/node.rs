@@ -28,9 +28,10 @@ pub struct DrainArgs {
 
 /// Runs until a signal stops it.
 pub fn serve(folder: &Path) -> anyhow::Result<Outcome> {
+    let loaded = serve::load(folder);
     // Held to the end: the last lines are written when it is dropped.
-    let _logging = logging::start(folder);
-    serve::serve(folder)?;
+    let _logging = logging::start(loaded.as_ref().ok().map(|loaded| &loaded.config.node.log));
+    serve::serve(folder, loaded?)?;
     Ok(Outcome::Done)
 }
 

@@ -33,8 +33,7 @@ enum Track {
 impl Track {
     fn len(&self) -> usize {
         match self {
-            // All codecs' versions are equally long.
-            Track::Prompt(prompt) => prompt.bytes(Codec::Pcmu).len(),
+            Track::Prompt(prompt) => prompt.len(),
             Track::Silence(bytes) => *bytes,
         }
     }
@@ -108,8 +107,8 @@ mod tests {
 
     fn library() -> PromptLibrary {
         let mut library = PromptLibrary::default();
-        library.insert("en".into(), "one".into(), Prompt::encode(&[4_000; 160], 8_000));
-        library.insert("en".into(), "two".into(), Prompt::encode(&[-4_000; 320], 8_000));
+        library.insert("en".into(), "one".into(), Prompt::new(vec![4_000; 160], 8_000));
+        library.insert("en".into(), "two".into(), Prompt::new(vec![-4_000; 320], 8_000));
         library
     }
 

@@ -1,13 +1,18 @@
-//! Every prompt of `prompts/<language>/*.wav`, encoded once at start: playing one costs a copy of bytes a frame.
+//! Every prompt of `prompts/<language>/*.wav`, encoded once: playing one costs a copy of bytes a frame.
+//!
+//! A start does not wait for the encoding. A thread does it while the sockets are opened and the first calls come, G.711
+//! of all prompts first, because G.722 takes five times as long and fewer phones want it. What is played before its turn
+//! is encoded by whoever plays it, so that nothing is spoken late: a prompt of 4 s takes about 10 ms then.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use thiserror::Error;
 
-use super::codec::{BYTES_PER_MS, encode_all};
+use super::codec::{BYTES_PER_MS, at_narrow_rate, encode_all, encoded_length, sample_rate};
 use crate::bridge::Codec;
 use crate::ids::{Language, PromptId};
 use crate::time::Duration;
@@ -31,35 +36,75 @@ pub enum PromptError {
 }
 
 /// One prompt in every codec, 8 bytes a millisecond, in whole 20 ms frames.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Prompt {
+    /// Encoded bytes: the same in every codec.
+    length: usize,
+    rate: usize,
+    /// Let go once every codec has its bytes.
+    samples: Mutex<Arc<[i16]>>,
+    narrow: OnceLock<Narrow>,
+    g722: OnceLock<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Narrow {
     pcmu: Vec<u8>,
     pcma: Vec<u8>,
-    g722: Vec<u8>,
 }
 
 impl Prompt {
-    /// Encodes 16-bit mono samples at `rate` (8000 or 16000) Hz.
-    pub fn encode(samples: &[i16], rate: usize) -> Prompt {
+    /// Of 16-bit mono samples at `rate` (8000 or 16000) Hz.
+    pub fn new(samples: Vec<i16>, rate: usize) -> Prompt {
         Prompt {
-            pcmu: encode_all(samples, rate, Codec::Pcmu),
-            pcma: encode_all(samples, rate, Codec::Pcma),
-            g722: encode_all(samples, rate, Codec::G722),
+            length: encoded_length(samples.len(), rate),
+            rate,
+            samples: Mutex::new(samples.into()),
+            narrow: OnceLock::new(),
+            g722: OnceLock::new(),
         }
     }
 
-    /// The whole prompt as `codec` sends it.
+    /// The whole prompt as `codec` sends it. Encodes it if nobody did before.
     pub fn bytes(&self, codec: Codec) -> &[u8] {
         match codec {
-            Codec::Pcmu => &self.pcmu,
-            Codec::Pcma => &self.pcma,
-            Codec::G722 => &self.g722,
+            Codec::Pcmu => &self.narrow().pcmu,
+            Codec::Pcma => &self.narrow().pcma,
+            Codec::G722 => self.g722.get_or_init(|| encode_all(&self.samples(), self.rate, Codec::G722)),
         }
+    }
+
+    fn narrow(&self) -> &Narrow {
+        self.narrow.get_or_init(|| {
+            let samples = at_narrow_rate(&self.samples(), self.rate);
+            let encode = |codec| encode_all(&samples, sample_rate(codec), codec);
+            Narrow { pcmu: encode(Codec::Pcmu), pcma: encode(Codec::Pcma) }
+        })
+    }
+
+    fn samples(&self) -> Arc<[i16]> {
+        Arc::clone(&self.samples.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets the samples go if they are needed no more.
+    fn release(&self) {
+        if self.narrow.get().is_some() && self.g722.get().is_some() {
+            *self.samples.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        }
+    }
+
+    /// Encoded bytes, in every codec.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
     }
 
     /// Playing time, padded to whole frames.
     pub fn duration(&self) -> Duration {
-        Duration::from_millis((self.pcmu.len() / BYTES_PER_MS) as u64)
+        Duration::from_millis((self.length / BYTES_PER_MS) as u64)
     }
 }
 
@@ -70,14 +115,15 @@ pub struct PromptLibrary {
 }
 
 impl PromptLibrary {
-    /// Reads and encodes `dir/<language>/<prompt>.wav` of every given language. The file's name is the prompt's id.
+    /// Reads `dir/<language>/<prompt>.wav` of every given language; [`PromptLibrary::encode`] does the rest. The file's name
+    /// is the prompt's id.
     pub fn load(dir: &Path, languages: &[Language]) -> Result<PromptLibrary, PromptError> {
         let mut library = PromptLibrary::default();
         for language in languages {
             for path in wav_files(&dir.join(language.as_str()))? {
                 let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
                 let (samples, rate) = read_wav(&path)?;
-                library.insert(language.clone(), PromptId::new(name), Prompt::encode(&samples, rate));
+                library.insert(language.clone(), PromptId::new(name), Prompt::new(samples, rate));
             }
         }
         Ok(library)
@@ -89,6 +135,27 @@ impl PromptLibrary {
 
     pub fn get(&self, language: &Language, prompt: &PromptId) -> Option<&Arc<Prompt>> {
         self.languages.get(language)?.get(prompt)
+    }
+
+    /// Encodes what was not played yet, G.711 first. Takes a second or so of one core.
+    pub fn encode(&self) {
+        let all = || self.languages.values().flat_map(BTreeMap::values);
+        for prompt in all() {
+            prompt.narrow();
+        }
+        for prompt in all() {
+            prompt.bytes(Codec::G722);
+            prompt.release();
+        }
+    }
+
+    /// [`PromptLibrary::encode`] on a thread of its own.
+    ///
+    /// # Errors
+    /// When no thread can be made.
+    pub fn encode_apart(self: &Arc<Self>) -> io::Result<()> {
+        let library = Arc::clone(self);
+        std::thread::Builder::new().name("prompts".to_owned()).spawn(move || library.encode()).map(drop)
     }
 
     /// Every prompt with its playing time.
@@ -129,7 +196,7 @@ fn wav_files(folder: &Path) -> Result<Vec<PathBuf>, PromptError> {
 /// Samples and rate of one WAV file.
 fn read_wav(path: &Path) -> Result<(Vec<i16>, usize), PromptError> {
     let unreadable = |error: hound::Error| PromptError::Unreadable { path: path.to_owned(), reason: error.to_string() };
-    let mut reader = hound::WavReader::open(path).map_err(unreadable)?;
+    let reader = hound::WavReader::open(path).map_err(unreadable)?;
     let spec = reader.spec();
     let fits = spec.channels == 1
         && spec.bits_per_sample == 16
@@ -148,7 +215,10 @@ fn read_wav(path: &Path) -> Result<(Vec<i16>, usize), PromptError> {
     if seconds >= MAX_PROMPT.as_secs() {
         return Err(PromptError::TooLong { path: path.to_owned(), seconds });
     }
-    let samples = reader.samples::<i16>().collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let mut bytes = vec![0; reader.len() as usize * size_of::<i16>()];
+    // After the header the file holds the samples, least byte first.
+    reader.into_inner().read_exact(&mut bytes).map_err(|error| unreadable(error.into()))?;
+    let samples = bytes.as_chunks().0.iter().map(|sample| i16::from_le_bytes(*sample)).collect();
     Ok((samples, spec.sample_rate as usize))
 }
 
@@ -181,7 +251,36 @@ mod tests {
         let prompt = library.get(&"en".into(), &"welcome".into()).unwrap();
         for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
             assert_eq!(prompt.bytes(codec).len(), 51 * 160);
+            assert_eq!(prompt.len(), 51 * 160);
         }
+    }
+
+    #[test]
+    fn whether_encoded_before_or_when_played_a_prompt_sounds_the_same() {
+        let tone: Vec<i16> = (0..16_100).map(|n| (n % 100) as i16 * 50).collect();
+        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
+            let mut library = PromptLibrary::default();
+            library.insert("en".into(), "tone".into(), Prompt::new(tone.clone(), 16_000));
+            let prompt = Arc::clone(library.get(&"en".into(), &"tone".into()).unwrap());
+            // Played first by a phone that wants this codec; then the thread comes to it.
+            let played = prompt.bytes(codec).to_vec();
+            assert_eq!(played, encode_all(&tone, 16_000, codec));
+            library.encode();
+            assert_eq!(prompt.bytes(codec), played);
+            assert_eq!(prompt.samples().len(), 0, "the samples are let go");
+            assert_eq!(prompt.bytes(Codec::G722), encode_all(&tone, 16_000, Codec::G722));
+            assert_eq!(prompt.bytes(Codec::Pcma), encode_all(&tone, 16_000, Codec::Pcma));
+        }
+    }
+
+    #[test]
+    fn two_phones_that_play_it_at_once_hear_the_same() {
+        let prompt = Prompt::new(vec![1_000; 32_000], 16_000);
+        let heard: Vec<&[u8]> = std::thread::scope(|scope| {
+            let phones: Vec<_> = (0..4).map(|_| scope.spawn(|| prompt.bytes(Codec::G722))).collect();
+            phones.into_iter().map(|phone| phone.join().unwrap()).collect()
+        });
+        assert!(heard.iter().all(|bytes| bytes.len() == 16_000 && bytes == &heard[0]));
     }
 
     #[test]

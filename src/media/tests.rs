@@ -48,7 +48,7 @@ fn free_port() -> MediaPort {
 fn started(workers: usize) -> (Workers, Receiver<MediaEvent>) {
     let mut library = PromptLibrary::default();
     let tone: Vec<i16> = (0..3_200).map(|n| sine(440.0, 8_000, n)).collect();
-    library.insert("en".into(), "tone".into(), Prompt::encode(&tone, 8_000));
+    library.insert("en".into(), "tone".into(), Prompt::new(tone, 8_000));
     let (sender, events) = channel(256);
     let options = MediaOptions { workers, ..MediaOptions::default() };
     (Workers::start(options, Arc::new(library), sender).unwrap(), events)

@@ -1,7 +1,8 @@
 //! The life of a node: read, open, bind, serve, drain, stop.
 //!
 //! ```text
-//!  config ─▶ store (restore) ─▶ prompts ─▶ sockets ─▶ switch thread ─▶ ready
+//!  config ─▶ store (restore) ─▶ prompts read ─▶ sockets ─▶ switch thread ─▶ ready
+//!                                    └──▶ encoded on a thread of their own
 //!     SIGHUP, `wardline reload`: a new configuration, or a report of what is wrong with it
 //!     SIGTERM, SIGINT: drain (503 to new calls), at most `drain`, BYE to the rest, journal flushed, exit 0
 //! ```
@@ -51,12 +52,11 @@ const GOODBYE: Duration = Duration::from_secs(2);
 #[error("{0}")]
 pub struct Invalid(pub String);
 
-/// Serves the folder `config_dir` until a signal stops it.
+/// Serves what was [`load`]ed from the folder `config_dir` until a signal stops it.
 ///
 /// # Errors
-/// [`Invalid`] when there is nothing valid to run; else what could not be opened or bound, in words.
-pub fn serve(config_dir: &Path) -> anyhow::Result<()> {
-    let loaded = load(config_dir)?;
+/// What could not be opened or bound, in words.
+pub fn serve(config_dir: &Path, loaded: Loaded) -> anyhow::Result<()> {
     let (store, restored) = store::open(&loaded.config.node.data_dir, store::journal::Options::default())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(ASYNC_THREADS).enable_all().build()?;
     for warning in loaded.warnings.diagnostics() {
@@ -69,7 +69,11 @@ pub fn serve(config_dir: &Path) -> anyhow::Result<()> {
     served
 }
 
-fn load(config_dir: &Path) -> anyhow::Result<Loaded> {
+/// Reads and checks the folder.
+///
+/// # Errors
+/// [`Invalid`] when there is nothing valid to run.
+pub fn load(config_dir: &Path) -> anyhow::Result<Loaded> {
     let surroundings = Surroundings::of_process(MonotonicClock::wall());
     Ok(crate::config::load(config_dir, &surroundings)
         .map_err(|report| Invalid(crate::config::render::text(&report, false)))?)
@@ -147,11 +151,10 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
 
 fn start_media(config_dir: &Path, config: &Config, inbox: &Arc<Inbox>) -> anyhow::Result<Workers> {
     let (events, mut heard) = mpsc::channel::<MediaEvent>(MEDIA_EVENTS);
-    let workers = Workers::start(
-        MediaOptions { workers: config.node.media.workers, ..MediaOptions::default() },
-        Arc::new(library(config_dir, config)?),
-        events,
-    )?;
+    let library = Arc::new(library(config_dir, config)?);
+    library.encode_apart()?;
+    let options = MediaOptions { workers: config.node.media.workers, ..MediaOptions::default() };
+    let workers = Workers::start(options, library, events)?;
     let inbox = Arc::clone(inbox);
     tokio::spawn(async move {
         while let Some(event) = heard.recv().await {
@@ -285,7 +288,11 @@ async fn apply_config(
         "{} cannot change while calls are up; restart the node to apply it",
         needs_restart.join(", ")
     );
-    media.set_library(Arc::new(library(config_dir, &next)?));
+    let read = {
+        let (config_dir, next) = (config_dir.to_path_buf(), Arc::clone(&next));
+        move || library(&config_dir, &next).inspect(PromptLibrary::encode)
+    };
+    media.set_library(Arc::new(tokio::task::spawn_blocking(read).await??));
     let credentials = store::credentials(&next.node.data_dir).await?;
     let accounts = recall::accounts(&next, &credentials);
     let told = format!("configuration {} is in force (was {})", next.version, current.version);

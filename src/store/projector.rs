@@ -37,7 +37,7 @@ pub(super) const MAX_BATCH: usize = 1_024;
 const GATHER: Duration = Duration::from_millis(250);
 /// The write-ahead log is brought into the database after so many records or so much time, whichever is first; only then
 /// may the journal's segments go.
-const CHECKPOINT_RECORDS: usize = 8_192;
+const CHECKPOINT_RECORDS: usize = 4_096;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 /// Looks at the journal at least this often, whatever it heard.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -133,16 +133,34 @@ static G722_SILENCE: std::sync::LazyLock<[u8; FRAME_BYTES]> = std::sync::LazyLoc
 
 /// A whole recording, 16-bit mono at `rate` (8000 or 16000) Hz, as bytes of `codec`, padded with silence to whole frames.
 pub fn encode_all(samples: &[i16], rate: usize, codec: Codec) -> Vec<u8> {
-    let mut converted = Vec::with_capacity(samples.len() * sample_rate(codec) / rate.max(1));
-    Converter::default().convert(samples, rate, sample_rate(codec), &mut converted);
+    let converted = at_rate(samples, rate, sample_rate(codec));
     let frame_samples = sample_rate(codec) / 1_000 * FRAME_MS;
-    converted.resize(converted.len().next_multiple_of(frame_samples), 0);
     let mut payload = Vec::with_capacity(converted.len());
     let mut encoder = Encoder::new(codec);
     for frame in converted.chunks(frame_samples) {
         encoder.encode(frame, &mut payload);
     }
     payload
+}
+
+/// A whole recording as both kinds of G.711 take it: 8000 Hz, in whole frames.
+pub fn at_narrow_rate(samples: &[i16], rate: usize) -> Vec<i16> {
+    at_rate(samples, rate, sample_rate(Codec::Pcmu))
+}
+
+/// In whole frames, as many at each rate.
+fn at_rate(samples: &[i16], from: usize, to: usize) -> Vec<i16> {
+    let whole = encoded_length(samples.len(), from) * to / sample_rate(Codec::Pcmu);
+    let mut converted = Vec::with_capacity(whole);
+    Converter::default().convert(samples, from, to, &mut converted);
+    converted.resize(whole, 0);
+    converted
+}
+
+/// Bytes that [`encode_all`] gives for so many samples, whatever the codec.
+pub fn encoded_length(samples: usize, rate: usize) -> usize {
+    let narrow = (samples * sample_rate(Codec::Pcmu)).div_ceil(rate.max(1));
+    narrow.next_multiple_of(FRAME_BYTES)
 }
 
 #[cfg(test)]
@@ -160,6 +178,16 @@ mod tests {
                 // 1.005 s is padded to 51 frames.
                 let bytes = encode_all(&sine(rate, rate + rate / 200), rate, codec);
                 assert_eq!(bytes.len(), 51 * 160, "{codec:?} from {rate} Hz");
+            }
+            for (rate, samples, expected) in
+                [(8_000, 160, 160), (8_000, 161, 320), (16_000, 1, 160), (16_000, 320, 160), (16_000, 321, 320)]
+            {
+                let bytes = encode_all(&sine(rate, samples), rate, codec);
+                assert_eq!(
+                    (bytes.len(), encoded_length(samples, rate)),
+                    (expected, expected),
+                    "{codec:?} from {rate} Hz"
+                );
             }
         }
     }

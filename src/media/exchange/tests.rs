@@ -72,7 +72,7 @@ static LIBRARY: std::sync::LazyLock<Arc<PromptLibrary>> = std::sync::LazyLock::n
 });
 
 fn tone_prompt(ms: usize) -> Prompt {
-    Prompt::encode(&vec![4_000; ms * 8], 8_000)
+    Prompt::new(vec![4_000; ms * 8], 8_000)
 }
 
 impl World {
