@@ -41,7 +41,7 @@ use crate::identity::Caller;
 use crate::ids::{AnalystId, CallId, HospitalId, Language, LegId, ServerKey, TicketNumber, TrunkId};
 use crate::ivr::Plan;
 use crate::routing::Need;
-use crate::sip::{CSeq, Flow, Method, Request, Response};
+use crate::sip::{CSeq, Flow, Method, Request, Response, Status};
 use crate::ticket::{CallbackReason, Event, HangupCause, MediaProblem, Party};
 use crate::time::{Duration, Instant};
 
@@ -188,12 +188,13 @@ impl Call {
                 }
             }
             MediaEvent::OpenFailed { .. } => {
-                let cause = HangupCause::NoCapacity;
                 if self.caller_leg == Some(leg) {
-                    self.hang_up(ctx, cause);
+                    self.hang_up(ctx, HangupCause::NoCapacity);
                     return;
                 }
+                // Another program holds the port: this phone could hear nobody, so the search goes on at once.
                 open.usage.bye(None);
+                self.leg_rejected(ctx, leg, Status::SERVICE_UNAVAILABLE);
             }
         }
         self.settle(ctx, pending);

@@ -1,5 +1,6 @@
 //! SIP-BEHAVIOUR.md, part F: what the service does when phones fail, and when callers leave.
 
+use wardline::bridge::MediaPort;
 use wardline::call::media::MediaEvent;
 use wardline::routing::OfferOutcome;
 use wardline::sip::Method;
@@ -50,6 +51,22 @@ fn f72_every_way_an_analysts_phone_fails_the_next_is_rung() {
         world.hang_up("4710");
         world.expect_quiet();
     }
+}
+
+#[test]
+fn f72_a_media_port_that_another_program_holds_moves_the_call_on_at_once() {
+    let mut world = World::new(&["ana", "ben"]);
+    world.dial("4710");
+    world.run_to(100);
+    let port = world.phone("ana").sessions[0].remote_media.expect("a port").port();
+    let leg = world.media.by_port(port).expect("ana's leg");
+    world.media_event(MediaEvent::OpenFailed { leg, port: MediaPort(port), reason: "in use".to_owned() });
+    world.run_to(200);
+    assert_eq!(world.sent("desk", "ana", "CANCEL"), [100]);
+    assert_eq!(world.rung(), [(5, "ana".to_owned()), (100, "ben".to_owned())]);
+    assert_eq!(world.ticket().offers[0].outcome, Some(OfferOutcome::Unreachable));
+    world.hang_up("4710");
+    world.expect_quiet();
 }
 
 #[test]
