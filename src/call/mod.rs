@@ -39,7 +39,7 @@ use crate::dialog::{Failure, UsageEvent};
 use crate::digit::{Digit, DigitSource};
 use crate::identity::Caller;
 use crate::ids::{AnalystId, CallId, HospitalId, Language, LegId, ServerKey, TicketNumber, TrunkId};
-use crate::ivr::Plan;
+use crate::ivr::{self, Plan};
 use crate::routing::Need;
 use crate::sip::{CSeq, Flow, Method, Request, Response, Status};
 use crate::ticket::{CallbackReason, Event, HangupCause, MediaProblem, Party};
@@ -203,6 +203,12 @@ impl Call {
     /// The answer to [`Effect::Reserve`].
     pub fn reserved(&mut self, ctx: &mut Context<'_>, analyst: &AnalystId, granted: bool) {
         self.lease_answered(ctx, analyst, granted);
+        self.settle(ctx, VecDeque::new());
+    }
+
+    /// The callback that this call booked last is kept for good.
+    pub fn callback_kept(&mut self, ctx: &mut Context<'_>) {
+        self.guide_input(ctx, ivr::Input::Kept);
         self.settle(ctx, VecDeque::new());
     }
 

@@ -22,7 +22,7 @@ use crate::digit::Digit;
 use crate::ids::{Language, PromptId, StepId, TargetId};
 use crate::ivr::entry::{Entered, Entry, Keyed as EntryKey};
 use crate::ivr::facts::{CallbackCause, Facts, HuntNews, NeedPatch, SettledBy, World};
-use crate::ivr::plan::{At, Callback, Collect, Keyed, Menu, Plan, Slot, StepKind, Transfer, Utterance, Word};
+use crate::ivr::plan::{At, Collect, Keyed, Menu, Plan, Slot, StepKind, Transfer, Utterance, Word};
 use crate::ivr::prompts::{self, Prompts};
 use crate::ivr::ringing::Ringing;
 use crate::routing::Hunting;
@@ -48,6 +48,8 @@ pub enum Input {
     TargetAnswered,
     /// The dialled target is busy, unreachable or declined.
     TargetFailed,
+    /// The callback that was booked last is kept for good: it may be promised.
+    Kept,
     /// The caller is gone.
     CallerGone,
 }
@@ -120,6 +122,11 @@ pub(super) enum State {
         at: At,
         until: Instant,
     },
+    /// A callback is booked, and not yet kept for good.
+    Promising {
+        at: At,
+        until: Instant,
+    },
     /// Last words; then on, or the end.
     Closing {
         next: Option<At>,
@@ -158,6 +165,8 @@ pub struct Interpreter {
     person_taken: bool,
     operator_taken: bool,
     pub(super) callback: Option<CallbackCause>,
+    /// It is kept for good.
+    pub(super) kept: bool,
     pub(super) effects: VecDeque<Effect>,
 }
 
@@ -181,6 +190,7 @@ impl Interpreter {
             person_taken: false,
             operator_taken: false,
             callback: None,
+            kept: false,
             effects: VecDeque::new(),
         }
     }
@@ -214,6 +224,7 @@ impl Interpreter {
                 self.something_rings &= !matches!(self.state, State::Transfer { .. });
                 self.target_failed(now, world);
             }
+            Input::Kept => self.callback_kept(now, world),
             Input::CallerGone => self.caller_gone(),
         }
         self.settle(now, world);
@@ -227,7 +238,7 @@ impl Interpreter {
         match &self.state {
             State::Menu { until, .. } | State::Collect { until, .. } => *until,
             State::Connect(ringing) => Some(ringing.poll_timeout(self)),
-            State::Transfer { until, .. } => Some(*until),
+            State::Transfer { until, .. } | State::Promising { until, .. } => Some(*until),
             State::Idle | State::Play { .. } | State::Closing { .. } | State::Ended => None,
         }
     }
@@ -248,7 +259,11 @@ impl Interpreter {
         match &self.state {
             State::Menu { .. } => true,
             State::Connect(ringing) => everywhere || ringing.offers(key),
-            State::Idle | State::Play { .. } | State::Transfer { .. } | State::Closing { .. } => everywhere,
+            State::Idle
+            | State::Play { .. }
+            | State::Transfer { .. }
+            | State::Promising { .. }
+            | State::Closing { .. } => everywhere,
             State::Collect { .. } => self.collects() != Some(Keyed::Badge),
             State::Ended => false,
         }
@@ -259,10 +274,13 @@ impl Interpreter {
         match &self.state {
             State::Collect { entry, .. } => Some(entry.number.what),
             State::Connect(ringing) => ringing.collects(),
-            State::Idle | State::Play { .. } | State::Menu { .. } | State::Transfer { .. } | State::Closing { .. } => {
-                None
-            }
-            State::Ended => None,
+            State::Idle
+            | State::Play { .. }
+            | State::Menu { .. }
+            | State::Transfer { .. }
+            | State::Promising { .. }
+            | State::Closing { .. }
+            | State::Ended => None,
         }
     }
 
@@ -313,7 +331,7 @@ impl Interpreter {
                 let next = *next;
                 self.close(next, now, world);
             }
-            State::Idle | State::Ended => {}
+            State::Idle | State::Promising { .. } | State::Ended => {}
         }
     }
 
@@ -344,7 +362,7 @@ impl Interpreter {
                 }
             }
             // Only the way to the operator stays open: a key pressed twice must not cut the last words.
-            State::Closing { .. } => {
+            State::Promising { .. } | State::Closing { .. } => {
                 if key == Digit::D9 {
                     self.operator(now, world);
                 }
@@ -367,12 +385,14 @@ impl Interpreter {
                 self.collected(now, entered, world);
             }
             State::Transfer { until, .. } if *until <= now => self.target_failed(now, world),
+            State::Promising { until, .. } if *until <= now => self.promise_overdue(now, world),
             State::Idle
             | State::Play { .. }
             | State::Menu { .. }
             | State::Collect { .. }
             | State::Connect(_)
             | State::Transfer { .. }
+            | State::Promising { .. }
             | State::Closing { .. }
             | State::Ended => {}
         }
@@ -465,7 +485,7 @@ impl Interpreter {
                 self.state = State::Connect(Ringing::new(at, since, now));
                 None
             }
-            StepKind::Callback(callback) => self.enter_callback(callback),
+            StepKind::Callback(callback) => self.enter_callback(now, at, callback),
             StepKind::Transfer(transfer) => self.enter_transfer(now, at, transfer),
             StepKind::Hangup(hangup) => {
                 self.state = State::Closing { next: None };
@@ -489,24 +509,6 @@ impl Interpreter {
         }
     }
 
-    fn enter_callback(&mut self, callback: &Callback<At>) -> Option<At> {
-        self.withdraw();
-        self.state = State::Closing { next: callback.next };
-        let spoken = if self.facts.can_call_back {
-            self.book(callback.cause);
-            self.say(&callback.say)
-        } else {
-            self.say(&callback.no_number)
-        };
-        if spoken {
-            return None;
-        }
-        if callback.next.is_none() {
-            self.hang_up();
-        }
-        callback.next
-    }
-
     fn enter_transfer(&mut self, now: Instant, at: At, transfer: &Transfer<At>) -> Option<At> {
         self.withdraw();
         self.typed.clear();
@@ -527,7 +529,7 @@ impl Interpreter {
         }
     }
 
-    fn hang_up(&mut self) {
+    pub(super) fn hang_up(&mut self) {
         self.withdraw();
         self.effects.push_back(Effect::Hangup);
         self.state = State::Ended;
@@ -707,11 +709,12 @@ impl Interpreter {
     pub(super) fn book(&mut self, cause: CallbackCause) {
         if self.callback != Some(cause) {
             self.callback = Some(cause);
+            self.kept = false;
             self.effects.push_back(Effect::BookCallback { cause });
         }
     }
 
-    fn withdraw(&mut self) {
+    pub(super) fn withdraw(&mut self) {
         if self.something_rings {
             self.something_rings = false;
             self.effects.push_back(Effect::Withdraw);

@@ -15,6 +15,7 @@ pub mod check;
 pub mod facts;
 pub mod interpreter;
 pub mod ringing;
+pub mod promise;
 pub mod whisper;
 
 pub use condition::Condition;

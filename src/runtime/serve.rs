@@ -110,7 +110,7 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
         let _running = running;
         carrier.run(switch);
     })?;
-    follow_store(store, &inbox);
+    follow_journal(store, &inbox);
 
     let canary = canary::start(&config, clock)?;
     let (ready, ready_seen) = watch::channel(true);
@@ -185,13 +185,13 @@ async fn bind_tcp(config: &Config, inbox: &Arc<Inbox>) -> anyhow::Result<BTreeMa
     Ok(bound)
 }
 
-/// Tells the switch how far the store has come.
-fn follow_store(store: &Store, inbox: &Arc<Inbox>) {
-    let (mut projected, inbox) = (store.projector.watch(), Arc::clone(inbox));
+/// Tells the switch how far the journal is durable.
+fn follow_journal(store: &Store, inbox: &Arc<Inbox>) {
+    let (mut durable, inbox) = (store.journal.watch_durable(), Arc::clone(inbox));
     tokio::spawn(async move {
-        while projected.changed().await.is_ok() {
-            let stored = projected.borrow_and_update().stored;
-            inbox.push(Lane::Control, Input::Stored(stored));
+        while durable.changed().await.is_ok() {
+            let upto = *durable.borrow_and_update();
+            inbox.push(Lane::Control, Input::Stored(upto));
         }
     });
 }

@@ -28,7 +28,7 @@ use crate::bridge::MediaReport;
 use crate::call::media::{MediaCommand, MediaEvent, PlayItem};
 use crate::config::Config;
 use crate::digit::{Digit, DigitSource};
-use crate::ids::{AnalystId, ConnId, Extension, HospitalId, LegId, PlayId, QueryId};
+use crate::ids::{AnalystId, ConnId, Extension, HospitalId, LegId, PlayId, QueryId, Seq};
 use crate::registrar::{Account, DigestPolicy};
 use crate::sip::{Flow, Message, Transport};
 use crate::switch::{Action, Answer, Input, Memory, Query, Switch};
@@ -88,12 +88,28 @@ pub struct Simulation {
 }
 
 enum Due {
-    PlayDone { leg: LegId, play: PlayId },
-    Voice { leg: LegId },
-    Key { leg: LegId, digit: Digit },
-    Answer { query: QueryId, answer: Answer },
-    ToDesk { flow: Flow, bytes: Bytes },
+    PlayDone {
+        leg: LegId,
+        play: PlayId,
+    },
+    Voice {
+        leg: LegId,
+    },
+    Key {
+        leg: LegId,
+        digit: Digit,
+    },
+    Answer {
+        query: QueryId,
+        answer: Answer,
+    },
+    ToDesk {
+        flow: Flow,
+        bytes: Bytes,
+    },
     Media(MediaEvent),
+    /// Everything up to there is kept, as by a journal that works.
+    Stored(Seq),
 }
 
 impl Simulation {
@@ -210,6 +226,7 @@ impl Simulation {
             Due::Answer { query, answer } => self.handle(Input::Answer { query, answer }),
             Due::ToDesk { flow, bytes } => self.handle(Input::Message { flow, bytes }),
             Due::Media(event) => self.handle(Input::Media(event)),
+            Due::Stored(upto) => self.handle(Input::Stored(upto)),
         }
     }
 
@@ -316,9 +333,11 @@ impl Simulation {
     }
 
     fn drain(&mut self) {
+        let mut stored = None;
         while let Some(action) = self.switch.poll_action() {
             match action {
                 Action::Record(record) => {
+                    stored = Some(record.seq);
                     if record.call.is_some() {
                         let after = self.after(record.at);
                         self.happenings.push_back(Happening { after, record: record.clone() });
@@ -336,6 +355,9 @@ impl Simulation {
                 }
                 Action::CloseStream { .. } | Action::Reply { .. } => {}
             }
+        }
+        if let Some(upto) = stored {
+            self.push(Duration::ZERO, Due::Stored(upto));
         }
     }
 

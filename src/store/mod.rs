@@ -2,19 +2,18 @@
 //!
 //! ```text
 //!  switch ──Record──► Journal::append (write(2), before the packets leave)
-//!                        │ fdatasync within 5 ms, on its own thread
+//!                        │ fdatasync within 5 ms, on its own thread ──▶ Stored(seq)
 //!                        ▼
 //!                     segment files ──► projector thread ──► SQLite (tickets, events, audit, bindings …)
 //!                        ▲                                      │ position in the same transaction
-//!                        └── deleted once projected ◄───────────┤
-//!                                                  Stored(seq) ◄┘
+//!                        └── deleted once projected ◄───────────┘
 //! ```
 //!
 //! What is not here: nothing in this module is asked by the call path. A slow, full or broken store delays nobody; the
 //! projection catches up from the journal.
 //!
 //! The order at a start: [`open`] takes the journal, projects its rest and gives [`Restored`]; the runtime then feeds
-//! [`Journal::append`] and hands [`Projector::watch`] to the switch as `Input::Stored`.
+//! [`Journal::append`] and hands [`Journal::watch_durable`] to the switch as `Input::Stored`.
 //!
 //! A data directory holds `journal/` (with its `lock`), `wardline.db` (with -wal and -shm) and `store.key`. Who makes it is
 //! the only one who may enter: directories are 0700, files 0600.

@@ -68,6 +68,7 @@ impl Switch {
         if call.is_over() {
             self.line.leave(id);
             self.desk.call_over(id, now);
+            self.promises.remove(&id);
             match call.aftermath(now) {
                 Aftermath::Nothing => {}
                 Aftermath::Due(at, due) => self.callbacks.add_at(at, *due),
@@ -97,6 +98,7 @@ impl Switch {
         self.unwake(id);
         self.line.leave(id);
         self.desk.call_over(id, now);
+        self.promises.remove(&id);
         let legs: BTreeSet<LegId> =
             self.legs.iter().filter(|(_, index)| index.call == id).map(|(leg, _)| *leg).collect();
         for leg in legs {
@@ -111,7 +113,12 @@ impl Switch {
     pub(super) fn carry(&mut self, now: Instant, call: CallId, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Record(event) => self.record(now, Some(call), event),
+                Effect::Record(event) => {
+                    if matches!(event, Event::CallbackBooked { .. }) {
+                        self.promises.insert(call, self.next_seq);
+                    }
+                    self.record(now, Some(call), event);
+                }
                 Effect::Media(command) => self.actions.push_back(Action::Media(command)),
                 Effect::Request { leg, request, flow } => self.send_request(now, leg, request, flow),
                 Effect::Cancel { leg, reason } => self.send_cancel(now, leg, reason.as_deref()),

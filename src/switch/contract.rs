@@ -43,7 +43,8 @@ pub enum Input {
         query: QueryId,
         answer: Answer,
     },
-    /// Everything up to this record is in the store: what waits for it may be called safe.
+    /// Everything up to this record is durable in the journal: what waits for it may be called safe. Without it a caller
+    /// is not promised to be called back.
     Stored(Seq),
     Command {
         id: CommandId,

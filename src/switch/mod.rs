@@ -77,6 +77,8 @@ pub struct Switch {
     clients: BTreeMap<ClientKey, ClientOwner>,
     queries: BTreeMap<QueryId, Pending>,
     callbacks: Callbacks,
+    /// The record of each call's latest booking, until it is stored.
+    promises: BTreeMap<CallId, Seq>,
     wakes: BTreeMap<CallId, Instant>,
     wake_order: BTreeSet<(Instant, CallId)>,
     shifts_at: Instant,
@@ -138,6 +140,7 @@ impl Switch {
             clients: BTreeMap::new(),
             queries: BTreeMap::new(),
             callbacks: Callbacks::default(),
+            promises: BTreeMap::new(),
             wakes: BTreeMap::new(),
             wake_order: BTreeSet::new(),
             shifts_at: now,
@@ -170,8 +173,7 @@ impl Switch {
             }
             Input::Media(event) => self.media(now, event),
             Input::Answer { query, answer } => self.answered(now, query, answer),
-            // Nothing waits for the store yet: what people are told is safe is told by the store's own readers.
-            Input::Stored(_) => {}
+            Input::Stored(upto) => self.stored(now, upto),
             Input::Command { id, command } => self.command(now, id, command),
             Input::Config { config, accounts, actor } => self.configure(now, config, accounts, actor),
             Input::Accounts(accounts) => {
@@ -253,6 +255,15 @@ impl Switch {
         };
         if let Some(index) = self.legs.get(&leg) {
             self.with_call(now, index.call, |call, ctx| call.media(ctx, leg, event));
+        }
+    }
+
+    /// What was booked up to there may be promised.
+    fn stored(&mut self, now: Instant, upto: Seq) {
+        let kept: Vec<CallId> =
+            self.promises.extract_if(.., |_, booked| *booked <= upto).map(|(call, _)| call).collect();
+        for call in kept {
+            self.with_call(now, call, |call, ctx| call.callback_kept(ctx));
         }
     }
 

@@ -159,3 +159,33 @@ fn what_a_person_has_settled_is_not_tried_any_more() {
     assert_eq!(world.ticket().state(), Lifecycle::Closed);
     world.expect_quiet();
 }
+
+#[test]
+fn nobody_is_promised_a_call_back_that_the_journal_does_not_keep() {
+    let mut world = waiting();
+    world.pickup("hal", Pickup::Rings);
+    world.journal_stuck = true;
+    world.run_to(95_000);
+    let heard = world.heard("4710");
+    assert!(!heard.iter().any(|(_, words)| words.contains("We will call")), "{heard:?}");
+    assert!(heard.contains(&(91_005, "\"Nobody is free. Please call again.\"".to_owned())), "{heard:?}");
+    let ticket = world.tickets().into_values().last().expect("the second ticket");
+    assert!(ticket.owes_callback(), "it is owed all the same, and made if it can be");
+    world.hang_up("4711");
+    world.expect_quiet();
+}
+
+#[test]
+fn who_asks_for_a_call_back_that_the_journal_does_not_keep_hears_of_the_fault() {
+    let mut world = waiting();
+    world.pickup("hal", Pickup::Rings);
+    world.journal_stuck = true;
+    world.run_to(14_000);
+    world.press("4710", '1');
+    world.run_to(20_000);
+    let heard = world.heard("4710");
+    assert!(!heard.iter().any(|(_, words)| words.contains("will call")), "{heard:?}");
+    assert!(heard.contains(&(15_030, "\"Sorry, a fault. Please call again.\"".to_owned())), "{heard:?}");
+    world.hang_up("4711");
+    world.expect_quiet();
+}

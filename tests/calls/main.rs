@@ -14,6 +14,7 @@ mod lines_f;
 mod media;
 mod phone;
 mod raw;
+mod restart;
 mod rows;
 mod seeds;
 mod setting;

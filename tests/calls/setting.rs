@@ -48,7 +48,10 @@ fn composed(node: &str) -> Arc<Config> {
         node: Some(file("wardline.toml", "wardline", node)),
         hospitals: vec![file("hospital.toml", "hospital", include_str!("desk/hospital.toml"))],
         analysts: vec![file("analysts.toml", "analysts", include_str!("desk/analysts.toml"))],
-        plans: vec![file("plans/hotline.toml", "hotline", include_str!("../../sip-config/plans/hotline.toml"))],
+        plans: vec![
+            file("plans/front-desk.toml", "front-desk", include_str!("desk/front-desk.toml")),
+            file("plans/hotline.toml", "hotline", include_str!("../../sip-config/plans/hotline.toml")),
+        ],
         strange: Vec::new(),
     };
     let now: Timestamp = WALL.parse().expect("a time");

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use wardline::call::media::{MediaCommand, MediaEvent};
 use wardline::config::Config;
 use wardline::digit::{Digit, DigitSource};
-use wardline::ids::{AnalystId, CallId, CommandId, ConnId, LegId, QueryId};
+use wardline::ids::{AnalystId, CallId, CommandId, ConnId, LegId, QueryId, Seq};
 use wardline::routing::Presence;
 use wardline::sip::{Flow, Message, Transport};
 use wardline::switch::{Action, Answer, Command, Input, Memory, Query, Reply, Status, Switch};
@@ -106,6 +106,7 @@ enum Happening {
     Listen { leg: LegId },
     Answer { query: QueryId, answer: Answer },
     Unreachable(Flow),
+    Stored(Seq),
     Act(Act),
 }
 
@@ -175,6 +176,8 @@ pub struct World {
     pub mute_queries: bool,
     /// What the name server does.
     pub names: Names,
+    /// The journal keeps nothing for good.
+    pub journal_stuck: bool,
     pub leases_refused: BTreeSet<AnalystId>,
     losses: Vec<Loss>,
     queue: BTreeMap<(Instant, u64), Happening>,
@@ -236,6 +239,7 @@ impl World {
             signed_in: signed_in.iter().map(|analyst| AnalystId::new(analyst)).collect(),
             mute_queries: false,
             names,
+            journal_stuck: false,
             leases_refused: BTreeSet::new(),
             losses: Vec::new(),
             queue: BTreeMap::new(),
@@ -471,6 +475,7 @@ impl World {
             Happening::Listen { leg } => self.listen(leg),
             Happening::Answer { query, answer } => self.handle(Input::Answer { query, answer }),
             Happening::Unreachable(flow) => self.handle(Input::Unreachable { flow }),
+            Happening::Stored(upto) => self.handle(Input::Stored(upto)),
             Happening::Act(act) => self.act(act),
         }
     }
@@ -485,9 +490,28 @@ impl World {
         self.queue.insert((at, self.serial), happening);
     }
 
+    /// A new process takes over from one that died: phones and network go on, everything else is what it remembers.
+    pub fn take_over(&mut self, memory: Memory) {
+        self.queue.retain(|_, happening| match happening {
+            Happening::ToDesk { .. } | Happening::ToPhone { .. } | Happening::Unreachable(_) | Happening::Act(_) => {
+                true
+            }
+            Happening::Media(_)
+            | Happening::Rtp { .. }
+            | Happening::Listen { .. }
+            | Happening::Answer { .. }
+            | Happening::Stored(_) => false,
+        });
+        self.media = MediaWorker::default();
+        let bits = [self.rng.next() as u8; 32];
+        self.switch = Switch::new(Arc::clone(&self.config), memory, bits, self.now, self.switch_wall());
+        self.drain();
+    }
+
     // -- What the switch wants ---------------------------------------------------------------------------------------
 
     fn drain(&mut self) {
+        let kept = self.records.len();
         while let Some(action) = self.switch.poll_action() {
             match action {
                 Action::Record(record) => self.records.push(record),
@@ -497,6 +521,10 @@ impl World {
                 Action::Query { id, query } => self.query(id, query),
                 Action::Reply { reply, .. } => self.replies.push(reply),
             }
+        }
+        if self.records.len() > kept && !self.journal_stuck {
+            let upto = self.records.last().expect("a record").seq;
+            self.push(self.now, Happening::Stored(upto));
         }
     }
 
@@ -609,7 +637,7 @@ impl World {
         self.handle(Input::Media(MediaEvent::Silent { leg, quiet: SILENT_AFTER, rtcp_alive: false }));
     }
 
-    fn switch_wall(&self) -> Timestamp {
+    pub fn switch_wall(&self) -> Timestamp {
         let wall: Timestamp = WALL.parse().expect("a time");
         wall + self.now.since(START)
     }

@@ -114,6 +114,8 @@ pub struct Script {
     pub start: u64,
     /// What the hunt says, in ms after ringing began.
     pub news: &'static [(u64, HuntNews)],
+    /// What is booked is kept for good at once.
+    pub keeps: bool,
     /// What happens, in ms after the INVITE.
     pub events: Vec<(u64, Input)>,
     pub until: u64,
@@ -128,6 +130,7 @@ impl Script {
             directory: &[],
             start: 500,
             news: &[(0, HuntNews::Ringing)],
+            keeps: true,
             events: Vec::new(),
             until: 100_000,
         }
@@ -212,11 +215,15 @@ fn drain(
             | Effect::Ringback
             | Effect::Set(_)
             | Effect::Withdraw
-            | Effect::BookCallback { .. }
             | Effect::CancelCallback
             | Effect::Collected { .. }
             | Effect::Dial { .. }
             | Effect::Hangup => {}
+            Effect::BookCallback { .. } => {
+                if script.keeps {
+                    script.events.insert(0, (now.as_micros() / 1_000, Input::Kept));
+                }
+            }
         }
         let millis = now.as_micros() / 1_000;
         writeln!(ladder, "{}.{:03} {}", millis / 1_000, millis % 1_000, told(&effect)).expect("a String takes it");
