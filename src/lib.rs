@@ -7,6 +7,7 @@
 // Foundations.
 pub mod diagnostic;
 pub mod digit;
+pub mod grammar;
 pub mod ids;
 pub mod time;
 

@@ -14,6 +14,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("time", &[]),
     ("digit", &[]),
+    ("grammar", &[]),
     ("diagnostic", &[]),
     ("sip", &["ids"]),
     ("transaction", &["sip", "ids"]),
@@ -50,7 +51,7 @@ const PURE: &[(&str, &[&str])] = &[
 ];
 
 /// Importable from everywhere.
-const FOUNDATION: &[&str] = &["ids", "time", "digit", "diagnostic"];
+const FOUNDATION: &[&str] = &["ids", "time", "digit", "diagnostic", "grammar"];
 
 /// What the pure core may not even name.
 const FORBIDDEN: &[&str] = &[

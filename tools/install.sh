@@ -37,6 +37,7 @@ peers() {
   fi
   target/peers/bin/python -c 'import pjsua2' 2>/dev/null ||
     target/peers/bin/pip install --quiet --disable-pip-version-check pjsua2-python==2.15.1
+  [ -x target/peers/bin/taplo ] || target/peers/bin/pip install --quiet --disable-pip-version-check taplo==0.9.3
 }
 
 for part in "${@:-build}"; do

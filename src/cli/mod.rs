@@ -18,6 +18,7 @@ mod out;
 mod place;
 mod report;
 mod simulate;
+mod schema;
 mod tickets;
 
 use std::ffi::OsString;
@@ -84,6 +85,11 @@ environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
     /// Try a call without a phone: the very interpreter and router of live calls, at any time of any day
     #[command(after_help = simulate::EXAMPLES)]
     Simulate(simulate::SimulateArgs),
+    /// Print the JSON Schema of a file, for completion in editors
+    #[command(after_help = "Examples:
+  wardline schema plan
+  wardline schema --out sip-config/schema    all of them; the sample files name them in their first line")]
+    Schema(schema::SchemaArgs),
     /// Call as a test phone: dial, key, play, record, measure
     Call(Box<call::CallArgs>),
     /// Answer calls as an analyst's test phone
@@ -136,6 +142,7 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
         Command::Serve => node::serve(folder),
         Command::Check(args) => check::run(folder, args, out),
         Command::Simulate(args) => simulate::run(folder, args, out),
+        Command::Schema(args) => schema::run(args, out),
         Command::Tickets(command) => tickets::run(&Place::find(folder)?, command, out),
         Command::Explain { number, json } => {
             tickets::explained(&Place::find(folder)?, TicketNumber(*number), *json, out)

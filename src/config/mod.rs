@@ -6,6 +6,7 @@
 mod check;
 mod check_node;
 mod check_staff;
+pub mod grammar;
 mod hospital;
 mod load;
 mod node;
@@ -13,7 +14,9 @@ mod raw_analysts;
 mod raw_hospital;
 mod raw_node;
 pub(crate) mod reader;
+pub mod reference;
 pub mod render;
+pub mod schema;
 pub(crate) mod tree;
 mod values;
 

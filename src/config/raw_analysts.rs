@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::{Date, Time, Weekday};
 
+use crate::config::grammar::ANALYSTS;
 use crate::config::reader::{Fields, Problems, Read, Spanned, Wrong};
 use crate::config::tree::{Place, Tree};
 use crate::ids::{AnalystId, Extension, HospitalId, Language, ModuleId, SiteId, SystemId, TrunkId};
@@ -108,7 +109,7 @@ impl Read for SipAddress {
 
 /// Reads the tree of an analysts' file.
 pub fn read(tree: &Tree, file: &str, problems: &Problems) -> Vec<RawAnalyst> {
-    let Some(fields) = Fields::of(tree, file, problems) else { return Vec::new() };
+    let Some(fields) = Fields::of(tree, file, &ANALYSTS, problems) else { return Vec::new() };
     let named = fields.named("analysts", "analyst").into_iter();
     named.map(|(name, entry)| read_analyst(name, &entry)).collect()
 }

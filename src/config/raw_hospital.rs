@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::config::grammar::HOSPITAL;
 use crate::config::reader::{Fields, Problems, Spanned};
 use crate::config::tree::{Place, Tree};
 use crate::config::values::NumberRange;
@@ -107,7 +108,7 @@ pub fn known<'a, T: std::fmt::Display>(
 
 /// Reads the tree of a hospital's file; `file` names it in findings.
 pub fn read(tree: &Tree, file: &str, problems: &Problems) -> Option<HospitalFile> {
-    let fields = Fields::of(tree, file, problems)?;
+    let fields = Fields::of(tree, file, &HOSPITAL, problems)?;
     let names = Names::collect(&fields);
     let id = fields.required::<Spanned<HospitalId>>("id", "\"mercy-harbor\"");
     let name = fields.required::<String>("name", "\"Mercy Harbor\"").unwrap_or_default();
@@ -244,11 +245,6 @@ fn read_units(
 
 fn read_phones(fields: &Fields<'_>, names: &Names) -> Vec<Spanned<Phone>> {
     let tables = fields.tables("extensions", "an extension");
-    if tables.len() > MAX_PHONES {
-        let finding = fields.key_place("extensions").error(format!("more than {MAX_PHONES} lines of extensions"));
-        fields.problems.push(finding.remedy("write like phones as a range: \"4700-4719\""));
-        return Vec::new();
-    }
     tables.iter().filter_map(|entry| read_phone(entry, names)).collect()
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
+use crate::config::grammar::NODE;
 use crate::config::reader::{Fields, Problems, Read, Spanned, Wrong};
 use crate::config::tree::{Place, Tree};
 use crate::config::values::{FromText, PortRange};
@@ -16,11 +17,11 @@ use crate::sip::Transport;
 use crate::time::Duration;
 
 /// More calls than one node was ever measured with are a typing error.
-const MAX_CALLS: usize = 10_000;
+pub const MAX_CALLS: usize = 10_000;
 /// Media threads beyond the cores of any machine help nobody.
-const MAX_WORKERS: usize = 64;
+pub const MAX_WORKERS: usize = 64;
 /// Probing more often tells nothing more: an INVITE finds a dead peer within 32 s (Timer B) by itself.
-const MIN_PROBE: Duration = Duration::from_secs(5);
+pub const MIN_PROBE: Duration = Duration::from_secs(5);
 
 /// `wardline.toml`, and where its parts stand.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl Read for NextHop {
 
 /// Reads the tree of `wardline.toml`. `base` is what relative paths start from.
 pub fn read(tree: &Tree, base: &Path, problems: &Problems) -> Option<NodeFile> {
-    let fields = Fields::of(tree, "wardline.toml", problems)?;
+    let fields = Fields::of(tree, "wardline.toml", &NODE, problems)?;
     let name = fields.required::<String>("name", "\"ward-1\"").unwrap_or_default();
     let data_dir = base.join(fields.or("data_dir", PathBuf::from("data")));
     let control_socket = match fields.optional::<PathBuf>("control_socket") {
@@ -95,7 +96,7 @@ pub fn read(tree: &Tree, base: &Path, problems: &Problems) -> Option<NodeFile> {
         None => data_dir.join("control.sock"),
     };
     let metrics = fields.optional("metrics");
-    let max_calls = bounded(&fields, "max_calls", 100, 1..=MAX_CALLS);
+    let max_calls = bounded(&fields, "max_calls", 100);
     let drain = fields.or("drain", Duration::from_secs(60));
     let log = read_log(&fields);
     let (listeners, listener_places) = read_listeners(&fields);
@@ -120,13 +121,14 @@ pub fn read(tree: &Tree, base: &Path, problems: &Problems) -> Option<NodeFile> {
     Some(NodeFile { node, trunk_names, listener_places, ports_place, canary: canary_places })
 }
 
-/// A number within a range; outside of it an error and `default`.
-fn bounded(fields: &Fields<'_>, key: &'static str, default: usize, range: std::ops::RangeInclusive<usize>) -> usize {
+/// A number within the bounds of its grammar; outside of them an error and `default`.
+fn bounded(fields: &Fields<'_>, key: &'static str, default: usize) -> usize {
     let Some(Spanned { value, place }) = fields.optional::<Spanned<usize>>(key) else { return default };
-    if range.contains(&value) {
+    let (least, most) = fields.bounds(key);
+    if u64::try_from(value).is_ok_and(|value| (least..=most).contains(&value)) {
         return value;
     }
-    let finding = place.error(format!("`{key}` must lie between {} and {}", range.start(), range.end()));
+    let finding = place.error(format!("`{key}` must lie between {least} and {most}"));
     fields.problems.push(finding.why(format!("found {value}")));
     default
 }
@@ -204,7 +206,7 @@ fn read_media(fields: &Fields<'_>, max_calls: usize) -> (Media, Place) {
     let bind = media.required::<Spanned<IpAddr>>("bind", "\"10.1.2.3\"");
     let advertised = media.optional::<Spanned<IpAddr>>("advertised");
     let ports = media.required::<Spanned<PortRange>>("ports", "\"20000-20999\"");
-    let workers = bounded(&media, "workers", default.workers, 1..=MAX_WORKERS);
+    let workers = bounded(&media, "workers", default.workers);
     let quarantine = media.or("quarantine", default.quarantine);
     let mut read = Media { workers, quarantine, ..default };
     if let Some(bind) = bind {
@@ -318,7 +320,7 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
         trusted: entry.or("trusted", false),
         nat: entry.or("nat", false),
         probe: probe.map(|probe| probe.value),
-        max_calls: entry.has("max_calls").then(|| bounded(entry, "max_calls", MAX_CALLS, 1..=MAX_CALLS)),
+        max_calls: entry.has("max_calls").then(|| bounded(entry, "max_calls", MAX_CALLS)),
         plain: entry.optional("plain"),
         outside_prefix: entry.optional::<Extension>("outside_prefix").map(|prefix| prefix.to_string()),
         numbers: NumberRules { strip: prefixes.iter().map(ToString::to_string).collect() },

@@ -1,14 +1,14 @@
 //! Typed values out of a [`Tree`], collecting every error instead of stopping at the first.
 //!
-//! [`Fields`] is one table. Each key that the code asks for becomes known; when the `Fields` is dropped, keys that
-//! nobody asked for are reported with the nearest known one. So a reader asks for all its keys first, and only then
-//! gives up on what is missing.
+//! [`Fields`] is one table, with what its grammar says may stand in it; keys that it does not know are reported with the
+//! nearest that it does when the `Fields` is dropped.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::config::tree::{Entry, Place, Tree, Value};
 use crate::diagnostic::{Diagnostic, Report};
+use crate::grammar::{self, Kind};
 
 /// Words in names of keys whose value is never shown.
 const SECRETS: [&str; 4] = ["password", "passwd", "secret", "token"];
@@ -128,28 +128,42 @@ pub struct Fields<'a> {
     /// What it is, for people: "trunk `mercy-pbx`".
     subject: String,
     pub problems: &'a Problems,
-    known: RefCell<Vec<&'static str>>,
+    grammar: &'static grammar::Table,
 }
 
 impl<'a> Fields<'a> {
     /// `None`, with an error, when `tree` is no table.
-    pub fn of(tree: &'a Tree, subject: impl Into<String>, problems: &'a Problems) -> Option<Fields<'a>> {
+    pub fn of(
+        tree: &'a Tree,
+        subject: impl Into<String>,
+        grammar: &'static grammar::Table,
+        problems: &'a Problems,
+    ) -> Option<Fields<'a>> {
         let subject = subject.into();
         let Value::Table(entries) = &tree.value else {
             let finding = tree.place.error(format!("{subject} must be a table"));
             problems.push(finding.why(format!("found {}", tree.value.describe())));
             return None;
         };
-        Some(Fields { entries, place: tree.place.clone(), subject, problems, known: RefCell::default() })
+        Some(Fields { entries, place: tree.place.clone(), subject, problems, grammar })
     }
 
     fn find(&self, key: &'static str) -> Option<&'a Entry> {
-        let mut known = self.known.borrow_mut();
-        if !known.contains(&key) {
-            known.push(key);
-        }
-        drop(known);
+        let _ = self.kind(key);
         self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// What the grammar says of a key.
+    fn kind(&self, key: &'static str) -> Option<Kind> {
+        self.grammar.asked(key).map(|key| key.kind)
+    }
+
+    /// Least and most of a number.
+    pub fn bounds(&self, key: &'static str) -> (u64, u64) {
+        match self.kind(key) {
+            Some(Kind::Number { least, most }) => (least, most),
+            Some(_) | None => (0, u64::MAX),
+        }
     }
 
     pub fn has(&self, key: &'static str) -> bool {
@@ -194,7 +208,8 @@ impl<'a> Fields<'a> {
     /// A table within this one.
     pub fn table(&self, key: &'static str) -> Option<Fields<'a>> {
         let entry = self.find(key)?;
-        Fields::of(&entry.tree, format!("`{key}`"), self.problems)
+        let grammar = self.kind(key).and_then(Kind::table)?;
+        Fields::of(&entry.tree, format!("`{key}`"), grammar, self.problems)
     }
 
     /// Names and values of a table of named tables, without judging them.
@@ -217,6 +232,7 @@ impl<'a> Fields<'a> {
                 return Vec::new();
             }
         };
+        let Some(grammar) = self.kind(key).and_then(Kind::table) else { return Vec::new() };
         let each = entries.iter().filter_map(|entry| {
             let name = Spanned { value: entry.key.clone(), place: entry.key_place.clone() };
             if !is_name(&entry.key) {
@@ -224,7 +240,7 @@ impl<'a> Fields<'a> {
                 let remedy = "use small letters, digits and hyphens, 1 to 40 of them";
                 self.problems.push(finding.remedy(remedy));
             }
-            Some((name, Fields::of(&entry.tree, format!("{what} `{}`", entry.key), self.problems)?))
+            Some((name, Fields::of(&entry.tree, format!("{what} `{}`", entry.key), grammar, self.problems)?))
         });
         each.collect()
     }
@@ -238,7 +254,13 @@ impl<'a> Fields<'a> {
             self.problems.push(finding.why(format!("found {}", entry.tree.value.describe())).remedy(remedy));
             return Vec::new();
         };
-        items.iter().filter_map(|item| Fields::of(item, what, self.problems)).collect()
+        let Some(Kind::Tables(grammar, most)) = self.kind(key) else { return Vec::new() };
+        if items.len() > most {
+            let finding = entry.key_place.error(format!("more than {most} entries in `{key}`"));
+            self.problems.push(finding.remedy(format!("write at most {most}")));
+            return Vec::new();
+        }
+        items.iter().filter_map(|item| Fields::of(item, what, grammar, self.problems)).collect()
     }
 }
 
@@ -268,9 +290,9 @@ fn is_name(name: &str) -> bool {
 }
 
 impl Drop for Fields<'_> {
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that the grammar does not know.
     fn drop(&mut self) {
-        let known = self.known.borrow();
+        let known = self.grammar.names();
         for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             // No key of ours holds a secret, but somebody may have written one where they hoped for such a key.
             if SECRETS.iter().any(|word| entry.key.to_ascii_lowercase().contains(word)) {
@@ -279,9 +301,7 @@ impl Drop for Fields<'_> {
             let finding = entry.key_place.error(format!("unknown key `{}` in {}", entry.key, self.subject));
             let mut finding = finding.nearest(&entry.key, known.iter().copied());
             if finding.nearest.is_none() {
-                let mut names: Vec<&str> = known.clone();
-                names.sort_unstable();
-                finding.remedy = Some(format!("known keys are {}", names.join(", ")));
+                finding.remedy = Some(format!("known keys are {}", known.join(", ")));
             }
             self.problems.push(finding);
         }

@@ -1,5 +1,7 @@
 //! The sample loads, and broken files are refused with the right place and words.
 
+mod grammar;
+
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;

@@ -21,7 +21,7 @@ use crate::sip::Transport;
 use crate::time::Duration;
 
 /// Longer durations are mistyped: nothing in a call or a node waits for a month.
-const MAX_DURATION: Duration = Duration::from_secs(31 * 24 * 3600);
+pub const MAX_DURATION: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// Digits of an extension or telephone number (E.164 allows 15; prefixes add a few).
 const MAX_DIGITS: usize = 20;
@@ -105,19 +105,7 @@ fn word(text: &str) -> Option<&str> {
 }
 
 fn duration(text: &str) -> Option<Duration> {
-    let unit_at = text.find(|character: char| !character.is_ascii_digit())?;
-    let (digits, unit) = text.split_at_checked(unit_at)?;
-    let amount: u64 = digits.parse().ok()?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    let duration = Duration::from_millis(amount.checked_mul(millis)?);
-    (duration <= MAX_DURATION).then_some(duration)
+    crate::grammar::duration(text).filter(|duration| *duration <= MAX_DURATION)
 }
 
 fn network(text: &str) -> Option<IpNet> {

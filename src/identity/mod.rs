@@ -61,6 +61,21 @@ pub enum PhoneClass {
     Public,
 }
 
+impl PhoneClass {
+    /// As admins write them.
+    pub const NAMES: [&'static str; 4] = ["ward", "office", "patient", "public"];
+
+    pub fn from_name(name: &str) -> Option<PhoneClass> {
+        match name {
+            "ward" => Some(PhoneClass::Ward),
+            "office" => Some(PhoneClass::Office),
+            "patient" => Some(PhoneClass::Patient),
+            "public" => Some(PhoneClass::Public),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub site: SiteId,

@@ -10,6 +10,7 @@ use toml_edit::Document;
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::ids::{Language, PlanId, PromptId};
+use crate::ivr::grammar::PLAN;
 use crate::ivr::parse::{Known, Name, Parser, RawPlan, RawStep};
 use crate::ivr::plan::{At, LONGEST_PROMPT, Plan, Slot, Step, StepKind, Utterance, Word};
 use crate::ivr::prompts::{self, Prompts};
@@ -40,7 +41,7 @@ impl Plan {
             }
         };
         let reader = Reader { file: Arc::clone(&file), report };
-        let raw = Parser::new(reader, known).plan(&Table::new(document.as_table(), 0..0));
+        let raw = Parser::new(reader, known).plan(&Table::new(document.as_table(), 0..0).of(&PLAN));
         let mut check = Check { file, report, raw: &raw };
         check.spoken(known.prompts);
         let graph = check.resolve();

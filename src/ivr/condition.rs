@@ -114,18 +114,19 @@ impl Hours {
 
 /// "mon" … "sun".
 pub fn weekday(name: &str) -> Option<Weekday> {
-    WEEKDAYS.iter().find(|(known, _)| *known == name).map(|&(_, day)| day)
+    let days = [
+        Weekday::Monday,
+        Weekday::Tuesday,
+        Weekday::Wednesday,
+        Weekday::Thursday,
+        Weekday::Friday,
+        Weekday::Saturday,
+        Weekday::Sunday,
+    ];
+    DAY_NAMES.iter().zip(days).find(|(known, _)| **known == name).map(|(_, day)| day)
 }
 
-pub const WEEKDAYS: [(&str, Weekday); 7] = [
-    ("mon", Weekday::Monday),
-    ("tue", Weekday::Tuesday),
-    ("wed", Weekday::Wednesday),
-    ("thu", Weekday::Thursday),
-    ("fri", Weekday::Friday),
-    ("sat", Weekday::Saturday),
-    ("sun", Weekday::Sunday),
-];
+pub const DAY_NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 #[cfg(test)]
 mod tests {

@@ -75,6 +75,19 @@ pub enum Origin {
     Outside,
 }
 
+impl Origin {
+    /// As plans write them.
+    pub const NAMES: [&'static str; 2] = ["inside", "outside"];
+
+    pub fn from_name(name: &str) -> Option<Origin> {
+        match name {
+            "inside" => Some(Origin::Inside),
+            "outside" => Some(Origin::Outside),
+            _ => None,
+        }
+    }
+}
+
 /// What an answer would change of the need. Empty fields change nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NeedPatch {

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod parse;
 pub mod check;
 pub mod facts;
+pub mod grammar;
 pub mod interpreter;
 pub mod ringing;
 pub mod promise;

@@ -10,12 +10,12 @@ use crate::diagnostic::Diagnostic;
 use crate::digit::Digit;
 use crate::identity::PhoneClass;
 use crate::ids::{Language, ModuleId, PromptId, RungId, SiteId, StepId, SystemId, TargetId, TrunkId, UnitId};
-use crate::ivr::condition::{Condition, Hours, Pattern, WEEKDAYS, weekday};
+use crate::ivr::condition::{Condition, Hours, Pattern, weekday};
 use crate::ivr::facts::{CallbackCause, NeedPatch, Origin};
+use crate::ivr::grammar::{ANSWER, STEPS};
 use crate::ivr::plan::{
-    Alert, Announcement, Answer, Branch, Callback, Case, Collect, Connect, Hangup, Keyed, MAX_DIGITS, MAX_STEPS,
-    MAX_TARGET_RING, MAX_TRIES, MAX_WAIT, MAX_WHILE_RINGING, MAX_WORDS, Menu, Number, Play, Slot, StepKind, Transfer,
-    Utterance, Word,
+    Alert, Announcement, Answer, Branch, Callback, Case, Collect, Connect, Hangup, Keyed, MAX_DIGITS, MAX_STEPS, Menu,
+    Number, Play, Slot, StepKind, Transfer, Utterance, Word,
 };
 use crate::ivr::prompts::Prompts;
 use crate::ivr::read::{Reader, Spanned, Table};
@@ -77,30 +77,13 @@ pub(super) struct Parser<'r, 'k> {
     spoken: Vec<(Range<usize>, Utterance)>,
 }
 
-const CONDITION_KEYS: [&str; 13] = [
-    "class",
-    "from",
-    "mapped",
-    "person_known",
-    "on_shift",
-    "unit",
-    "site",
-    "trunk",
-    "language",
-    "extension",
-    "dialled",
-    "hours",
-    "days",
-];
-
 impl<'r, 'k> Parser<'r, 'k> {
     pub(super) fn new(reader: Reader<'r>, known: &'k Known<'k>) -> Parser<'r, 'k> {
         Parser { reader, known, language: Language::new("en"), spoken: Vec::new() }
     }
 
     pub(super) fn plan(mut self, root: &Table) -> RawPlan {
-        let top = ["name", "language", "start", "person", "operator", "call_back_abandoned", "hunting", "steps"];
-        self.reader.only(root, "a plan", &top);
+        self.reader.only(root);
         let language = self.reader.string(root, "language");
         let language_span = language.as_ref().map_or(0..0, |language| language.span.clone());
         if let Some(language) = language {
@@ -149,15 +132,14 @@ impl<'r, 'k> Parser<'r, 'k> {
     fn hunting(&mut self, root: &Table) -> Hunting {
         let mut hunting = Hunting::standard();
         let Some(table) = self.reader.table(root, "hunting") else { return hunting };
-        self.reader.only(&table, "`hunting`", &["at_once", "book_callback_after", "give_up_after", "rungs"]);
-        let most = crate::routing::rungs::MAX_GIVE_UP;
-        if let Some(at_once) = self.reader.number(&table, "at_once", 1..=crate::routing::rungs::MAX_AT_ONCE) {
+        self.reader.only(&table);
+        if let Some(at_once) = self.reader.number(&table, "at_once") {
             hunting.at_once = at_once;
         }
-        if let Some(after) = self.reader.duration(&table, "book_callback_after", most) {
+        if let Some(after) = self.reader.duration(&table, "book_callback_after") {
             hunting.book_callback_after = after;
         }
-        if let Some(after) = self.reader.duration(&table, "give_up_after", most) {
+        if let Some(after) = self.reader.duration(&table, "give_up_after") {
             hunting.give_up_after = after;
         }
         if let Some(rungs) = self.reader.tables(&table, "rungs") {
@@ -175,21 +157,17 @@ impl<'r, 'k> Parser<'r, 'k> {
     }
 
     fn rung(&mut self, table: &Table) -> Option<Rung> {
-        self.reader.only(table, "a rung", &["name", "who", "ring_for", "after"]);
-        let most = crate::routing::rungs::MAX_GIVE_UP;
+        self.reader.only(table);
         let id = self.reader.string(table, "name");
         let id = self.reader.required(table, "the rung", "name", id);
         let who = self.reader.strings(table, "who");
         let who = self.reader.required(table, "the rung", "who", who);
-        let ring_for = self.reader.duration(table, "ring_for", most);
+        let ring_for = self.reader.duration(table, "ring_for");
         let ring_for = self.reader.required(table, "the rung", "ring_for", ring_for);
-        let after = self.reader.duration(table, "after", most);
-        let groups = [Who::Qualified, Who::WrapUp, Who::OnCall, Who::Supervisor];
-        let names = groups.map(Who::as_str);
+        let after = self.reader.duration(table, "after");
         let who = who?;
         let written = who.len();
-        let who =
-            self.each(who, "group of people", &names, |name| groups.into_iter().find(|group| group.as_str() == name));
+        let who = self.each(who, "group of people", table.words("who"), Who::from_name);
         if who.len() < written {
             return None;
         }
@@ -201,7 +179,18 @@ impl<'r, 'k> Parser<'r, 'k> {
     fn step(&mut self, table: &Table) -> Option<StepKind<Name>> {
         let kind = self.reader.string(table, "type");
         let kind = self.reader.required(table, "the step", "type", kind)?;
-        match kind.value.as_str() {
+        let Some(grammar) = STEPS.iter().find(|step| step.tag == Some(kind.value.as_str())) else {
+            let known = StepKind::<Name>::NAMES;
+            let diagnostic =
+                Diagnostic::error(&self.reader.file, kind.span, format!("unknown step type `{}`", kind.value))
+                    .nearest(&kind.value, known)
+                    .remedy(format!("use one of: {}", known.join(", ")));
+            self.reader.push(diagnostic);
+            return None;
+        };
+        let table = &table.clone().of(grammar);
+        self.reader.only(table);
+        match grammar.name {
             "play" => self.play(table),
             "menu" => self.menu(table),
             "collect" => self.collect(table),
@@ -210,37 +199,23 @@ impl<'r, 'k> Parser<'r, 'k> {
             "connect" => self.connect(table),
             "callback" => self.callback(table),
             "transfer" => self.transfer(table),
-            "hangup" => {
-                self.reader.only(table, "a `hangup` step", &["type", "say"]);
-                Some(StepKind::Hangup(Hangup { say: self.say(table, "say") }))
-            }
-            other => {
-                let known = StepKind::<Name>::NAMES;
-                let diagnostic =
-                    Diagnostic::error(&self.reader.file, kind.span, format!("unknown step type `{other}`"))
-                        .nearest(other, known)
-                        .remedy(format!("use one of: {}", known.join(", ")));
-                self.reader.push(diagnostic);
-                None
-            }
+            "hangup" => Some(StepKind::Hangup(Hangup { say: self.say(table, "say") })),
+            other => unreachable!("the grammar's step `{other}` has no reader; a test reads one of each"),
         }
     }
 
     fn play(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        self.reader.only(table, "a `play` step", &["type", "say", "next"]);
         let say = self.needed_say(table);
         let next = self.needed_name(table, "the step", "next");
         Some(StepKind::Play(Play { say: say?, next: next? }))
     }
 
     fn menu(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        let known = ["type", "ask", "skip", "say", "keys", "silence", "wrong", "wait", "tries"];
-        self.reader.only(table, "a `menu` step", &known);
         let say = self.needed_say(table);
         let silence = self.needed_name(table, "the menu", "silence");
         let wrong = self.needed_name(table, "the menu", "wrong");
-        let wait = self.reader.duration(table, "wait", MAX_WAIT).unwrap_or(WAIT);
-        let tries = self.reader.number(table, "tries", 1..=MAX_TRIES).unwrap_or(1);
+        let wait = self.reader.duration(table, "wait").unwrap_or(WAIT);
+        let tries = self.reader.number(table, "tries").unwrap_or(1);
         let mut keys = BTreeMap::new();
         if let Some(table) = self.reader.table(table, "keys") {
             for key in table.keys() {
@@ -320,19 +295,17 @@ impl<'r, 'k> Parser<'r, 'k> {
             let next = self.reader.string(table, &key.value)?;
             return Some(Answer { set: NeedPatch::default(), next });
         }
-        let table = self.reader.table(table, &key.value)?;
-        self.reader.only(&table, "a key", &["system", "module", "language", "level", "next"]);
+        let table = self.reader.table(table, &key.value)?.of(&ANSWER);
+        self.reader.only(&table);
         let set = self.patch(&table);
         let next = self.needed_name(&table, "the key", "next");
         Some(Answer { set, next: next? })
     }
 
     fn collect(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        let known = ["type", "number", "digits", "wait", "say", "tries", "accepted", "rejected", "silence"];
-        self.reader.only(table, "a `collect` step", &known);
         let say = self.needed_say(table);
         let number = self.number(table);
-        let tries = self.reader.number(table, "tries", 1..=MAX_TRIES).unwrap_or(1);
+        let tries = self.reader.number(table, "tries").unwrap_or(1);
         let accepted = self.needed_name(table, "the step", "accepted");
         let rejected = self.needed_name(table, "the step", "rejected");
         let silence = self.needed_name(table, "the step", "silence");
@@ -349,21 +322,19 @@ impl<'r, 'k> Parser<'r, 'k> {
     fn number(&mut self, table: &Table) -> Option<Number> {
         let what = self.reader.string(table, "number");
         let what = self.reader.required(table, "the question", "number", what)?;
-        let digits = self.reader.number(table, "digits", 1..=MAX_DIGITS).unwrap_or(MAX_DIGITS);
-        let wait = self.reader.duration(table, "wait", MAX_WAIT).unwrap_or(DIGIT_WAIT);
-        let what = self.one(what, "number", &Keyed::NAMES, Keyed::from_name)?;
+        let digits = self.reader.number(table, "digits").unwrap_or(MAX_DIGITS);
+        let wait = self.reader.duration(table, "wait").unwrap_or(DIGIT_WAIT);
+        let what = self.one(what, "number", table.words("number"), Keyed::from_name)?;
         Some(Number { what, digits, wait })
     }
 
     fn branch(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        self.reader.only(table, "a `branch` step", &["type", "cases", "else"]);
         let otherwise = self.needed_name(table, "the branch", "else");
         let tables = self.reader.tables(table, "cases");
         let tables = self.reader.required(table, "the branch", "cases", tables)?;
         let mut cases = Vec::with_capacity(tables.len());
         for table in &tables {
-            let known: Vec<&str> = CONDITION_KEYS.iter().copied().chain(["next"]).collect();
-            self.reader.only(table, "a case", &known);
+            self.reader.only(table);
             let when = self.condition(table);
             if when.is_empty() && table.keys().len() <= 1 {
                 self.reader.error(table.span.clone(), "the case has no condition", "write it as `else`");
@@ -376,31 +347,27 @@ impl<'r, 'k> Parser<'r, 'k> {
     }
 
     fn alert(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        self.reader.only(table, "an `alert` step", &["type", "system", "module", "language", "level", "next"]);
         let set = self.patch(table);
         let next = self.needed_name(table, "the step", "next");
         Some(StepKind::Alert(Alert { set, next: next? }))
     }
 
     fn connect(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        let known = ["type", "ringing", "on_call", "all_busy", "asks", "waiting", "give_up"];
-        self.reader.only(table, "a `connect` step", &known);
         let ringing = self.say(table, "ringing");
         let on_call = self.say(table, "on_call");
         let all_busy = self.say(table, "all_busy");
         let give_up = self.needed_name(table, "the step", "give_up");
-        let most = crate::routing::rungs::MAX_GIVE_UP;
         let (mut asks, mut waiting) = (Vec::new(), Vec::new());
-        for table in self.while_ringing(table, "asks") {
-            self.reader.only(&table, "a question", &["at", "when", "number", "digits", "wait", "say", "accepted"]);
-            let at = self.reader.duration(&table, "at", most);
+        for table in self.reader.tables(table, "asks").unwrap_or_default() {
+            self.reader.only(&table);
+            let at = self.reader.duration(&table, "at");
             let at = self.reader.required(&table, "the question", "at", at);
             let say = self.needed_say(&table);
             let number = self.number(&table);
             let accepted = self.say(&table, "accepted");
             let when = match self.reader.table(&table, "when") {
                 Some(when) => {
-                    self.reader.only(&when, "a condition", &CONDITION_KEYS);
+                    self.reader.only(&when);
                     self.condition(&when)
                 }
                 None => Condition::default(),
@@ -409,17 +376,17 @@ impl<'r, 'k> Parser<'r, 'k> {
                 asks.push(crate::ivr::plan::RingAsk { at, when, say, number, accepted });
             }
         }
-        for table in self.while_ringing(table, "waiting") {
-            waiting.extend(self.announcement(&table, most));
+        for table in self.reader.tables(table, "waiting").unwrap_or_default() {
+            waiting.extend(self.announcement(&table));
         }
         asks.sort_by_key(|ask| ask.at);
         waiting.sort_by_key(|said| said.at);
         Some(StepKind::Connect(Connect { ringing, on_call, all_busy, asks, waiting, give_up: give_up? }))
     }
 
-    fn announcement(&mut self, table: &Table, most: Duration) -> Option<Announcement<Name>> {
-        self.reader.only(table, "an announcement", &["at", "say", "keys"]);
-        let at = self.reader.duration(table, "at", most);
+    fn announcement(&mut self, table: &Table) -> Option<Announcement<Name>> {
+        self.reader.only(table);
+        let at = self.reader.duration(table, "at");
         let at = self.reader.required(table, "the announcement", "at", at);
         let say = self.needed_say(table);
         let mut keys = BTreeMap::new();
@@ -435,33 +402,21 @@ impl<'r, 'k> Parser<'r, 'k> {
         Some(Announcement { at: at?, say: say?, keys })
     }
 
-    fn while_ringing<'a>(&mut self, table: &Table<'a>, key: &str) -> Vec<Table<'a>> {
-        let mut tables = self.reader.tables(table, key).unwrap_or_default();
-        if tables.len() > MAX_WHILE_RINGING {
-            let what = format!("more than {MAX_WHILE_RINGING} entries in `{key}`");
-            self.reader.error(table.value_span(key), what, "leave some out: nobody listens to so much");
-            tables.truncate(MAX_WHILE_RINGING);
-        }
-        tables
-    }
-
     fn callback(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        self.reader.only(table, "a `callback` step", &["type", "cause", "say", "no_number", "next"]);
         let cause = self.reader.string(table, "cause");
         let cause = self.reader.required(table, "the step", "cause", cause);
         let say = self.needed_say(table);
         let no_number = self.say(table, "no_number");
         let next = self.reader.string(table, "next");
-        let cause = self.one(cause?, "cause", &CallbackCause::NAMES, CallbackCause::from_name);
+        let cause = self.one(cause?, "cause", table.words("cause"), CallbackCause::from_name);
         Some(StepKind::Callback(Callback { cause: cause?, say: say?, no_number, next }))
     }
 
     fn transfer(&mut self, table: &Table) -> Option<StepKind<Name>> {
-        self.reader.only(table, "a `transfer` step", &["type", "target", "say", "ring_for", "no_answer"]);
         let target = self.reader.string(table, "target");
         let target = self.reader.required(table, "the step", "target", target);
         let say = self.say(table, "say");
-        let ring_for = self.reader.duration(table, "ring_for", MAX_TARGET_RING).unwrap_or(TARGET_RING);
+        let ring_for = self.reader.duration(table, "ring_for").unwrap_or(TARGET_RING);
         let no_answer = self.needed_name(table, "the step", "no_answer");
         let target = target?;
         let id = TargetId::new(&target.value);
@@ -486,12 +441,7 @@ impl<'r, 'k> Parser<'r, 'k> {
 
     /// Prompts and `{slots}`; empty when absent.
     fn say(&mut self, table: &Table, key: &str) -> Utterance {
-        let Some(mut texts) = self.reader.strings(table, key) else { return Utterance::default() };
-        if texts.len() > MAX_WORDS {
-            let what = format!("more than {MAX_WORDS} prompts in one breath");
-            self.reader.error(table.value_span(key), what, "say less");
-            texts.truncate(MAX_WORDS);
-        }
+        let Some(texts) = self.reader.strings(table, key) else { return Utterance::default() };
         let words = texts.into_iter().filter_map(|text| self.word(text)).collect();
         let utterance = Utterance(words);
         self.spoken.push((table.value_span(key), utterance.clone()));
@@ -532,16 +482,10 @@ impl<'r, 'k> Parser<'r, 'k> {
         let module = self.reader.string(table, "module");
         let language = self.reader.string(table, "language");
         let level = self.reader.string(table, "level");
-        let levels = [Level::Basic, Level::Advanced, Level::Expert];
-        let known = self.known;
-        let level = level.and_then(|level| {
-            self.one(level, "level", &levels.map(Level::as_str), |name| {
-                levels.into_iter().find(|level| level.as_str() == name)
-            })
-        });
+        let level = level.and_then(|level| self.one(level, "level", table.words("level"), Level::from_name));
         NeedPatch {
-            system: system.map(|name| self.id(known.systems.as_ref(), &name, "system", SystemId::new)),
-            module: module.map(|name| self.id(known.modules.as_ref(), &name, "module", ModuleId::new)),
+            system: system.map(|name| self.id(self.known.systems.as_ref(), &name, "system", SystemId::new)),
+            module: module.map(|name| self.id(self.known.modules.as_ref(), &name, "module", ModuleId::new)),
             language: language.map(|name| self.spoken_language(&name)),
             level,
         }
@@ -555,13 +499,7 @@ impl<'r, 'k> Parser<'r, 'k> {
         let languages = self.reader.strings(table, "language").unwrap_or_default();
         Condition {
             class: self.classes(table, "class"),
-            from: from.and_then(|from| {
-                self.one(from, "origin", &["inside", "outside"], |name| match name {
-                    "inside" => Some(Origin::Inside),
-                    "outside" => Some(Origin::Outside),
-                    _ => None,
-                })
-            }),
+            from: from.and_then(|from| self.one(from, "origin", table.words("from"), Origin::from_name)),
             mapped: self.reader.bool(table, "mapped"),
             person_known: self.reader.bool(table, "person_known"),
             on_shift: self.reader.bool(table, "on_shift"),
@@ -578,19 +516,13 @@ impl<'r, 'k> Parser<'r, 'k> {
                 }
                 hours
             }),
-            days: self.each(days, "day", &WEEKDAYS.map(|(name, _)| name), weekday),
+            days: self.each(days, "day", table.words("days"), weekday),
         }
     }
 
     fn classes(&mut self, table: &Table, key: &str) -> Vec<PhoneClass> {
         let names = self.reader.strings(table, key).unwrap_or_default();
-        self.each(names, "phone class", &["ward", "office", "patient", "public"], |name| match name {
-            "ward" => Some(PhoneClass::Ward),
-            "office" => Some(PhoneClass::Office),
-            "patient" => Some(PhoneClass::Patient),
-            "public" => Some(PhoneClass::Public),
-            _ => None,
-        })
+        self.each(names, "phone class", table.words(key), PhoneClass::from_name)
     }
 
     fn patterns(&mut self, table: &Table, key: &str) -> Vec<Pattern> {

@@ -11,6 +11,7 @@ use toml_edit::Document;
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::ids::{Language, ModuleId, PromptId, SystemId, UnitId};
+use crate::ivr::grammar::MANIFEST;
 use crate::ivr::plan::LONGEST_PROMPT;
 use crate::ivr::read::{Reader, Table};
 
@@ -105,12 +106,18 @@ impl Prompts {
             }
         };
         let mut reader = Reader { file, report };
-        let root = Table::new(document.as_table(), 0..0);
-        reader.only(&root, "the manifest", &["language", "prompts", "sounds", "say-as"]);
+        let root = Table::new(document.as_table(), 0..0).of(&MANIFEST);
+        reader.only(&root);
         if let Some(said) = reader.string(&root, "language")
             && said.value != language.as_str()
         {
             reader.error(said.span, format!("the folder is `{language}`"), "name the folder's language");
+        }
+        // For the voice engine alone, but a mistake in it is one all the same.
+        if let Some(table) = reader.table(&root, "say-as") {
+            for key in table.keys() {
+                reader.string(&table, &key.value);
+            }
         }
         let mut entries = BTreeMap::new();
         for (section, sound) in [("prompts", false), ("sounds", true)] {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml_edit::{Item, TableLike, Value};
 
 use crate::diagnostic::{Diagnostic, Report};
+use crate::grammar::{self, Kind};
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Spanned<T> {
 pub struct Table<'a> {
     items: &'a dyn TableLike,
     pub span: Range<usize>,
+    /// What may stand in it; `None` where the admin chooses the names.
+    grammar: Option<&'static grammar::Table>,
 }
 
 /// The file that is read, and what was found in it.
@@ -45,7 +48,29 @@ fn kind(item: &Item) -> &'static str {
 
 impl<'a> Table<'a> {
     pub fn new(items: &'a dyn TableLike, span: Range<usize>) -> Table<'a> {
-        Table { items, span }
+        Table { items, span, grammar: None }
+    }
+
+    /// The same table, read as this one of the grammar.
+    #[must_use]
+    pub fn of(mut self, grammar: &'static grammar::Table) -> Table<'a> {
+        self.grammar = Some(grammar);
+        self
+    }
+
+    fn get(&self, key: &str) -> Option<&'a Item> {
+        let _ = self.kind(key);
+        self.items.get(key)
+    }
+
+    /// What the grammar says of a key.
+    fn kind(&self, key: &str) -> Option<Kind> {
+        self.grammar.and_then(|grammar| grammar.asked(key)).map(|key| key.kind)
+    }
+
+    /// The words that may be written at a key.
+    pub fn words(&self, key: &str) -> &'static [&'static str] {
+        self.kind(key).map_or(&[], Kind::words)
     }
 
     /// Keys with the place of each, in the file's order.
@@ -85,14 +110,16 @@ impl Reader<'_> {
         self.report.push(diagnostic);
     }
 
-    /// Refuses keys that are not `known`, naming the nearest that is.
-    pub fn only(&mut self, table: &Table, of: &str, known: &[&str]) {
+    /// Refuses keys that the table's grammar does not know, naming the nearest that it does.
+    pub fn only(&mut self, table: &Table) {
+        let Some(grammar) = table.grammar else { return };
+        let known = grammar.names();
         for key in table.keys() {
             if !known.contains(&key.value.as_str()) {
-                let diagnostic =
-                    Diagnostic::error(&self.file, key.span, format!("unknown key `{}` in {of}", key.value))
-                        .nearest(&key.value, known.iter().copied())
-                        .remedy(format!("use one of: {}", known.join(", ")));
+                let what = format!("unknown key `{}` in {}", key.value, grammar.subject);
+                let diagnostic = Diagnostic::error(&self.file, key.span, what)
+                    .nearest(&key.value, known.iter().copied())
+                    .remedy(format!("use one of: {}", known.join(", ")));
                 self.push(diagnostic);
             }
         }
@@ -113,7 +140,7 @@ impl Reader<'_> {
     }
 
     pub fn string(&mut self, table: &Table, key: &str) -> Option<Spanned<String>> {
-        let item = table.items.get(key)?;
+        let item = table.get(key)?;
         let Some(text) = item.as_str() else {
             self.wrong_type(table, key, "a text in quotes");
             return None;
@@ -122,32 +149,40 @@ impl Reader<'_> {
     }
 
     pub fn bool(&mut self, table: &Table, key: &str) -> Option<bool> {
-        let value = table.items.get(key)?.as_bool();
+        let value = table.get(key)?.as_bool();
         if value.is_none() {
             self.wrong_type(table, key, "true or false");
         }
         value
     }
 
-    /// A whole number within `range`.
-    pub fn number(&mut self, table: &Table, key: &str, range: std::ops::RangeInclusive<u8>) -> Option<u8> {
-        let item = table.items.get(key)?;
-        let wanted = format!("a whole number from {} to {}", range.start(), range.end());
+    /// A whole number within the bounds of its grammar.
+    pub fn number(&mut self, table: &Table, key: &str) -> Option<u8> {
+        let item = table.get(key)?;
+        let (least, most) = match table.kind(key) {
+            Some(Kind::Number { least, most }) => (least, most),
+            Some(_) | None => (0, u64::from(u8::MAX)),
+        };
+        let wanted = format!("a whole number from {least} to {most}");
         let Some(number) = item.as_integer() else {
             self.wrong_type(table, key, &wanted);
             return None;
         };
-        let number = u8::try_from(number).ok().filter(|number| range.contains(number));
+        let number = u8::try_from(number).ok().filter(|number| (least..=most).contains(&u64::from(*number)));
         if number.is_none() {
             self.error(table.value_span(key), format!("`{key}` is out of range"), format!("write {wanted}"));
         }
         number
     }
 
-    /// "8s", "1.5s", "300ms", "2m"; at most `most`.
-    pub fn duration(&mut self, table: &Table, key: &str, most: Duration) -> Option<Duration> {
+    /// "8s", "1.5s", "300ms", "2m"; within the bounds of its grammar.
+    pub fn duration(&mut self, table: &Table, key: &str) -> Option<Duration> {
         let text = self.string(table, key)?;
-        let Some(duration) = duration(&text.value) else {
+        let (least, most) = match table.kind(key) {
+            Some(Kind::Duration { least, most }) => (least, most),
+            Some(_) | None => (Duration::ZERO, Duration::MAX),
+        };
+        let Some(duration) = grammar::duration(&text.value) else {
             let what = format!("`{key}` is no duration: \"{}\"", text.value);
             self.error(text.span, what, "write a duration such as \"1.5s\", \"300ms\" or \"2m\"");
             return None;
@@ -157,12 +192,17 @@ impl Reader<'_> {
             self.error(text.span, what, format!("write at most \"{}s\"", most.as_secs_f64()));
             return None;
         }
+        if duration < least {
+            let what = format!("`{key}` is shorter than {} s", least.as_secs_f64());
+            self.error(text.span, what, format!("write at least \"{}s\"", least.as_secs_f64()));
+            return None;
+        }
         Some(duration)
     }
 
     /// A list of texts; a single text reads as a list of one.
     pub fn strings(&mut self, table: &Table, key: &str) -> Option<Vec<Spanned<String>>> {
-        let item = table.items.get(key)?;
+        let item = table.get(key)?;
         if let Some(text) = item.as_str() {
             return Some(vec![Spanned { value: text.to_owned(), span: place(item, &table.span) }]);
         }
@@ -170,6 +210,13 @@ impl Reader<'_> {
             self.wrong_type(table, key, "a list of texts");
             return None;
         };
+        if let Some(Kind::OneOrMore(_, most)) = table.kind(key)
+            && array.len() > most
+        {
+            let what = format!("more than {most} entries in `{key}`");
+            self.error(place(item, &table.span), what, format!("write at most {most}"));
+            return None;
+        }
         let mut texts = Vec::with_capacity(array.len());
         for value in array {
             let span = value.span().unwrap_or_else(|| place(item, &table.span));
@@ -182,8 +229,12 @@ impl Reader<'_> {
     }
 
     pub fn table<'a>(&mut self, table: &Table<'a>, key: &str) -> Option<Table<'a>> {
-        let item = table.items.get(key)?;
-        let found = item.as_table_like().map(|items| Table::new(items, self.table_span(table, key, item)));
+        let item = table.get(key)?;
+        let grammar = if let Some(Kind::Table(below)) = table.kind(key) { Some(below) } else { None };
+        let found = item.as_table_like().map(|items| {
+            let span = self.table_span(table, key, item);
+            Table { items, span, grammar }
+        });
         if found.is_none() {
             self.wrong_type(table, key, "a table");
         }
@@ -200,12 +251,24 @@ impl Reader<'_> {
 
     /// `[[key]]`, or a list of inline tables.
     pub fn tables<'a>(&mut self, table: &Table<'a>, key: &str) -> Option<Vec<Table<'a>>> {
-        let item = table.items.get(key)?;
+        let item = table.get(key)?;
+        let bound = if let Some(Kind::Tables(below, most)) = table.kind(key) { Some((below, most)) } else { None };
+        let grammar = bound.map(|(below, _)| below);
+        if let Some((_, most)) = bound
+            && item.as_array_of_tables().map_or(item.as_array().map_or(0, toml_edit::Array::len), |tables| tables.len())
+                > most
+        {
+            let what = format!("more than {most} entries in `{key}`");
+            self.error(table.value_span(key), what, format!("write at most {most}"));
+            return None;
+        }
         if let Some(tables) = item.as_array_of_tables() {
             let span = table.key_span(key);
-            return Some(
-                tables.iter().map(|items| Table::new(items, items.span().unwrap_or_else(|| span.clone()))).collect(),
-            );
+            let of = |items: &'a dyn TableLike, own: Option<Range<usize>>| {
+                let span = own.unwrap_or_else(|| span.clone());
+                Table { items, span, grammar }
+            };
+            return Some(tables.iter().map(|items| of(items, items.span())).collect());
         }
         let Some(array) = item.as_array() else {
             self.wrong_type(table, key, "a list of tables");
@@ -216,7 +279,7 @@ impl Reader<'_> {
         for value in array {
             let span = value.span().unwrap_or_else(|| outer.clone());
             match value {
-                Value::InlineTable(items) => tables.push(Table::new(items, span)),
+                Value::InlineTable(items) => tables.push(Table { items, span, grammar }),
                 Value::String(_)
                 | Value::Integer(_)
                 | Value::Float(_)
@@ -228,39 +291,5 @@ impl Reader<'_> {
             }
         }
         Some(tables)
-    }
-}
-
-/// "8s", "1.5s", "300ms", "2m". `None` when it is none, or absurd.
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text.get(digits.len()..)?;
-    if digits.is_empty() || digits.len() > 9 || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return None;
-    }
-    let number: f64 = digits.parse().ok()?;
-    let millis = match unit {
-        "ms" => number,
-        "s" => number * 1_000.0,
-        "m" => number * 60_000.0,
-        _ => return None,
-    };
-    // Below a day by the length of `digits` and the check here, so the conversion is exact enough and cannot fail.
-    (millis <= 86_400_000.0).then(|| Duration::from_millis(millis.round() as u64))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_carry_their_unit() {
-        assert_eq!(duration("8s"), Some(Duration::from_secs(8)));
-        assert_eq!(duration("1.5s"), Some(Duration::from_millis(1_500)));
-        assert_eq!(duration("300ms"), Some(Duration::from_millis(300)));
-        assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
-        for wrong in ["8", "s", "", "-1s", "1h", "1.2.3s", "9999999999s", "8 s"] {
-            assert_eq!(duration(wrong), None, "{wrong}");
-        }
     }
 }

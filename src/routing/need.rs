@@ -28,6 +28,13 @@ pub enum Level {
 }
 
 impl Level {
+    /// As admins write them.
+    pub const NAMES: [&'static str; 3] = ["basic", "advanced", "expert"];
+
+    pub fn from_name(name: &str) -> Option<Level> {
+        [Level::Basic, Level::Advanced, Level::Expert].into_iter().find(|level| level.as_str() == name)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Level::Basic => "basic",

@@ -58,6 +58,13 @@ pub enum Who {
 }
 
 impl Who {
+    /// As admins write them.
+    pub const NAMES: [&'static str; 4] = ["qualified", "wrap-up", "on-call", "supervisor"];
+
+    pub fn from_name(name: &str) -> Option<Who> {
+        [Who::Qualified, Who::WrapUp, Who::OnCall, Who::Supervisor].into_iter().find(|group| group.as_str() == name)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Who::Qualified => "qualified",

@@ -8,6 +8,7 @@ use jiff::civil::DateTime;
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::config::grammar::{CASES, MAX_DEEDS};
 use crate::config::reader::{Fields, Problems, Spanned};
 use crate::config::tree::{self, Tree};
 use crate::diagnostic::Report;
@@ -18,10 +19,6 @@ use crate::simulate::{Deed, Scene, Simulation, Standing};
 use crate::ticket::{Event, Record};
 use crate::time::Duration;
 
-/// Cases of one file; more are more than anybody reads.
-const MAX_CASES: usize = 2_000;
-/// Deeds of one case.
-const MAX_DEEDS: usize = 100;
 /// How long a case goes on where it says nothing else: past every ladder's give-up time.
 const UNTIL: Duration = Duration::from_secs(180);
 /// After the caller's call has ended: the analyst keys a disposition meanwhile, and no callback is due yet.
@@ -108,17 +105,13 @@ struct Defaults {
 }
 
 fn read_cases(tree: &Tree, config: &Config, problems: &Problems, report: &Report) -> Option<Vec<Case>> {
-    let fields = Fields::of(tree, "the file of cases", problems)?;
+    let fields = Fields::of(tree, "the file of cases", &CASES, problems)?;
     let defaults =
         Defaults { hospital: fields.optional("hospital"), dial: fields.optional("dial"), at: fields.optional("at") };
     let tables = fields.tables("cases", "a case");
     if tables.is_empty() {
         let finding = fields.place.error("the file holds no case");
         problems.push(finding.remedy("add [[cases]] with `name`, `from` and `expect`"));
-    }
-    if tables.len() > MAX_CASES {
-        problems.push(fields.place.error(format!("more than {MAX_CASES} cases")).remedy("split the file"));
-        return None;
     }
     Some(tables.iter().filter_map(|table| read_case(table, &defaults, config, problems, report)).collect())
 }

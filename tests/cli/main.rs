@@ -55,8 +55,10 @@ fn says(text: &str, parts: &[&str]) {
 fn help_names_every_command_and_every_exit_code() {
     let run = wardline(nowhere().path(), &["--help"]);
     assert_eq!(run.code, 0);
-    let commands =
-        ["serve", "check", "call", "answer", "tickets", "explain", "analysts", "report", "doctor", "reload", "drain"];
+    let commands = [
+        "serve", "check", "schema", "call", "answer", "tickets", "explain", "analysts", "report", "doctor", "reload",
+        "drain",
+    ];
     for command in commands {
         assert!(run.out.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not in\n{}", run.out);
         let own = wardline(nowhere().path(), &[command, "--help"]);
@@ -187,4 +189,71 @@ fn a_password_is_made_and_printed_once() {
         .expect("the program runs");
     assert_eq!(wrong.status.code(), Some(1));
     says(&String::from_utf8_lossy(&wrong.stderr), &["no analyst's phone registers as amarra; did you mean amara?"]);
+}
+
+#[test]
+fn schema_prints_one_and_writes_all() {
+    let folder = nowhere();
+    let run = wardline(folder.path(), &["schema", "plan"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    says(&run.out, &["draft-07", "\"if-it-matters\"", "asked only if an answer would change who is rung"]);
+    let run = wardline(folder.path(), &["schema", "--out", "schema"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    for name in ["wardline", "hospital", "analysts", "plan", "prompts", "cases"] {
+        assert!(folder.path().join(format!("schema/{name}.json")).is_file(), "{name}");
+    }
+    assert_eq!(wardline(folder.path(), &["schema"]).code, 64);
+}
+
+/// An editor's own checker, which knows nothing of us but the schemas.
+#[test]
+fn taplo_passes_the_sample_and_refuses_what_no_reader_would_take() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let taplo = root.join("target/peers/bin/taplo");
+    if !taplo.is_file() {
+        eprintln!("skipped: no taplo in target/peers; tools/install.sh peers puts it there");
+        return;
+    }
+    let lint = |files: &[&Path]| {
+        let output = Command::new(&taplo).arg("lint").args(files).output().expect("taplo runs");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let sample = root.join("sip-config");
+    let files = [
+        "wardline.toml",
+        "hospital.toml",
+        "analysts.toml",
+        "plans/hotline.toml",
+        "cases/hotline.toml",
+        "../prompts/en/manifest.toml",
+    ];
+    for file in files {
+        let (passed, said) = lint(&[&sample.join(file)]);
+        assert!(passed, "{file}: {said}");
+    }
+    let mistakes = [
+        ("wardline.toml", "max_calls = 300 ", "max_cals = 300 ", "max_cals"),
+        ("hospital.toml", "class = \"patient\"", "class = \"patinet\"", "patinet"),
+        ("analysts.toml", "{ register = \"amara\" }", "{ register = \"amara\", sip = \"sip:a@10.0.0.1\" }", "oneOf"),
+        ("plans/hotline.toml", "wait = \"1.5s\"", "wiat = \"1.5s\"", "wiat"),
+        ("plans/hotline.toml", "type = \"play\"", "type = \"plya\"", "plya"),
+        ("plans/hotline.toml", "ring_for = \"12s\"", "ring_for = 12", "12"),
+        ("plans/hotline.toml", "keys.3 =", "keys.9 =", "9"),
+    ];
+    for (file, from, to, named) in mistakes {
+        let text = fs::read_to_string(sample.join(file)).expect("the sample");
+        assert!(text.contains(from), "{file} has no {from}");
+        let schemas = fs::read_dir(sample.join("schema")).expect("schemas").filter_map(Result::ok);
+        let schemas: Vec<_> = schemas.map(|entry| (entry.file_name(), entry.path())).collect();
+        let folder = nowhere();
+        let path = folder.path().join("sip-config").join(file);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::create_dir_all(folder.path().join("sip-config/schema")).expect("made");
+        for (name, from) in schemas {
+            fs::copy(from, folder.path().join("sip-config/schema").join(name)).expect("copied");
+        }
+        fs::write(&path, text.replacen(from, to, 1)).expect("written");
+        let (passed, said) = lint(&[&path]);
+        assert!(!passed && said.contains(named), "{to} in {file}: {said}");
+    }
 }
