@@ -1,6 +1,7 @@
 //! What happened, for people: one line a message, and what each phone heard.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use wardline::ids::LegId;
 use wardline::ticket::Event;
@@ -68,20 +69,24 @@ impl World {
         text
     }
 
-    /// Compares the ladder with one written by hand; blanks at the lines' ends do not count.
+    /// Compares the whole ladder with `ladders/NAME.txt`, to the last letter. `UPDATE_LADDERS=1` writes the file anew; what
+    /// changed in it is for `git diff` to show and for a reader to judge.
     #[track_caller]
-    pub fn expect_ladder(&self, expected: &str) {
-        let clean = |text: &str| -> Vec<String> {
-            text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
-        };
-        let (is, should) = (clean(&self.ladder()), clean(expected));
+    pub fn expect_ladder(&self, name: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calls/ladders").join(format!("{name}.txt"));
+        let is = self.ladder();
+        if std::env::var_os("UPDATE_LADDERS").is_some() {
+            std::fs::write(&path, &is).expect("written");
+            return;
+        }
+        let should = std::fs::read_to_string(&path).unwrap_or_default();
         if is != should {
-            let at = is.iter().zip(&should).position(|(a, b)| a != b).unwrap_or(is.len().min(should.len()));
+            let same = is.lines().zip(should.lines()).take_while(|(a, b)| a == b).count();
             panic!(
-                "ladders differ at line {}:\n is     {:?}\n should {:?}\n{}",
-                at + 1,
-                is.get(at),
-                should.get(at),
+                "{name}.txt differs at line {}:\n is     {:?}\n should {:?}\nUPDATE_LADDERS=1 takes it over\n{}",
+                same + 1,
+                is.lines().nth(same),
+                should.lines().nth(same),
                 self.story()
             );
         }

@@ -1,4 +1,5 @@
-//! HOTLINE.md's table, one test a row. Times are in ms from the INVITE; the network takes 5 ms each way.
+//! HOTLINE.md's table, one test a row, each with its whole ladder in `ladders/`. Times are in ms from the INVITE; the
+//! network takes 5 ms each way.
 
 use wardline::digit::Digit;
 use wardline::identity::Confidence;
@@ -24,34 +25,7 @@ fn known_ward_phone() {
     world.run(3_000);
     world.press("ana", '1');
     world.run(5_000);
-    world.expect_ladder(
-        r#"
-             0 4710 > desk: INVITE +sdp
-             5 desk > 4710: 200 INVITE +sdp
-             5 desk > ana: INVITE +sdp
-             5 desk > ben: INVITE +sdp
-            10 4710 > desk: ACK
-            10 ana > desk: 180 INVITE
-            10 ben > desk: 180 INVITE
-           415 4710 hears "Clinical service desk. four west."
-          2545 4710 hears "Ringing your analyst."
-          3750 4710 hears ~ringback
-          5005 4710 hears "Key your badge, or just wait."
-          6010 ana > desk: 200 INVITE +sdp
-          6015 4710 hears nothing
-          6015 4710 = ana
-          6015 desk > ana: ACK
-          6015 desk > ben: CANCEL
-          6020 ben > desk: 200 CANCEL
-          6020 ben > desk: 487 INVITE
-          6025 desk > ben: ACK
-         20000 4710 > desk: BYE
-         20005 ana hears "Solved? One yes, two no."
-         20005 desk > 4710: 200 BYE
-         23030 desk > ana: BYE
-         23035 ana > desk: 200 BYE
-        "#,
-    );
+    world.expect_ladder("known_ward_phone");
     let ticket = world.ticket();
     assert_eq!(ticket.unit_name(), Some("4 West"));
     assert_eq!(ticket.analyst().map(AnalystId::as_str), Some("ana"));
@@ -92,6 +66,8 @@ fn the_answer_matters_so_the_question_is_asked_and_the_key_decides() {
     assert_eq!(ticket.need.as_ref().and_then(|need| need.module.clone()), Some(ModuleId::new("sign-in")));
     assert_eq!(ticket.keys, [Digit::D2]);
     world.hang_up("5310");
+    world.run(2_000);
+    world.expect_ladder("the_answer_matters");
     world.expect_quiet();
 }
 
@@ -107,6 +83,8 @@ fn the_answer_matters_and_no_ack_has_come_yet_alerting_by_6_8_s() {
     assert!(!rung.is_empty(), "somebody is rung without a key");
     assert!(rung[0].0 <= WORST_ALERT_MS, "{rung:?}");
     world.hang_up("5310");
+    world.run(2_000);
+    world.expect_ladder("the_answer_matters_no_ack");
     world.expect_quiet();
 }
 
@@ -131,6 +109,8 @@ fn unknown_inside_phone() {
     assert_eq!(place.confidence, Confidence::Claimed);
     assert!(world.heard("7741").iter().any(|(_, words)| words == "\"Thank you.\""));
     world.hang_up("7741");
+    world.run(2_000);
+    world.expect_ladder("unknown_inside_phone");
     world.expect_quiet();
 }
 
@@ -145,6 +125,8 @@ fn personal_phone_names_its_owner_as_a_claim_and_asks_for_no_badge() {
     let person = ticket.caller.as_ref().and_then(|caller| caller.person.clone()).expect("a person");
     assert_eq!((person.value.as_str(), person.confidence), ("anika-rao", Confidence::Claimed));
     world.hang_up("5100");
+    world.run(2_000);
+    world.expect_ladder("personal_phone");
     world.expect_quiet();
 }
 
@@ -164,6 +146,8 @@ fn night() {
     world.run(1_000);
     assert_eq!(world.joined(), [(9_030, "4710 = hal".to_owned())]);
     world.hang_up("4710");
+    world.run(2_000);
+    world.expect_ladder("night");
     world.expect_quiet();
 }
 
@@ -177,6 +161,8 @@ fn night_a_voicemail_never_wins() {
     let ticket = world.ticket();
     assert_eq!(ticket.offers[0].outcome, Some(OfferOutcome::NotAccepted));
     assert_eq!(ticket.end.as_ref().map(|end| end.cause), Some(HangupCause::PlanEnded));
+    world.run(2_000);
+    world.expect_ladder("night_a_voicemail_never_wins");
     world.expect_quiet();
 }
 
@@ -209,6 +195,8 @@ fn nobody_qualified_free() {
         .collect();
     assert_eq!(booked, [(10_005, CallbackReason::Waiting), (90_005, CallbackReason::NobodyFree)]);
     world.hang_up("4711");
+    world.run(2_000);
+    world.expect_ladder("nobody_qualified_free");
     world.expect_quiet();
 }
 
@@ -233,6 +221,8 @@ fn nobody_free_a_freed_analyst_goes_to_the_call_that_waits_longest() {
     assert_eq!(rung.first().map(|(_, who)| who.clone()), Some("4710 = ana".to_owned()), "{}", world.ladder());
     world.hang_up("4710");
     world.hang_up("4712");
+    world.run(2_000);
+    world.expect_ladder("nobody_free_a_freed_analyst");
     world.expect_quiet();
 }
 
@@ -247,6 +237,8 @@ fn presses_nothing() {
     let questions = world.heard("5310").iter().filter(|(_, words)| words.contains("Charting one")).count();
     assert_eq!(questions, 1, "asked once, never in a loop");
     world.hang_up("5310");
+    world.run(2_000);
+    world.expect_ladder("presses_nothing");
     world.expect_quiet();
 }
 
@@ -280,6 +272,8 @@ fn hangs_up_and_is_called_back() {
         matches!(event, Event::CallbackAttempted { attempt: 1, outcome: CallbackOutcome::BothSpoke })
     }));
     assert_eq!(ticket.state(), Lifecycle::Closed);
+    world.run(2_000);
+    world.expect_ladder("hangs_up_and_is_called_back");
     world.expect_quiet();
 }
 
@@ -302,6 +296,8 @@ fn same_problem_again_goes_back_to_the_same_analyst_unasked() {
     let second = world.tickets().into_values().last().expect("a second ticket");
     assert_eq!(second.analyst().map(AnalystId::as_str), Some("gus"));
     world.hang_up("5310");
+    world.run(2_000);
+    world.expect_ladder("same_problem_again");
     world.expect_quiet();
 }
 
@@ -314,6 +310,8 @@ fn outside_number_not_staff() {
     let rung = world.rung();
     assert!(!rung.is_empty() && rung[0].0 <= 5_100, "{rung:?}");
     world.hang_up("outside");
+    world.run(2_000);
+    world.expect_ladder("outside_number_not_staff");
     world.expect_quiet();
 }
 
@@ -330,6 +328,8 @@ fn nine_reaches_the_operator() {
     assert!(world.heard("4710").contains(&(1_030, "\"Connecting the hospital operator.\"".to_owned())));
     assert_eq!(world.joined(), [(3_040, "4710 = 4000".to_owned())]);
     world.hang_up("4710");
+    world.run(2_000);
+    world.expect_ladder("nine_reaches_the_operator");
     world.expect_quiet();
     assert_eq!(world.ticket().disposition().map(|set| set.disposition.code), None::<DispositionCode>);
 }
@@ -346,6 +346,8 @@ fn nine_and_the_operator_is_silent() {
     assert_eq!(at.map(|(at, _)| *at), Some(7_030), "6 s later: {heard:?}");
     assert_eq!(world.sent("desk", "4000", "CANCEL"), [7_030]);
     assert_eq!(world.ticket().callback.map(|callback| callback.reason), Some(CallbackReason::OperatorSilent));
+    world.run(2_000);
+    world.expect_ladder("nine_and_the_operator_is_silent");
     world.expect_quiet();
 }
 
@@ -358,5 +360,7 @@ fn a_bedside_phone_that_stays_silent_reaches_the_operator() {
     assert_eq!(world.rung(), []);
     assert_eq!(world.joined().len(), 1);
     world.hang_up("4600");
+    world.run(2_000);
+    world.expect_ladder("a_silent_bedside_phone");
     world.expect_quiet();
 }
