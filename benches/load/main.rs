@@ -22,6 +22,9 @@ mod sip;
 
 // The simulated world of tests/calls, for whole calls without sockets.
 #[allow(dead_code)]
+#[path = "../../tests/calls/hush.rs"]
+mod hush;
+#[allow(dead_code)]
 #[path = "../../tests/calls/ladder.rs"]
 mod ladder;
 #[allow(dead_code)]

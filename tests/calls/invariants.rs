@@ -73,6 +73,7 @@ impl World {
         self.one_closed_ticket_per_call(&mut broken);
         self.everybody_is_free(&mut broken);
         self.only_the_qualified_were_rung(&mut broken);
+        broken.append(&mut self.offers.faults);
         broken.append(&mut self.media.faults);
         broken
     }

@@ -156,6 +156,8 @@ pub struct Phone {
     pub challenges: Vec<String>,
     /// 401s to REGISTERs.
     pub challenged: u32,
+    /// It was dead or gone at some time, so it may have missed a CANCEL.
+    pub was_deaf: bool,
     /// Answers a BYE with 401, to see whether a password is spent on it.
     pub challenges_bye: bool,
     /// Its descriptions name an address of IPv6.
@@ -189,9 +191,17 @@ impl Phone {
             last_invite: None,
             challenges: Vec::new(),
             challenged: 0,
+            was_deaf: false,
             challenges_bye: false,
             ipv6_media: false,
         }
+    }
+
+    /// Its user behaves so from now on.
+    pub fn change(&mut self, pickup: Pickup) {
+        let deaf = |pickup: &Pickup| matches!(pickup, Pickup::Dead | Pickup::Gone);
+        self.was_deaf |= deaf(&self.pickup) || deaf(&pickup);
+        self.pickup = pickup;
     }
 
     fn serial(&mut self) -> u32 {

@@ -176,6 +176,8 @@ fn accidents(world: &mut World, rng: &mut Rng) {
             world.leases_refused.insert(AnalystId::new(rng.pick::<&str>(&EVERYBODY)));
         }
         5 => world.mute_queries = true,
+        6 | 7 => world.journal_ms = rng.range(1, 400),
+        8 => world.journal_stuck = true,
         _ => {}
     }
 }

@@ -23,6 +23,7 @@ use wardline::switch::{Action, Answer, Command, Input, Memory, Query, Reply, Sta
 use wardline::ticket::{Event, Record, Ticket};
 use wardline::time::{Duration, Instant};
 
+use crate::hush::Offers;
 use crate::media::MediaWorker;
 use crate::phone::{Phone, Pickup, State};
 use crate::setting::{account, desk_config, named_config, phones, untrusting_config};
@@ -99,14 +100,31 @@ struct Loss {
 }
 
 enum Happening {
-    ToDesk { flow: Flow, bytes: Bytes },
-    ToPhone { from: SocketAddr, to: SocketAddr, message: Box<Message> },
+    ToDesk {
+        flow: Flow,
+        bytes: Bytes,
+    },
+    ToPhone {
+        from: SocketAddr,
+        to: SocketAddr,
+        message: Box<Message>,
+    },
     Media(MediaEvent),
-    Rtp { leg: LegId, tries: u32 },
-    Listen { leg: LegId },
-    Answer { query: QueryId, answer: Answer },
+    Rtp {
+        leg: LegId,
+        tries: u32,
+    },
+    Listen {
+        leg: LegId,
+    },
+    Answer {
+        query: QueryId,
+        answer: Answer,
+    },
     Unreachable(Flow),
     Stored(Seq),
+    /// By now no offer that has ended may ring there.
+    Hush(AnalystId),
     Act(Act),
 }
 
@@ -179,6 +197,9 @@ pub struct World {
     /// The journal keeps nothing for good.
     pub journal_stuck: bool,
     pub leases_refused: BTreeSet<AnalystId>,
+    /// The journal takes so long over each batch that its packets leave this much later.
+    pub journal_ms: u64,
+    pub offers: Offers,
     losses: Vec<Loss>,
     queue: BTreeMap<(Instant, u64), Happening>,
     serial: u64,
@@ -241,6 +262,8 @@ impl World {
             names,
             journal_stuck: false,
             leases_refused: BTreeSet::new(),
+            journal_ms: 0,
+            offers: Offers::default(),
             losses: Vec::new(),
             queue: BTreeMap::new(),
             serial: 0,
@@ -357,7 +380,7 @@ impl World {
                 }
             }
             Act::Press { phone, key } => self.key(phone, key),
-            Act::Pickup { phone, pickup } => self.phones[phone].pickup = pickup,
+            Act::Pickup { phone, pickup } => self.phones[phone].change(pickup),
             Act::Reinvite { phone, hold } => {
                 if let Some(session) = self.talking(phone) {
                     self.phones[phone].reinvite(now, session, Some(hold));
@@ -476,6 +499,7 @@ impl World {
             Happening::Answer { query, answer } => self.handle(Input::Answer { query, answer }),
             Happening::Unreachable(flow) => self.handle(Input::Unreachable { flow }),
             Happening::Stored(upto) => self.handle(Input::Stored(upto)),
+            Happening::Hush(analyst) => self.expect_hush(&analyst),
             Happening::Act(act) => self.act(act),
         }
     }
@@ -500,6 +524,7 @@ impl World {
             | Happening::Rtp { .. }
             | Happening::Listen { .. }
             | Happening::Answer { .. }
+            | Happening::Hush(_)
             | Happening::Stored(_) => false,
         });
         self.media = MediaWorker::default();
@@ -514,7 +539,12 @@ impl World {
         let kept = self.records.len();
         while let Some(action) = self.switch.poll_action() {
             match action {
-                Action::Record(record) => self.records.push(record),
+                Action::Record(record) => {
+                    if let Some((analyst, patience)) = self.note_offer(&record.event) {
+                        self.push(self.now + patience, Happening::Hush(analyst));
+                    }
+                    self.records.push(record);
+                }
                 Action::Transmit { flow, bytes } => self.transmit(flow, bytes),
                 Action::CloseStream { .. } => {}
                 Action::Media(command) => self.media_command(command),
@@ -524,7 +554,7 @@ impl World {
         }
         if self.records.len() > kept && !self.journal_stuck {
             let upto = self.records.last().expect("a record").seq;
-            self.push(self.now, Happening::Stored(upto));
+            self.push(self.now + Duration::from_millis(self.journal_ms), Happening::Stored(upto));
         }
     }
 
@@ -688,9 +718,10 @@ impl World {
         if lost {
             return;
         }
+        let written = Duration::from_millis(self.journal_ms);
         for at in self.arrivals(flow.transport) {
             let message = message.clone();
-            self.push(at, Happening::ToPhone { from: flow.local, to: flow.remote, message });
+            self.push(at + written, Happening::ToPhone { from: flow.local, to: flow.remote, message });
         }
     }
 
