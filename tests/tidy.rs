@@ -1,6 +1,6 @@
 //! Holds the shape of the tree: which layer may import which, no clock in the pure core, nothing too large to read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -215,4 +215,87 @@ fn nothing_is_left_for_later_in_the_code() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+// -- docs/sip.md says which tests show what ---------------------------------------------------------------------------
+
+const SIP_MD: &str = "docs/sip.md";
+/// The numbers of the lines end here; `g711_` is a codec.
+const MAX_LINE_NUMBER: u32 = 100;
+
+/// The line that a test's name begins with: "a7_a_cancel" shows A7.
+fn line_of(test: &str) -> Option<String> {
+    let (line, _) = test.split_once('_')?;
+    let (letter, number) = line.split_at_checked(1)?;
+    let known = ("a"..="h").contains(&letter) && number.parse::<u32>().is_ok_and(|number| number <= MAX_LINE_NUMBER);
+    known.then(|| line.to_uppercase())
+}
+
+/// The name of every test of the tree.
+fn tests_of_the_tree() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    rust_files(&root.join("src"), &mut files);
+    rust_files(&root.join("tests"), &mut files);
+    let mut names = BTreeSet::new();
+    for path in files {
+        let mut is_test = false;
+        for line in fs::read_to_string(&path).expect("readable source").lines().map(str::trim_start) {
+            is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+            if let Some(rest) = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn ")) {
+                let name = rest.split(['(', '<']).next().unwrap_or_default();
+                names.extend(std::mem::take(&mut is_test).then(|| name.to_owned()));
+            }
+        }
+    }
+    names
+}
+
+/// A row of docs/sip.md with its last column as the tests have it, and the lines that it stands for. A test without a
+/// number stays where somebody put it, as long as there is one of that name.
+fn row_as_the_tests_have_it(row: &str, tests: &BTreeSet<String>) -> Option<(String, Vec<String>)> {
+    let cells: Vec<&str> = row.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+    let [lines, stimulus, what, shown] = cells.as_slice() else { return None };
+    let lines: Vec<String> =
+        lines.split(", ").map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    let numbered = tests.iter().filter(|test| line_of(test).is_some_and(|line| lines.contains(&line)));
+    let by_hand = shown.split("<br>").map(|name| name.trim().trim_matches('`').to_owned());
+    let by_hand = by_hand.filter(|name| line_of(name).is_none() && tests.contains(name));
+    let names: Vec<String> = numbered.cloned().chain(by_hand).map(|name| format!("`{name}`")).collect();
+    (!names.is_empty())
+        .then(|| (format!("| {} | {stimulus} | {what} | {} |", lines.join(", "), names.join("<br>")), lines))
+}
+
+#[test]
+fn the_sip_page_lists_the_tests_that_there_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SIP_MD);
+    let page = fs::read_to_string(&path).expect("the page");
+    let tests = tests_of_the_tree();
+    let mut listed: BTreeMap<String, u32> = BTreeMap::new();
+    let mut wanted = String::new();
+    for row in page.lines() {
+        let is_row = row.starts_with("| ") && !row.starts_with("| | stimulus");
+        match row_as_the_tests_have_it(row, &tests).filter(|_| is_row) {
+            Some((row, lines)) => {
+                lines.into_iter().for_each(|line| *listed.entry(line).or_default() += 1);
+                wanted.push_str(&row);
+            }
+            None => {
+                assert!(!is_row, "no test shows this row any more: {row}");
+                wanted.push_str(row);
+            }
+        }
+        wanted.push('\n');
+    }
+    let missing: BTreeSet<String> =
+        tests.iter().filter_map(|test| line_of(test)).filter(|line| !listed.contains_key(line)).collect();
+    assert!(missing.is_empty(), "{SIP_MD} has no row for {missing:?}");
+    let twice: Vec<&String> = listed.iter().filter(|(_, rows)| **rows > 1).map(|(line, _)| line).collect();
+    assert!(twice.is_empty(), "{SIP_MD} has two rows for {twice:?}");
+    if std::env::var_os("UPDATE_SIP_MD").is_some() {
+        fs::write(&path, &wanted).expect("written");
+    } else if wanted != page {
+        let changed: Vec<&str> = wanted.lines().filter(|row| !page.lines().any(|line| line == *row)).collect();
+        panic!("{SIP_MD} should say (UPDATE_SIP_MD=1 writes it):\n{}", changed.join("\n"));
+    }
 }

@@ -6,9 +6,10 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wardline::ids::AnalystId;
+use wardline::routing::OfferOutcome;
 use wardline::sip::Transport;
 use wardline::switch::Command;
-use wardline::ticket::AnalystStateRecord;
+use wardline::ticket::{AnalystStateRecord, Event};
 
 use crate::phone::{Hold, Pickup};
 use crate::world::{Act, EVERYBODY, Net, Rng, World};
@@ -44,6 +45,25 @@ fn seeds() {
         }
     }
     assert!(failed.is_empty(), "{} seeds break an invariant: {failed:?}\n{told}", failed.len());
+}
+
+/// The invariant itself: a phone that rings on after its offer ended is found.
+#[test]
+fn a_phone_that_rings_on_after_its_offer_is_told() {
+    let mut world = World::new(&["ana"]);
+    world.dial("4710");
+    world.run_to(1_000);
+    let ana = AnalystId::new("ana");
+    world.expect_hush(&ana);
+    assert_eq!(world.offers.faults, Vec::<String>::new(), "while the offer is out it may ring");
+    let sent = world.events().find_map(|(_, event)| {
+        let Event::OfferSent { offer, .. } = event else { return None };
+        Some(*offer)
+    });
+    let (offer, analyst) = (sent.expect("an offer"), ana.clone());
+    world.note_offer(&Event::OfferEnded { offer, analyst, outcome: OfferOutcome::Withdrawn });
+    world.expect_hush(&ana);
+    assert_eq!(std::mem::take(&mut world.offers.faults).len(), 1);
 }
 
 fn number(variable: &str) -> Option<u64> {
