@@ -15,6 +15,8 @@ use crate::media::prompts::Prompt;
 use crate::media::rtcp;
 use crate::time::Clock;
 
+mod lossy;
+
 const A: LegId = LegId(1);
 const B: LegId = LegId(2);
 const PLAY: PlayId = PlayId(7);
@@ -168,9 +170,7 @@ impl World {
         *sequence = sequence.wrapping_add(1);
         let packet =
             Packet { marker, payload_type, sequence: *sequence, timestamp, ssrc: 0x1000 + leg.0 as u32, payload };
-        let mut bytes = Vec::new();
-        rtp::write(&packet, &mut bytes);
-        self.datagram(leg, &address(leg).to_string(), &bytes);
+        self.datagram(leg, &address(leg).to_string(), &written(&packet));
     }
 
     /// A second of audio in 20 ms packets of `codec`, each filled with `byte`.
@@ -219,6 +219,12 @@ impl World {
     fn told(&self, wanted: impl Fn(&MediaEvent) -> bool) -> Vec<u64> {
         self.events.iter().filter(|(_, event)| wanted(event)).map(|(ms, _)| *ms).collect()
     }
+}
+
+fn written(packet: &Packet<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    rtp::write(packet, &mut bytes);
+    bytes
 }
 
 /// One SSRC, numbers one by one, timestamps that keep to the clock within 45 ms.
