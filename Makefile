@@ -1,5 +1,6 @@
 # make run    install what is missing, build, check, start, place one real call, stay up for real phones
 # make test   install the test peers and run everything that proves the tree
+# make audit  licences, sources and known flaws of what is built upon (the list of flaws comes from the internet)
 # make bench  measure CPU per call and per packet, memory per call and start-up
 
 SHELL := /bin/bash
@@ -34,8 +35,9 @@ bench: tools
 	tools/bench.sh
 
 audit:
-	$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
-	$(CARGO) deny check
+	$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny@0.20.2
+	$(CARGO) deny check bans licenses sources
+	$(CARGO) deny check advisories
 
 prompts:
 	tools/prompts/render.sh
