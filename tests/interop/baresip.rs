@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::desk::PASSWORD;
 use crate::node::Node;
-use crate::peer::{LOCAL, Peer, free_ports, installed, until};
+use crate::peer::{LOCAL, Peer, free_ports, free_ports_at, installed, until};
 use crate::tone::write_tone;
 
 /// Answers of the local control socket.
@@ -50,7 +50,8 @@ impl Baresip {
         fs::create_dir_all(folder.join("heard")).expect("a folder");
         let rate = if setup.codec.starts_with("G722") { 16_000 } else { 8_000 };
         write_tone(&folder.join("tone.wav"), rate, setup.tone);
-        let (sip, control) = (free_ports(2), free_ports(2));
+        let sip = SocketAddr::from((node.local, free_ports_at(node.local, 2)));
+        let control = free_ports(2);
         fs::write(folder.join("config"), config(&folder, sip, control)).expect("a file");
         fs::write(folder.join("accounts"), account(node, setup, sip)).expect("a file");
         fs::write(folder.join("contacts"), "").expect("a file");
@@ -121,29 +122,30 @@ impl Baresip {
     }
 }
 
-fn config(folder: &Path, sip: u16, control: u16) -> String {
-    let (shown, first, last) = (folder.display(), free_ports(RTP_PORTS), RTP_PORTS);
-    let last = first + last - 1;
+fn config(folder: &Path, sip: SocketAddr, control: u16) -> String {
+    let (shown, local) = (folder.display(), sip.ip());
+    let first = free_ports_at(local, RTP_PORTS);
+    let last = first + RTP_PORTS - 1;
     format!(
-        "sip_listen {LOCAL}:{sip}\nnet_interface {LOCAL}\nctrl_tcp_listen {LOCAL}:{control}\n\
+        "sip_listen {sip}\nnet_interface {local}\nctrl_tcp_listen {LOCAL}:{control}\n\
          audio_source aufile,{shown}/tone.wav\naudio_player aufile,{shown}/played.wav\naudio_level no\n\
          rtp_ports {first}-{last}\nsnd_path {shown}/heard\nmodule_path {MODULES}\nmodule g711.so\nmodule g722.so\n\
          module aufile.so\nmodule sndfile.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
     )
 }
 
-fn account(node: &Node, setup: &Setup<'_>, port: u16) -> String {
+fn account(node: &Node, setup: &Setup<'_>, own: SocketAddr) -> String {
     let (user, codec) = (setup.user, setup.codec);
     let transport = if setup.tcp { "tcp" } else { "udp" };
     let codecs = format!("audio_codecs={codec}/1;dtmfmode=rtpevent");
     if setup.registers {
         // Its registrar is the host of its address.
-        let registrar = node.address;
+        let registrar = node.sip;
         format!(
             "<sip:{user}@{registrar};transport={transport}>;auth_user={user};auth_pass={PASSWORD};regint=60;\
              answermode=auto;{codecs}\n"
         )
     } else {
-        format!("<sip:{user}@{LOCAL}:{port};transport={transport}>;regint=0;{codecs}\n")
+        format!("<sip:{user}@{own};transport={transport}>;regint=0;{codecs}\n")
     }
 }

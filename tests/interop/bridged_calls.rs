@@ -1,11 +1,13 @@
 //! A ward phone calls, an analyst answers, both hear each other: baresip on both sides, by codec and transport.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use serde_json::Value;
 
 use crate::baresip::{Baresip, Setup};
 use crate::desk::{Analyst, Desk};
 use crate::node::Node;
-use crate::peer::{beside_others, let_them_talk};
+use crate::peer::{LOCAL, beside_others, let_them_talk};
 use crate::pjsua::{ANALYST_HZ, WARD_HZ};
 use crate::tone::assert_heard;
 
@@ -15,17 +17,21 @@ const TALK_S: f64 = 2.0;
 struct Case {
     ward_codec: &'static str,
     analyst_codec: &'static str,
-    tcp: bool,
+    ward_tcp: bool,
+    analyst_tcp: bool,
+    /// Where everybody is.
+    local: IpAddr,
     /// As tickets name them: caller, analyst.
     agreed: [&'static str; 2],
 }
 
 fn talk(case: &Case) {
     let _machine = beside_others();
-    let node = Node::start(&Desk::of(vec![Analyst::old("amara")]));
-    let (tcp, codec) = (case.tcp, case.analyst_codec);
+    let node = Node::start(&Desk::at(case.local, vec![Analyst::old("amara")]));
+    let (tcp, codec) = (case.analyst_tcp, case.analyst_codec);
     let analyst = Setup { name: "analyst", user: "amara", codec, tone: ANALYST_HZ, tcp, registers: true };
     let mut analyst = Baresip::start(&node, &analyst);
+    let tcp = case.ward_tcp;
     let ward = Setup { name: "ward", user: "4700", codec: case.ward_codec, tone: WARD_HZ, tcp, registers: false };
     let mut ward = Baresip::start(&node, &ward);
 
@@ -68,17 +74,41 @@ fn assert_ticket(ticket: &Value, agreed: [&str; 2]) {
     }
 }
 
+const PCMA: &str = "PCMA/8000";
+const PCMU: &str = "PCMU/8000";
+const G722: &str = "G722/16000";
+
+/// Both by UDP on IPv4.
+fn case(ward_codec: &'static str, analyst_codec: &'static str, agreed: [&'static str; 2]) -> Case {
+    Case { ward_codec, analyst_codec, ward_tcp: false, analyst_tcp: false, local: LOCAL.into(), agreed }
+}
+
 #[test]
 fn baresip_pcma_over_udp_is_heard_both_ways() {
-    talk(&Case { ward_codec: "PCMA/8000", analyst_codec: "PCMA/8000", tcp: false, agreed: ["PCMA", "PCMA"] });
+    talk(&case(PCMA, PCMA, ["PCMA", "PCMA"]));
 }
 
 #[test]
 fn baresip_g722_over_tcp_is_heard_both_ways() {
-    talk(&Case { ward_codec: "G722/16000", analyst_codec: "G722/16000", tcp: true, agreed: ["G722", "G722"] });
+    talk(&Case { ward_tcp: true, analyst_tcp: true, ..case(G722, G722, ["G722", "G722"]) });
 }
 
 #[test]
 fn baresip_pcmu_at_the_ward_and_g722_at_the_desk_are_transcoded() {
-    talk(&Case { ward_codec: "PCMU/8000", analyst_codec: "G722/16000", tcp: false, agreed: ["PCMU", "G722"] });
+    talk(&case(PCMU, G722, ["PCMU", "G722"]));
+}
+
+#[test]
+fn baresip_on_tcp_with_g722_calls_one_on_udp_with_pcma() {
+    talk(&Case { ward_tcp: true, ..case(G722, PCMA, ["G722", "PCMA"]) });
+}
+
+#[test]
+fn baresip_over_ipv6_is_heard_both_ways() {
+    talk(&Case { local: Ipv6Addr::LOCALHOST.into(), ..case(PCMA, PCMA, ["PCMA", "PCMA"]) });
+}
+
+#[test]
+fn baresip_over_ipv6_on_tcp_calls_one_on_udp() {
+    talk(&Case { local: Ipv6Addr::LOCALHOST.into(), ward_tcp: true, ..case(PCMU, G722, ["PCMU", "G722"]) });
 }

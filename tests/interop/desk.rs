@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use crate::node::Place;
 use crate::peer::LOCAL;
 
 /// The hotline that everybody dials.
@@ -22,7 +23,7 @@ pub enum Phone {
     Registers,
     /// So does this one, but knows digest by MD5 only.
     RegistersByMd5,
-    /// At [`LOCAL`] and this port.
+    /// Where all phones are, at this port.
     Fixed { port: u16, tcp: bool },
     /// An extension of the PBX.
     Extension(String),
@@ -51,10 +52,12 @@ impl Analyst {
 
 pub struct Desk {
     pub analysts: Vec<Analyst>,
-    /// Where the PBX listens for the desk's own calls, on [`LOCAL`].
+    /// Where its phones and its PBX are; the node is of the same family.
+    pub local: IpAddr,
+    /// The port where the PBX listens for the desk's own calls.
     pub pbx: u16,
     /// One more address that is the PBX's.
-    pub trunk: Ipv4Addr,
+    pub trunk: IpAddr,
     /// How many analysts are rung at once.
     pub at_once: u8,
 }
@@ -62,15 +65,20 @@ pub struct Desk {
 impl Desk {
     /// A desk whose PBX takes no calls of ours.
     pub fn of(analysts: Vec<Analyst>) -> Desk {
-        Desk { analysts, pbx: 9, trunk: LOCAL, at_once: 2 }
+        Desk::at(LOCAL.into(), analysts)
     }
 
-    /// Writes the folder `<base>/sip-config` for a node at `address`, and links the recorded prompts beside it.
-    pub fn write(&self, base: &Path, address: Ipv4Addr) {
+    /// Such a desk whose phones are at `local`.
+    pub fn at(local: IpAddr, analysts: Vec<Analyst>) -> Desk {
+        Desk { analysts, local, pbx: 9, trunk: local, at_once: 2 }
+    }
+
+    /// Writes the folder `<base>/sip-config` for a node at `place`, and links the recorded prompts beside it.
+    pub fn write(&self, base: &Path, place: &Place) {
         let folder = base.join("sip-config");
         fs::create_dir_all(folder.join("plans")).expect("a folder");
         let file = |name: &str, text: &str| fs::write(folder.join(name), text).expect("a file");
-        file("wardline.toml", &self.wardline(address));
+        file("wardline.toml", &self.wardline(place));
         file("hospital.toml", &hospital());
         file("analysts.toml", &self.analysts());
         let plan = include_str!("hotline.toml").replace("at_once = 2", &format!("at_once = {}", self.at_once));
@@ -79,13 +87,16 @@ impl Desk {
         std::os::unix::fs::symlink(prompts, base.join("prompts")).expect("a link");
     }
 
-    fn wardline(&self, address: Ipv4Addr) -> String {
-        let (pbx, trunk) = (self.pbx, self.trunk);
+    fn wardline(&self, place: &Place) -> String {
+        let Desk { local, trunk, .. } = self;
+        let pbx = SocketAddr::from((*local, self.pbx));
+        let Place { sip, metrics, media: (first, last) } = place;
+        let address = sip.ip();
         format!(
             r#"
             name = "interop"
             data_dir = "data"
-            metrics = "{address}:9464"
+            metrics = "{metrics}"
             max_calls = 400
             drain = "3s"
 
@@ -94,12 +105,12 @@ impl Desk {
             format = "text"
 
             [listeners.main]
-            bind = "{address}:5060"
+            bind = "{sip}"
             transports = ["udp", "tcp"]
 
             [media]
             bind = "{address}"
-            ports = "20000-21599"
+            ports = "{first}-{last}"
             workers = 2
             quarantine = "1s"
 
@@ -108,8 +119,8 @@ impl Desk {
 
             [trunks.pbx]
             hospital = "harbor"
-            peers = ["{LOCAL}", "{trunk}"]
-            host = "{LOCAL}:{pbx}"
+            peers = ["{local}", "{trunk}"]
+            host = "{pbx}"
             trusted = true
             plain = "loopback"
             max_calls = 400
@@ -126,7 +137,7 @@ impl Desk {
                 Phone::RegistersByMd5 => format!("register = \"{id}\", digest = \"md5\""),
                 Phone::Fixed { port, tcp } => {
                     let transport = if *tcp { ";transport=tcp" } else { "" };
-                    format!("sip = \"sip:{id}@{LOCAL}:{port}{transport}\"")
+                    format!("sip = \"sip:{id}@{}{transport}\"", SocketAddr::from((self.local, *port)))
                 }
                 Phone::Extension(number) => format!("trunk = \"pbx\", number = \"{number}\""),
             };

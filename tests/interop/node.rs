@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -13,16 +13,43 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::desk::{Desk, HOTLINE, PASSWORD, Phone};
-use crate::peer::{Peer, until};
+use crate::peer::{Peer, free_ports_at, until};
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
 /// "Solved?" may be asked for 15 s after the caller has left.
 const QUIET_WITHIN: Duration = Duration::from_secs(20);
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
+/// Media ports of a node that shares its address with others.
+const FEW_PORTS: u16 = 40;
+
+/// Where a node listens.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub sip: SocketAddr,
+    pub metrics: SocketAddr,
+    /// First and last port of RTP, at the same address.
+    pub media: (u16, u16),
+}
+
+impl Place {
+    /// For a desk whose phones are at `local`: IPv4 has an address for every node, IPv6 one for all of them.
+    fn beside(local: IpAddr) -> Place {
+        if local.is_ipv4() {
+            let own = free_address();
+            return Place { sip: (own, 5060).into(), metrics: (own, 9464).into(), media: (20_000, 21_599) };
+        }
+        let port = |count| free_ports_at(local, count);
+        let media = port(FEW_PORTS);
+        Place { sip: (local, port(2)).into(), metrics: (local, port(2)).into(), media: (media, media + FEW_PORTS - 1) }
+    }
+}
 
 pub struct Node {
-    /// SIP is on port 5060 of it, UDP and TCP.
-    pub address: Ipv4Addr,
+    /// SIP by UDP and TCP.
+    pub sip: SocketAddr,
+    /// Where its phones and its PBX are.
+    pub local: IpAddr,
+    metrics: SocketAddr,
     /// Declared before the folder: it ends before its folder goes.
     process: Option<Peer>,
     folder: TempDir,
@@ -32,9 +59,10 @@ impl Node {
     /// Writes the desk, starts it, gives each registering phone the [`PASSWORD`] and signs every analyst in.
     pub fn start(desk: &Desk) -> Node {
         let folder = tempfile::Builder::new().prefix("wardline-interop-").tempdir().expect("a folder");
-        let address = free_address();
-        desk.write(folder.path(), address);
-        let mut node = Node { address, process: None, folder };
+        let place = Place::beside(desk.local);
+        desk.write(folder.path(), &place);
+        let Place { sip, metrics, .. } = place;
+        let mut node = Node { sip, local: desk.local, metrics, process: None, folder };
         node.run();
         for analyst in &desk.analysts {
             if matches!(analyst.phone, Phone::Registers | Phone::RegistersByMd5) {
@@ -85,7 +113,7 @@ impl Node {
 
     pub fn uri(&self, user: &str, tcp: bool) -> String {
         let transport = if tcp { ";transport=tcp" } else { "" };
-        format!("sip:{user}@{}:5060{transport}", self.address)
+        format!("sip:{user}@{}{transport}", self.sip)
     }
 
     // -- The command line --------------------------------------------------------------------------------------------
@@ -148,9 +176,9 @@ impl Node {
 
     /// Status and body of a GET; `None` while nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect((self.address, 9464)).ok()?;
+        let mut stream = TcpStream::connect(self.metrics).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.metrics).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let status = answer.split(' ').nth(1)?.parse().ok()?;

@@ -1,7 +1,7 @@
 //! A process of a test: started with its output in a file, waited for with a bound, ended by its id.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Where every peer lives: some of them send from here, whatever address they were told to bind.
+/// Where peers live on IPv4: some of them send from here, whatever address they were told to bind.
 pub const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// How often a bounded wait looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -54,18 +54,23 @@ pub fn let_them_talk(seconds: f64) {
 
 /// `count` neighbouring ports on [`LOCAL`], the first one even, that nothing uses now and no other test gets.
 pub fn free_ports(count: u16) -> u16 {
+    free_ports_at(LOCAL.into(), count)
+}
+
+/// Such ports of another address.
+pub fn free_ports_at(address: IpAddr, count: u16) -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let pid = u16::try_from(std::process::id() % 200).expect("a remainder below 200");
     let step = count.next_multiple_of(2);
     for _ in 0..PORTS {
         let offset = (pid * 100 + NEXT.fetch_add(step, Ordering::Relaxed)) % (PORTS - 2 * step);
         let first = FIRST_PORT + offset.next_multiple_of(2);
-        let free = |port: u16| UdpSocket::bind((LOCAL, port)).is_ok() && TcpListener::bind((LOCAL, port)).is_ok();
+        let free = |port: u16| UdpSocket::bind((address, port)).is_ok() && TcpListener::bind((address, port)).is_ok();
         if (first..first + count).all(free) {
             return first;
         }
     }
-    panic!("no {count} free ports on {LOCAL}")
+    panic!("no {count} free ports on {address}")
 }
 
 /// What is to be started: shown when it is missing.

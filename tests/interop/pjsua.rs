@@ -89,7 +89,7 @@ impl Pjsua {
         if setup.registers {
             options["id"] = json!(format!("sip:{}@{REALM}", setup.user));
             let transport = if setup.tcp { ";transport=tcp" } else { "" };
-            options["registrar"] = json!(format!("sip:{}:5060{transport}", node.address));
+            options["registrar"] = json!(format!("sip:{}{transport}", node.sip));
             options["realm"] = json!(REALM);
             options["user"] = json!(setup.user);
             options["password"] = json!(PASSWORD);

@@ -23,7 +23,7 @@ impl Wire {
     fn new(node: &Node, port: u16) -> Wire {
         let socket = UdpSocket::bind((LOCAL, port)).expect("a free port");
         socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a live socket");
-        Wire { socket, node: (node.address, 5060).into(), call_id: format!("race-{}-{port}", std::process::id()) }
+        Wire { socket, node: node.sip, call_id: format!("race-{}-{port}", std::process::id()) }
     }
 
     fn port(&self) -> u16 {

@@ -51,7 +51,7 @@ impl Sipp {
         fs::write(node.file("tone.ul"), tone()).expect("a file");
         let mut command = sipp(node, "ward.xml", "wards.csv");
         let (calls, first) = (load.calls.to_string(), free_ports(WARD_PORTS));
-        command.arg(format!("{}:5060", node.address)).args(["-s", HOTLINE, "-inf", "extensions.csv"]);
+        command.arg(node.sip.to_string()).args(["-s", HOTLINE, "-inf", "extensions.csv"]);
         command.args(["-p", &free_ports(2).to_string(), "-m", &calls, "-l", &calls]);
         command.args(["-r", &load.per_second.to_string(), "-d", &load.hold.as_millis().to_string()]);
         command.args(["-mp", &first.to_string()]);

@@ -91,7 +91,7 @@ fn final_status(bytes: &[u8], message: &Message) -> Option<u16> {
 fn over_udp(node: &Node, trunk: Ipv4Addr, message: &Message) -> Option<u16> {
     let socket = UdpSocket::bind((trunk, message.sent_by_port())).expect("an address of this test's own");
     socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a live socket");
-    socket.send_to(&message.bytes, (node.address, 5060)).expect("loopback takes it");
+    socket.send_to(&message.bytes, node.sip).expect("loopback takes it");
     let end = Instant::now() + message.patience();
     let mut bytes = [0; 65_536];
     while Instant::now() < end {
@@ -106,7 +106,7 @@ fn over_udp(node: &Node, trunk: Ipv4Addr, message: &Message) -> Option<u16> {
 fn over_tcp(node: &Node, trunk: Ipv4Addr, message: &Message) -> Option<u16> {
     let stream = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     stream.bind(&std::net::SocketAddr::from((trunk, 0)).into()).expect("an address of this test's own");
-    stream.connect(&std::net::SocketAddr::from((node.address, 5060)).into()).expect("the node listens");
+    stream.connect(&node.sip.into()).expect("the node listens");
     let mut stream = TcpStream::from(stream);
     stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a live socket");
     stream.write_all(&message.bytes).expect("the node reads");
@@ -137,7 +137,7 @@ fn fire(how: &str, ask: impl Fn(&Node, Ipv4Addr, &Message) -> Option<u16>) {
     };
     let _machine = beside_others();
     let trunk = free_address();
-    let node = Node::start(&Desk { trunk, ..Desk::of(vec![Analyst::fixed("ada", free_ports(2))]) });
+    let node = Node::start(&Desk { trunk: trunk.into(), ..Desk::of(vec![Analyst::fixed("ada", free_ports(2))]) });
     let mut wrong = Vec::new();
     let mut fired = 0;
     for rfc in ["rfc4475", "rfc5118"] {
