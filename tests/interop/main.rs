@@ -21,6 +21,7 @@ mod tone;
 mod bridged_calls;
 mod full_house;
 mod keys;
+mod late_offer;
 mod moves;
 mod node_failure;
 mod races;

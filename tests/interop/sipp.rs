@@ -62,6 +62,20 @@ impl Sipp {
         }
     }
 
+    /// One ward phone that lets us offer, holds and resumes, with `step` between each: sends back what it hears.
+    pub fn late_ward(node: &Node, extension: usize, step: Duration) -> Sipp {
+        fs::write(node.file("late.inf"), format!("SEQUENTIAL\n{extension}\n")).expect("a file");
+        let mut command = sipp(node, "late.xml", "late.csv");
+        command.arg(node.sip.to_string()).args(["-s", HOTLINE, "-inf", "late.inf", "-m", "1", "-rtp_echo"]);
+        command.args(["-p", &free_ports(2).to_string(), "-mp", &free_ports(4).to_string()]);
+        command.args(["-d", &step.as_millis().to_string()]);
+        Sipp {
+            process: Peer::start("late", node.folder(), &mut command),
+            statistics: node.file("late.csv"),
+            errors: node.file("late.xml.errors"),
+        }
+    }
+
     /// Waits for its end and gives its figures; it ends well only when every call went as its scenario says.
     #[track_caller]
     pub fn figures(&mut self, within: Duration) -> BTreeMap<String, u64> {
