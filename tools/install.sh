@@ -31,7 +31,7 @@ build() {
 }
 
 peers() {
-  need_packages sip-tester baresip-core python3-venv
+  need_packages sip-tester baresip-core linphone-cli python3-venv
   if [ ! -x target/peers/bin/python ]; then
     python3 -m venv target/peers
   fi

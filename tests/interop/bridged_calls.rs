@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::baresip::{Baresip, Setup};
 use crate::desk::{Analyst, Desk};
+use crate::linphone::Linphone;
 use crate::node::Node;
 use crate::peer::{LOCAL, beside_others, let_them_talk};
 use crate::pjsua::{ANALYST_HZ, WARD_HZ};
@@ -111,4 +112,30 @@ fn baresip_over_ipv6_is_heard_both_ways() {
 #[test]
 fn baresip_over_ipv6_on_tcp_calls_one_on_udp() {
     talk(&Case { local: Ipv6Addr::LOCALHOST.into(), ward_tcp: true, ..case(PCMU, G722, ["PCMU", "G722"]) });
+}
+
+/// As the README has it: it registers by SHA-256, answers by hand, and sends its key as telephone-event.
+#[test]
+fn linphone_at_the_ward_and_at_the_desk_is_heard_both_ways() {
+    let _machine = beside_others();
+    let node = Node::start(&Desk::of(vec![Analyst::registered("amara")]));
+    let mut analyst = Linphone::analyst(&node, "amara", ANALYST_HZ);
+    let mut ward = Linphone::ward(&node, "4700", WARD_HZ);
+    ward.tell(&format!("call {}", node.hotline(false)));
+    ward.expect("connected.");
+    analyst.expect("Receiving new incoming call from \"4 West\" <sip:4700@");
+    analyst.tell("answer");
+    analyst.expect("Media streams established");
+    let_them_talk(TALK_S + 1.0);
+    ward.tell("terminate");
+    ward.expect("ended");
+    // "Solved? One yes, two no."
+    analyst.tell("1");
+    analyst.expect("ended");
+
+    node.assert_empties();
+    assert_heard("ward", &ward.quit(), ANALYST_HZ, TALK_S);
+    assert_heard("analyst", &analyst.quit(), WARD_HZ, TALK_S);
+    assert_ticket(&node.only_ticket(), ["PCMU", "PCMU"]);
+    node.stop();
 }
