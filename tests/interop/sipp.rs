@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::desk::HOTLINE;
 use crate::node::Node;
 use crate::peer::{LOCAL, Peer, free_ports, installed, until};
@@ -31,10 +33,10 @@ pub struct Load {
 }
 
 impl Sipp {
-    /// All analysts' phones, at one port: they answer `calls` calls and end.
-    pub fn analysts(node: &Node, port: u16, calls: usize) -> Sipp {
+    /// All analysts' phones, at one port, until [`Sipp::last_figures`] are asked for.
+    pub fn analysts(node: &Node, port: u16) -> Sipp {
         let mut command = sipp(node, "analyst.xml", "analysts.csv");
-        command.arg("-p").arg(port.to_string()).arg("-m").arg(calls.to_string());
+        command.arg("-p").arg(port.to_string());
         command.args(["-rtp_echo", "-mp"]).arg(free_ports(4).to_string());
         Sipp {
             process: Peer::start("analysts", node.folder(), &mut command),
@@ -74,6 +76,13 @@ impl Sipp {
             statistics: node.file("late.csv"),
             errors: node.file("late.xml.errors"),
         }
+    }
+
+    /// Tells it to end when its last call has ended, and gives its figures.
+    #[track_caller]
+    pub fn last_figures(&mut self, within: Duration) -> BTreeMap<String, u64> {
+        self.process.signal(Signal::SIGUSR1);
+        self.figures(within)
     }
 
     /// Waits for its end and gives its figures; it ends well only when every call went as its scenario says.
