@@ -11,6 +11,7 @@ mod check;
 mod client;
 mod doctor;
 mod exit;
+mod graph;
 mod logging;
 mod moment;
 mod node;
@@ -85,6 +86,8 @@ environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
     /// Try a call without a phone: the very interpreter and router of live calls, at any time of any day
     #[command(after_help = simulate::EXAMPLES)]
     Simulate(simulate::SimulateArgs),
+    /// Draw a dial plan as SVG: what is said, which key leads where, how long it takes
+    Graph(graph::GraphArgs),
     /// Print the JSON Schema of a file, for completion in editors
     #[command(after_help = "Examples:
   wardline schema plan
@@ -142,6 +145,7 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
         Command::Serve => node::serve(folder),
         Command::Check(args) => check::run(folder, args, out),
         Command::Simulate(args) => simulate::run(folder, args, out),
+        Command::Graph(args) => graph::run(folder, args, out),
         Command::Schema(args) => schema::run(args, out),
         Command::Tickets(command) => tickets::run(&Place::find(folder)?, command, out),
         Command::Explain { number, json } => {

@@ -8,10 +8,11 @@ use crate::config::raw_hospital::{HospitalFile, RawTarget, known};
 use crate::config::raw_node::NodeFile;
 use crate::config::reader::{Problems, Spanned};
 use crate::config::{Hospital, Hotline, Node, Surroundings, Target, check_node, check_staff};
+use crate::diagnostic::Diagnostic;
 use crate::digit::Digit;
 use crate::identity::Directory;
 use crate::ids::{Extension, HospitalId, Language, PlanId, PromptId, TargetId, TrunkId};
-use crate::ivr::{Plan, Prompts};
+use crate::ivr::{NeedPatch, Plan, Prompts, Slot, Step, StepKind, Word};
 use crate::routing::Staff;
 
 /// A hotline and a code number that differ in less are one slip of a finger apart.
@@ -27,6 +28,8 @@ pub struct Files {
     /// Every hospital's file could be read: else an unknown hospital is no news.
     pub hospitals_complete: bool,
     pub analysts: Vec<RawAnalyst>,
+    /// Every analysts' file could be read: else a qualification that nobody holds is no news.
+    pub analysts_complete: bool,
     /// `None` for a plan that could not be read: references to it are no further error.
     pub plans: BTreeMap<PlanId, Option<Arc<Plan>>>,
     pub prompts: Prompts,
@@ -107,6 +110,8 @@ fn check_hospital(file: &HospitalFile, files: &Files, problems: &Problems) {
         }
     }
     check_plan_languages(file, files, problems);
+    check_asked(file, files, problems);
+    check_code_is_told(file, files, problems);
     check_numbers(file, problems);
     check_code_numbers(file, files, problems);
     check_spoken(file, files, problems);
@@ -130,6 +135,102 @@ fn check_plan_languages(file: &HospitalFile, files: &Files, problems: &Problems)
             let missing: Vec<&str> = missing.into_iter().take(12).collect();
             let finding = hotline.number.place.error(what).why(format!("missing: {}", missing.join(", ")));
             problems.push(finding.remedy("record them, or give the hotline a plan in its language"));
+        }
+    }
+}
+
+/// Whatever a key or an `alert` step asks for, somebody of the hospital is qualified for it. Of a hospital without any analyst
+/// this says nothing: there it is not the plan that is wrong.
+fn check_asked(file: &HospitalFile, files: &Files, problems: &Problems) {
+    let staffed = files.analysts.iter().any(|analyst| serves(analyst, file));
+    let mut told: BTreeSet<(&PlanId, &NeedPatch)> = BTreeSet::new();
+    for hotline in file.hotlines.iter().filter(|_| files.analysts_complete && staffed) {
+        let Some(plan) = files.plan(&hotline.plan.value) else { continue };
+        for (step, key, patch) in asked(plan) {
+            if patch.is_empty() || held(patch, file, files) || !told.insert((&hotline.plan.value, patch)) {
+                continue;
+            }
+            let who = key.map_or_else(|| "the step".to_owned(), |key| format!("key {}", key.as_char()));
+            let what = format!("{who} asks for {}, which nobody of `{}` may take", needed(patch), file.id.value);
+            let why = format!("calls of step `{}` would ring nobody who is qualified", step.id);
+            let remedy = "qualify somebody in analysts.toml, or take it out of the plan";
+            let finding = Diagnostic::error(&plan.file, step.span.clone(), what).why(why).remedy(remedy);
+            let place = &hotline.number.place;
+            problems.push(finding.related(&place.file, place.span.clone(), "the hotline that the plan answers"));
+        }
+    }
+}
+
+/// Everything that a plan settles of the need: by which step, and by which key of it.
+fn asked(plan: &Plan) -> impl Iterator<Item = (&Step, Option<Digit>, &NeedPatch)> {
+    plan.steps().iter().flat_map(|step| {
+        let patches: Vec<(Option<Digit>, &NeedPatch)> = match &step.kind {
+            StepKind::Menu(menu) => menu.keys.iter().map(|(key, answer)| (Some(*key), &answer.set)).collect(),
+            StepKind::Alert(alert) => vec![(None, &alert.set)],
+            StepKind::Play(_)
+            | StepKind::Collect(_)
+            | StepKind::Branch(_)
+            | StepKind::Connect(_)
+            | StepKind::Callback(_)
+            | StepKind::Transfer(_)
+            | StepKind::Hangup(_) => Vec::new(),
+        };
+        patches.into_iter().map(move |(key, patch)| (step, key, patch))
+    })
+}
+
+/// Whether some analyst holds what is asked for; language apart, which an analyst has for all.
+fn held(patch: &NeedPatch, file: &HospitalFile, files: &Files) -> bool {
+    let own = |analyst: &&RawAnalyst| {
+        serves(analyst, file) && patch.language.as_ref().is_none_or(|language| analyst.languages.contains(language))
+    };
+    files.analysts.iter().filter(own).flat_map(|analyst| &analyst.qualifications).any(|held| {
+        let here = held.hospital.as_ref().is_none_or(|hospital| hospital.value == file.id.value);
+        let system = patch.system.as_ref().is_none_or(|system| *system == held.system.value);
+        let level = patch.level.is_none_or(|level| held.level >= level);
+        let of_system = file.names.systems.get(&held.system.value);
+        let module = patch.module.as_ref().is_none_or(|module| match &held.modules {
+            None => of_system.is_some_and(|modules| modules.contains(module)),
+            Some(modules) => modules.iter().any(|own| own.value == *module),
+        });
+        here && system && level && module
+    })
+}
+
+fn serves(analyst: &RawAnalyst, file: &HospitalFile) -> bool {
+    analyst.hospitals.iter().any(|hospital| hospital.value == file.id.value)
+}
+
+/// "module `charting` with level `expert`".
+fn needed(patch: &NeedPatch) -> String {
+    let parts = [
+        patch.system.as_ref().map(|system| format!("system `{system}`")),
+        patch.module.as_ref().map(|module| format!("module `{module}`")),
+        patch.level.map(|level| format!("level `{}`", level.as_str())),
+        patch.language.as_ref().map(|language| format!("language `{language}`")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" with ")
+}
+
+/// A plan that tells the code number needs one to tell.
+fn check_code_is_told(file: &HospitalFile, files: &Files, problems: &Problems) {
+    if !file.code_numbers.is_empty() {
+        return;
+    }
+    for hotline in &file.hotlines {
+        let Some(plan) = files.plan(&hotline.plan.value) else { continue };
+        let tells = |step: &&Step| {
+            let words = step.kind.utterances().into_iter().flat_map(|said| &said.0);
+            words.into_iter().any(|word| matches!(word, Word::Slot { slot: Slot::Code, otherwise: None }))
+        };
+        if let Some(step) = plan.steps().iter().find(tells) {
+            let what = format!("step `{}` tells the code number, and `{}` declares none", step.id, file.id.value);
+            let finding = Diagnostic::error(&plan.file, step.span.clone(), what)
+                .why("whoever could not reach the operator would be told to dial nothing")
+                .remedy("add code_numbers = [\"…\"] to the hospital's file");
+            let place = &hotline.number.place;
+            problems.push(finding.related(&place.file, place.span.clone(), "the hotline that the plan answers"));
+            return;
         }
     }
 }

@@ -156,6 +156,7 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
     let hospitals: Vec<_> = hospitals.collect();
     let hospital_ids = hospitals.iter().map(|file| file.id.value.clone()).collect();
     let hospitals_complete = hospitals.len() == folder.hospitals.len();
+    let analysts_complete = analysts.len() == folder.analysts.len();
     let analysts = analysts.iter().flat_map(|(file, tree)| raw_analysts::read(tree, &file.name, &problems));
     let analysts: Vec<RawAnalyst> = analysts.collect();
     let md5_phones = md5_phones(&analysts);
@@ -163,7 +164,8 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
     let prompts = read_prompts(folder, &hospitals, &mut report);
     let plans = read_plans(folder, &hospitals, &prompts, &mut report);
     let checked = node.map(|node| {
-        let files = Files { node, hospitals, hospital_ids, hospitals_complete, analysts, plans, prompts };
+        let files =
+            Files { node, hospitals, hospital_ids, hospitals_complete, analysts, analysts_complete, plans, prompts };
         check::check(files, surroundings, &problems)
     });
     problems.into_report(&mut report);

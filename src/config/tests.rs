@@ -1,6 +1,7 @@
 //! The sample loads, and broken files are refused with the right place and words.
 
 mod grammar;
+mod refusals;
 
 use std::path::{Path, PathBuf};
 

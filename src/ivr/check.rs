@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml_edit::Document;
 
 use crate::diagnostic::{Diagnostic, Report};
-use crate::ids::{Language, PlanId, PromptId};
+use crate::ids::{Language, PlanId, PromptId, TargetId};
 use crate::ivr::grammar::PLAN;
 use crate::ivr::parse::{Known, Name, Parser, RawPlan, RawStep};
 use crate::ivr::plan::{At, LONGEST_PROMPT, Plan, Slot, Step, StepKind, Utterance, Word};
@@ -18,6 +18,8 @@ use crate::ivr::read::{Reader, Table};
 
 /// Longest text that is read as a plan.
 pub const MAX_PLAN_BYTES: usize = 1 << 20;
+/// The target that every hospital has.
+const OPERATOR: &str = "operator";
 /// Digits of a code number, for the length of what is said of it.
 const CODE_DIGITS: u32 = 4;
 
@@ -42,7 +44,7 @@ impl Plan {
         };
         let reader = Reader { file: Arc::clone(&file), report };
         let raw = Parser::new(reader, known).plan(&Table::new(document.as_table(), 0..0).of(&PLAN));
-        let mut check = Check { file, report, raw: &raw };
+        let mut check = Check { file, report, raw: &raw, targets: known.targets.as_ref() };
         check.spoken(known.prompts);
         let graph = check.resolve();
         let order = graph.as_ref().and_then(|graph| check.order(graph));
@@ -68,6 +70,8 @@ struct Check<'a> {
     file: Arc<str>,
     report: &'a mut Report,
     raw: &'a RawPlan,
+    /// Those that are declared; `None`: not checked.
+    targets: Option<&'a BTreeSet<TargetId>>,
 }
 
 /// What has happened on the ways to a step.
@@ -106,9 +110,9 @@ impl Check<'_> {
                 let length = longest(prompts, language, utterance);
                 if length > LONGEST_PROMPT {
                     let what = format!("up to {:.2} s of {language} speech in one breath", length.as_secs_f64());
-                    let diagnostic = Diagnostic::warning(&self.file, span.clone(), what)
-                        .why("callers listen for 4 s")
-                        .remedy("say it in fewer words");
+                    let diagnostic = Diagnostic::error(&self.file, span.clone(), what)
+                        .why("callers listen for 4 s, and what follows waits for it")
+                        .remedy("say it in fewer words, or in two steps");
                     self.report.push(diagnostic);
                 }
             }
@@ -155,6 +159,7 @@ impl Check<'_> {
         let operator = raw.operator.as_ref().and_then(|name| self.find(name, &by_name));
         self.must_be("person", raw.person.as_ref(), person, "alert");
         self.must_be("operator", raw.operator.as_ref(), operator, "transfer");
+        self.operator_is_rung(operator);
         let entries = [start?, person?, operator?];
         complete.then_some(Graph { next, entries, by_name })
     }
@@ -179,6 +184,25 @@ impl Check<'_> {
         {
             let what = format!("`{key}` is a `{}` step", step.kind.name());
             self.error(name.span.clone(), what, &format!("name a step of type `{kind}`"));
+        }
+    }
+
+    /// Somebody keying 911 reaches the hospital's own operator, not some other desk and not a number outside.
+    fn operator_is_rung(&mut self, index: Option<usize>) {
+        let raw = self.raw;
+        let step = index.and_then(|index| raw.steps.get(index));
+        let (Some(name), Some(RawStep { kind: StepKind::Transfer(step), id, span })) = (&raw.operator, step) else {
+            return;
+        };
+        // A target that does not exist has been reported.
+        let exists = self.targets.is_none_or(|targets| targets.contains(&step.target));
+        if step.target.as_str() != OPERATOR && exists {
+            let what = format!("key 9 and 911 ring `{}`, not the hospital operator", step.target);
+            let diagnostic = Diagnostic::error(&self.file, name.span.clone(), what)
+                .why("who keys 911 must reach the human who can send help")
+                .remedy(format!("write target = \"{OPERATOR}\" in step `{id}`, or name a step that has it"))
+                .related(&self.file, span.clone(), "this step");
+            self.report.push(diagnostic);
         }
     }
 
@@ -346,7 +370,7 @@ fn set(mark: &mut [Mark], index: usize, to: Mark) {
 }
 
 /// Longest that an utterance can be, whatever fills its slots.
-fn longest(prompts: &Prompts, language: &Language, utterance: &Utterance) -> Duration {
+pub(super) fn longest(prompts: &Prompts, language: &Language, utterance: &Utterance) -> Duration {
     let length = |prompt: &PromptId| prompts.length(language, prompt).unwrap_or_default();
     let longest_of = |prefix: &str| {
         let named = prompts.of(language).filter(|(id, _)| id.as_str().starts_with(prefix));

@@ -12,6 +12,7 @@ pub mod condition;
 pub mod plan;
 pub mod parse;
 pub mod check;
+pub mod draw;
 pub mod facts;
 pub mod grammar;
 pub mod interpreter;

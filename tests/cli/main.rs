@@ -3,7 +3,7 @@
 mod simulate;
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -56,8 +56,8 @@ fn help_names_every_command_and_every_exit_code() {
     let run = wardline(nowhere().path(), &["--help"]);
     assert_eq!(run.code, 0);
     let commands = [
-        "serve", "check", "schema", "call", "answer", "tickets", "explain", "analysts", "report", "doctor", "reload",
-        "drain",
+        "serve", "check", "graph", "schema", "call", "answer", "tickets", "explain", "analysts", "report", "doctor",
+        "reload", "drain",
     ];
     for command in commands {
         assert!(run.out.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not in\n{}", run.out);
@@ -211,7 +211,8 @@ fn taplo_passes_the_sample_and_refuses_what_no_reader_would_take() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let taplo = root.join("target/peers/bin/taplo");
     if !taplo.is_file() {
-        eprintln!("skipped: no taplo in target/peers; tools/install.sh peers puts it there");
+        let why = "skipped: no taplo in target/peers; tools/install.sh peers puts it there";
+        writeln!(std::io::stderr(), "{why}").expect("standard error");
         return;
     }
     let lint = |files: &[&Path]| {
@@ -256,4 +257,20 @@ fn taplo_passes_the_sample_and_refuses_what_no_reader_would_take() {
         let (passed, said) = lint(&[&path]);
         assert!(!passed && said.contains(named), "{to} in {file}: {said}");
     }
+}
+
+#[test]
+fn graph_draws_the_only_plan_or_the_one_that_is_named() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let run = wardline(root, &["graph"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    says(&run.out, &["<svg ", "<title id=\"title\">Dial plan hotline</title>", "talks with an analyst"]);
+    let folder = nowhere();
+    let picture = folder.path().join("plan.svg");
+    let run = wardline(root, &["graph", "hotline", "--out", picture.to_str().expect("a path")]);
+    assert_eq!((run.code, run.out.as_str()), (0, ""), "{}", run.err);
+    assert_eq!(fs::read_to_string(&picture).expect("written"), wardline(root, &["graph"]).out);
+    let run = wardline(root, &["graph", "hotlin"]);
+    assert_eq!(run.code, 64);
+    says(&run.err, &["say which plan: one of hotline"]);
 }

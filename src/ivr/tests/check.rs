@@ -154,10 +154,10 @@ fn the_keys_that_work_everywhere_lead_where_they_promise() {
 }
 
 #[test]
-fn more_than_four_seconds_in_one_breath_is_a_warning_and_does_not_stop_the_plan() {
+fn more_than_four_seconds_in_one_breath_is_refused() {
     let text = SAMPLE.replace("say = [\"desk\", \"{unit}\"]", "say = [\"desk\", \"staff-desk\"]");
     let (plan, said, found) = findings(&text);
-    assert!(plan.is_some() && !found[0].is_error());
+    assert!(plan.is_none() && found[0].is_error());
     assert!(said[0].ends_with("up to 5.00 s of en speech in one breath"), "{said:?}");
 }
 

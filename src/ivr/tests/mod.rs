@@ -5,4 +5,4 @@ mod any;
 mod check;
 mod keys;
 mod rows;
-mod world;
+pub(crate) mod world;

@@ -1,0 +1,189 @@
+//! What no single file can see, each with the text that an admin reads: file, line, column, why, what to do.
+
+use super::{ANALYSTS, HOSPITAL, NODE, PLAN, file, findings, folder, try_folder};
+use crate::config::render;
+
+/// The whole report on these files.
+#[track_caller]
+fn report(hospital: &str, analysts: &str, plan: &str) -> String {
+    let mut folder = folder(NODE, &[hospital], analysts);
+    folder.plans = vec![file("plans/hotline", plan)];
+    render::text(&findings(try_folder(&folder)), false)
+}
+
+#[track_caller]
+fn changed(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "there is no {from:?}");
+    text.replacen(from, to, 1)
+}
+
+#[test]
+fn an_utterance_of_more_than_four_seconds_is_refused_also_when_it_is_joined() {
+    let plan = changed(PLAN, "say = [\"desk-question\"]", "say = [\"desk-question\", \"key-badge\"]");
+    let said = report(HOSPITAL, ANALYSTS, &plan);
+    let (first, rest) = said.split_once('\n').expect("lines");
+    // The seconds are those of the recorded voice.
+    assert!(first.starts_with("error: up to 5.") && first.ends_with(" s of en speech in one breath"), "{first}");
+    let expected = r#"  --> sip-config/plans/hotline.toml:13:7
+   |
+13 | say = ["desk-question", "key-badge"]
+   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ callers listen for 4 s, and what follows waits for it
+   |
+   = help: say it in fewer words, or in two steps
+
+1 error
+"#;
+    assert_eq!(rest, expected);
+}
+
+#[test]
+fn a_target_that_is_not_declared_is_refused() {
+    let plan = changed(
+        PLAN,
+        "no_answer = \"nobody\"\n",
+        "no_answer = \"pharmacy\"\n[steps.pharmacy]\ntype = \"transfer\"\ntarget = \"pharmcy\"\nno_answer = \"nobody\"\n",
+    );
+    let hospital = format!("{HOSPITAL}[targets.pharmacy]\nnumber = \"4780\"\n");
+    let expected = r#"error: target `pharmcy` is not declared
+  --> sip-config/plans/hotline.toml:37:10
+   |
+37 | target = "pharmcy"
+   |          ^^^^^^^^^
+   |
+   = help: did you mean `pharmacy`?
+   = help: declare it in the hospital's file, or use one that is
+
+1 error
+"#;
+    assert_eq!(report(&hospital, ANALYSTS, &plan), expected);
+}
+
+#[test]
+fn key_nine_and_911_must_ring_the_hospitals_own_operator() {
+    let plan = changed(PLAN, "target = \"operator\"", "target = \"vendor\"");
+    let hospital = format!("{HOSPITAL}[targets.vendor]\nnumber = \"12025550143\"\noutside = true\n");
+    let expected = r#"error: key 9 and 911 ring `vendor`, not the hospital operator
+  --> sip-config/plans/hotline.toml:5:12
+   |
+ 5 | operator = "operator"
+   |            ^^^^^^^^^^ who keys 911 must reach the human who can send help
+   |
+  ::: sip-config/plans/hotline.toml:30:8
+   |
+30 | [steps.operator]
+   |        -------- this step
+   |
+   = help: write target = "operator" in step `operator`, or name a step that has it
+
+1 error
+"#;
+    assert_eq!(report(&hospital, ANALYSTS, &plan), expected);
+}
+
+#[test]
+fn who_is_told_to_dial_the_code_number_is_told_one() {
+    let plan = changed(PLAN, "say = [\"connecting-operator\"]", "say = [\"no-answer-dial\", \"{code}\"]");
+    let hospital = changed(HOSPITAL, "code_numbers = [\"5555\"]\n", "");
+    let expected = r#"error: step `operator` tells the code number, and `mercy` declares none
+  --> sip-config/plans/hotline.toml:30:8
+   |
+30 | [steps.operator]
+   |        ^^^^^^^^ whoever could not reach the operator would be told to dial nothing
+   |
+  ::: sip-config/hospital.toml:7:10
+   |
+ 7 | hotlines.7100 = { plan = "hotline" }
+   |          ---- the hotline that the plan answers
+   |
+   = help: add code_numbers = ["…"] to the hospital's file
+
+1 error
+"#;
+    assert_eq!(report(&hospital, ANALYSTS, &plan), expected);
+}
+
+#[test]
+fn a_code_number_must_not_begin_with_a_key_of_the_plan() {
+    let hospital = changed(HOSPITAL, "code_numbers = [\"5555\"]", "code_numbers = [\"1555\"]");
+    let expected = r#"error: code number 1555 begins with 1, a key of plan `hotline`
+ --> sip-config/hospital.toml:7:17
+  |
+7 | code_numbers = ["1555"]
+  |                 ^^^^^^ somebody keying it in the menu would choose that answer
+  |
+ ::: sip-config/hospital.toml:8:26
+  |
+8 | hotlines.7100 = { plan = "hotline" }
+  |                          --------- the hotline's plan
+  |
+  = help: give that answer of the plan another key
+
+1 error
+"#;
+    assert_eq!(report(&hospital, ANALYSTS, PLAN), expected);
+}
+
+#[test]
+fn a_hotline_and_a_code_number_differ_in_two_digits() {
+    let hospital = changed(HOSPITAL, "code_numbers = [\"5555\"]", "code_numbers = [\"7700\"]");
+    let expected = r#"error: code number 7700 and hotline 7100 differ in one digit only
+ --> sip-config/hospital.toml:7:17
+  |
+7 | code_numbers = ["7700"]
+  |                 ^^^^^^ one slip while dialling for a code team reaches the desk
+  |
+ ::: sip-config/hospital.toml:8:10
+  |
+8 | hotlines.7100 = { plan = "hotline" }
+  |          ---- the hotline
+  |
+  = help: choose a hotline number that differs in at least two digits
+
+1 error
+"#;
+    assert_eq!(report(&hospital, ANALYSTS, PLAN), expected);
+}
+
+#[test]
+fn a_key_asks_for_nothing_that_nobody_may_take() {
+    let analysts = changed(ANALYSTS, "modules = [\"*\"]", "modules = [\"orders\"]");
+    let analysts = changed(&analysts, "modules = [\"charting\"]", "modules = [\"orders\"]");
+    let expected = r#"error: key 1 asks for module `charting`, which nobody of `mercy` may take
+  --> sip-config/plans/hotline.toml:11:8
+   |
+11 | [steps.question]
+   |        ^^^^^^^^ calls of step `question` would ring nobody who is qualified
+   |
+  ::: sip-config/hospital.toml:8:10
+   |
+ 8 | hotlines.7100 = { plan = "hotline" }
+   |          ---- the hotline that the plan answers
+   |
+   = help: qualify somebody in analysts.toml, or take it out of the plan
+
+1 error
+"#;
+    assert_eq!(report(HOSPITAL, &analysts, PLAN), expected);
+    // A level is part of it; another hospital's people do not count, and who cannot be read is no news.
+    let plan = changed(PLAN, "module = \"charting\"", "module = \"charting\", level = \"expert\"");
+    assert!(report(HOSPITAL, ANALYSTS, &plan).contains("module `charting` with level `expert`, which nobody"));
+    let expert = changed(ANALYSTS, "modules = [\"*\"]", "modules = [\"*\"], level = \"expert\"");
+    assert_eq!(report(HOSPITAL, &expert, &plan), "");
+    assert!(!report(HOSPITAL, "[analysts", &plan).contains("which nobody"));
+}
+
+#[test]
+fn a_language_without_recordings_is_refused() {
+    let hospital = changed(HOSPITAL, "languages = [\"en\"]", "languages = [\"en\", \"fr\"]");
+    let expected = r#"error: unknown language of prompts/ `fr`
+ --> sip-config/hospital.toml:4:20
+  |
+4 | languages = ["en", "fr"]
+  |                    ^^^^
+  |
+  = help: declare it, or name one of: en
+
+1 error
+"#;
+    assert_eq!(report(&hospital, ANALYSTS, PLAN), expected);
+}
