@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures one node on loopback: start-up, CPU per call and per packet, memory per call. Prints a table; target/bench.json
-# has the same figures for whatever compares runs. Ends within three minutes once it is built.
+# has the same figures for whatever compares runs. Ends within five minutes once it is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -68,6 +68,8 @@ const SHORT_TALK: Duration = Duration::from_millis(200);
 const RTP_FEW: Duration = Duration::from_secs(5);
 const RTP_MANY: Duration = Duration::from_secs(10);
 const RTP_FORWARDED: Duration = Duration::from_secs(6);
+/// Ended transactions are kept for 64·T1 (RFC 3261 timers H and J, RFC 6026 timer L), so that late repeats are answered.
+const FORGOTTEN: Duration = Duration::from_secs(34);
 /// Journal and store catch up within this.
 const SETTLE: Duration = Duration::from_secs(2);
 const RESTARTS: usize = 3;
@@ -142,10 +144,19 @@ fn relay(node: &Node, phones: &mut Phones, figures: &mut Figures) {
     phones.hang_up_all(RATE * 2);
     std::thread::sleep(SETTLE);
     let after = node.memory_kb();
+    std::thread::sleep(FORGOTTEN);
+    let once = node.memory_kb();
+    phones.call(CALLS, RATE, Some(TALK));
+    phones.settle();
+    std::thread::sleep(FORGOTTEN);
+    let twice = node.memory_kb();
     let each = |kb: f64| (kb - before) / CALLS as f64;
     figures.add("rss_200_mb", "memory with 200 bridged calls", mb(at), "MB");
     figures.add("memory_per_call_kb", "memory per bridged call (200 up, against before)", each(at), "kB");
     figures.add("memory_kept_kb", "memory per call still held 2 s after they ended", each(after), "kB");
+    figures.add("memory_kept_34_kb", "memory per call still held 34 s after they ended", each(once), "kB");
+    let more = (twice - once) / CALLS as f64;
+    figures.add("memory_kept_again_kb", "what 200 more calls added, 34 s after they ended, per call", more, "kB");
 }
 
 /// The least that any relay must do, under the same load: the floor to compare with.
