@@ -147,7 +147,9 @@ fn check_asked(file: &HospitalFile, files: &Files, problems: &Problems) {
     for hotline in file.hotlines.iter().filter(|_| files.analysts_complete && staffed) {
         let Some(plan) = files.plan(&hotline.plan.value) else { continue };
         for (step, key, patch) in asked(plan) {
-            if patch.is_empty() || held(patch, file, files) || !told.insert((&hotline.plan.value, patch)) {
+            // A plan may serve several hospitals: what it says of a system of another is not for this one.
+            let foreign = patch.system.as_ref().is_some_and(|system| !file.names.systems.contains_key(system));
+            if patch.is_empty() || foreign || held(patch, file, files) || !told.insert((&hotline.plan.value, patch)) {
                 continue;
             }
             let who = key.map_or_else(|| "the step".to_owned(), |key| format!("key {}", key.as_char()));

@@ -1,5 +1,6 @@
 //! The sample loads, and broken files are refused with the right place and words.
 
+mod dial_plans;
 mod grammar;
 mod refusals;
 

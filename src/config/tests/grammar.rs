@@ -36,7 +36,7 @@ say = ["done"]
 "#;
 
 /// What is in `over` replaces what is in `text`, table by table.
-fn merged(text: &str, over: &str) -> String {
+pub fn merged(text: &str, over: &str) -> String {
     fn lay(over: &dyn TableLike, under: &mut dyn TableLike) {
         for (key, item) in over.iter() {
             match (item.as_table_like(), under.get_mut(key).and_then(Item::as_table_like_mut)) {
@@ -96,7 +96,7 @@ fn read_manifest(text: &str, report: &mut Report) -> String {
 }
 
 /// The same without "span: 3..8": where something stands is not what it says.
-fn placeless(shown: &str) -> String {
+pub fn placeless(shown: &str) -> String {
     let mut parts = shown.split("span: ");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |out, part| out + part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.'))
@@ -237,7 +237,7 @@ fn a_required_key_that_is_missing_is_an_error() {
 
 /// Compares a committed file with what it is made of; UPDATE_GENERATED=1 writes it.
 #[track_caller]
-fn committed(path: &str, generated: &str) {
+pub fn committed(path: &str, generated: &str) {
     let file = root().join(path);
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         fs::create_dir_all(file.parent().expect("a folder")).expect("made");

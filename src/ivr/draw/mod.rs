@@ -11,5 +11,14 @@ pub fn draw(plan: &Plan, prompts: &Prompts) -> String {
     svg::write(&chart::of(plan, prompts))
 }
 
+/// Everything on the picture in words, one line a box and an arrow: two plans that read the same do the same.
+#[cfg(test)]
+pub fn words(plan: &Plan, prompts: &Prompts) -> Vec<String> {
+    let chart = chart::of(plan, prompts);
+    let boxes = chart.boxes.iter().map(|own| format!("{} {:?} {:?}", own.name, own.look, own.lines));
+    let arrows = chart.arrows.iter().map(|arrow| format!("{} > {} {:?}", arrow.from, arrow.to, arrow.lines));
+    boxes.chain(arrows).collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,182 @@
+//! docs/dial-plans.md is true: its plans are valid one by one and end in the sample plan, its mistakes read as shown, its
+//! recipes fit the sample configuration.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use super::grammar::{committed, merged, placeless};
+use super::{File, Folder, file, findings, root, surroundings};
+use crate::config::{Loaded, compose, render};
+use crate::diagnostic::Report;
+
+/// A fenced block: its language and text.
+struct Block {
+    language: String,
+    text: String,
+}
+
+/// Blocks of a page, with the headings between them.
+enum Part {
+    Heading(String),
+    Block(Block),
+}
+
+fn parts(page: &str) -> Vec<Part> {
+    let (mut parts, mut open): (Vec<Part>, Option<Block>) = (Vec::new(), None);
+    for line in page.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(language)) => open = Some(Block { language: language.to_owned(), text: String::new() }),
+            (Some(_), Some(_)) => parts.extend(open.take().map(Part::Block)),
+            (Some(block), None) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, None) if line.starts_with('#') => {
+                parts.push(Part::Heading(line.trim_start_matches(['#', ' ']).to_owned()));
+            }
+            (None, None) => {}
+        }
+    }
+    parts
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("a file of the repository")
+}
+
+/// The sample configuration, with other texts for some of its files.
+fn sample(base: &Path, changed: &[(String, String)]) -> Result<Loaded, Report> {
+    let text = |name: &str| {
+        let own = changed.iter().rev().find(|(changed, _)| *changed == format!("{name}.toml"));
+        own.map_or_else(|| read(&root().join(format!("sip-config/{name}.toml"))), |(_, text)| text.clone())
+    };
+    let of = |name: &str| -> File { file(name, &text(name)) };
+    let folder = Folder {
+        name: "sip-config".to_owned(),
+        base: base.to_path_buf(),
+        node: Some(of("wardline")),
+        hospitals: vec![of("hospital"), of("hospital-cedar-point")],
+        analysts: vec![of("analysts"), of("analysts-cedar-point")],
+        plans: vec![of("plans/hotline")],
+        strange: Vec::new(),
+    };
+    compose(&folder, &surroundings(), Report::new())
+}
+
+fn with_plan(text: &str) -> Result<Loaded, Report> {
+    sample(&root(), &[("plans/hotline.toml".to_owned(), text.to_owned())])
+}
+
+fn shown(result: Result<Loaded, Report>) -> String {
+    render::text(&findings(result), false)
+}
+
+/// The plan with lines of a diff exchanged.
+fn mistaken(plan: &str, diff: &str) -> String {
+    let side = |sign: char| -> String {
+        diff.lines().filter_map(|line| line.strip_prefix(sign)).map(|line| format!("{line}\n")).collect()
+    };
+    let (from, to) = (side('-'), side('+'));
+    assert!(plan.contains(&from), "the plan has no lines\n{from}\nin\n{plan}");
+    plan.replacen(&from, &to, 1)
+}
+
+#[test]
+fn the_tutorial_builds_the_sample_plan_and_shows_what_check_says() {
+    let page = read(&root().join("docs/dial-plans.md"));
+    let (tutorial, cookbook) = page.split_once("\n# Cookbook\n").expect("a cookbook");
+    let (mut plan, mut mistake, mut plans, mut mistakes) = (String::new(), None, 0, 0);
+    let mut written = page.clone();
+    for part in parts(tutorial) {
+        let Part::Block(block) = part else { continue };
+        match block.language.as_str() {
+            "toml" => {
+                plan = merged(&plan, &block.text);
+                assert_eq!(shown(with_plan(&plan)), "", "plan {} of the page:\n{plan}", plans + 1);
+                plans += 1;
+            }
+            "diff" => mistake = Some(block.text),
+            "text" => {
+                let Some(diff) = mistake.take() else { continue };
+                let said = shown(with_plan(&mistaken(&plan, &diff)));
+                assert!(said.contains("error:"), "no mistake:\n{diff}");
+                let mut block_there = String::new();
+                let _ = write!(block_there, "```diff\n{diff}```\n\n```text\n{}```\n", block.text);
+                written = written.replace(&block_there, &format!("```diff\n{diff}```\n\n```text\n{said}```\n"));
+                mistakes += 1;
+            }
+            other => panic!("what is a block of `{other}`?"),
+        }
+    }
+    committed("docs/dial-plans.md", &written);
+    assert_eq!((plans, mistakes), (7, 7));
+    assert!(!cookbook.is_empty());
+    let built = with_plan(&plan).expect("valid").config;
+    let there = sample(&root(), &[]).expect("valid").config;
+    let steps = |config: &crate::config::Config| {
+        let plan = config.plans.values().next().expect("a plan");
+        let mut steps: Vec<String> = plan.steps().iter().map(|step| placeless(&format!("{step:?}"))).collect();
+        steps.sort();
+        // Places in the order of walking depend on the order of the file.
+        let names = steps.iter().map(|step| step.split(", kind").next().unwrap_or_default().to_owned());
+        (names.collect::<Vec<_>>(), format!("{:?} {:?} {}", plan.hunting, plan.call_back_abandoned, plan.language))
+    };
+    assert_eq!(steps(&built), steps(&there));
+    let drawn = |config: &crate::config::Config| {
+        let plan = config.plans.values().next().expect("a plan");
+        let mut lines: Vec<String> = crate::ivr::draw::words(plan, &config.prompts);
+        lines.sort();
+        lines
+    };
+    assert_eq!(drawn(&built), drawn(&there));
+}
+
+/// A copy of prompts/ in which English stands for French, too.
+fn two_languages() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for language in ["en", "fr"] {
+        let to = folder.path().join("prompts").join(language);
+        fs::create_dir_all(&to).expect("made");
+        for entry in fs::read_dir(root().join("prompts/en")).expect("prompts").filter_map(Result::ok) {
+            let bytes = fs::read(entry.path()).expect("read");
+            let text = entry.file_name() == "manifest.toml";
+            let bytes = if text {
+                let text = String::from_utf8(bytes).expect("UTF-8");
+                text.replace("language = \"en\"", &format!("language = \"{language}\"")).into_bytes()
+            } else {
+                bytes
+            };
+            fs::write(to.join(entry.file_name()), bytes).expect("written");
+        }
+    }
+    folder
+}
+
+#[test]
+fn every_recipe_fits_the_sample_configuration() {
+    let page = read(&root().join("docs/dial-plans.md"));
+    let (_, cookbook) = page.split_once("\n# Cookbook\n").expect("a cookbook");
+    let base = two_languages();
+    let (mut recipe, mut changed, mut recipes): (String, Vec<(String, String)>, usize) = Default::default();
+    for part in parts(&format!("{cookbook}\n## End\n")) {
+        match part {
+            Part::Heading(next) => {
+                if !changed.is_empty() {
+                    assert_eq!(shown(sample(base.path(), &changed)), "", "{recipe}");
+                    recipes += 1;
+                }
+                changed.clear();
+                recipe = next;
+            }
+            Part::Block(block) => {
+                let first = block.text.lines().next().unwrap_or_default();
+                let name = first.strip_prefix("# ").expect("its first line names the file");
+                let there = changed.iter().rev().find(|(changed, _)| changed == name).map(|(_, text)| text.clone());
+                let there = there.unwrap_or_else(|| read(&root().join("sip-config").join(name)));
+                changed.push((name.to_owned(), merged(&there, &block.text)));
+            }
+        }
+    }
+    assert_eq!(recipes, 5);
+}
