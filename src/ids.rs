@@ -115,6 +115,8 @@ counted_id! {
     ConnId;
     /// One analyst being alerted for one call.
     OfferId;
+    /// One known problem, as people name it: "incident 7".
+    IncidentId;
     /// Position in the journal. Grows by one a record.
     Seq;
     /// A request of a peer, with its copies and our responses (RFC 3261 section 17.2).

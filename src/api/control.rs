@@ -18,9 +18,11 @@ use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::api::wire::{Done, NodeStatus, Refusal, Reload, SetDisposition, SetState};
+use crate::api::wire::{
+    Done, IncidentList, NodeStatus, OpenIncident, Refusal, Reload, ResolveIncident, SetDisposition, SetState,
+};
 use crate::api::{ApiState, ReloadRequest};
-use crate::ids::{AnalystId, CallId, TicketNumber};
+use crate::ids::{AnalystId, CallId, IncidentId, TicketNumber};
 use crate::store::JournalState;
 use crate::switch::{Command, Reply};
 use crate::ticket::Disposition;
@@ -90,6 +92,8 @@ fn router(state: Arc<ApiState>) -> Router {
         .route("/v1/analysts", get(analysts))
         .route("/v1/analysts/{id}/state", post(set_state))
         .route("/v1/tickets/{number}/disposition", post(set_disposition))
+        .route("/v1/incidents", get(incidents).post(open_incident))
+        .route("/v1/incidents/{id}/resolve", post(resolve_incident))
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is no such resource") })
@@ -157,7 +161,12 @@ type Answer<T> = Result<Json<T>, Problem>;
 fn unexpected(reply: &Reply) -> Problem {
     match reply {
         Reply::Refused { reason } => Problem::refused(reason.clone()),
-        Reply::Done | Reply::Status(_) | Reply::Calls { .. } | Reply::Analysts { .. } => {
+        Reply::Done
+        | Reply::Status(_)
+        | Reply::Calls { .. }
+        | Reply::Analysts { .. }
+        | Reply::Incidents { .. }
+        | Reply::Opened { .. } => {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the switch answered another question")
         }
     }
@@ -259,6 +268,38 @@ async fn call_of(state: &ApiState, number: TicketNumber) -> Result<CallId, Probl
         Some(ticket) => Ok(ticket.call),
         None => Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no ticket {number}"))),
     }
+}
+
+async fn incidents(State(state): State<Arc<ApiState>>) -> Answer<IncidentList> {
+    match state.ask(Command::Incidents).await? {
+        Reply::Incidents { incidents } => Ok(Json(IncidentList { incidents })),
+        reply => Err(unexpected(&reply)),
+    }
+}
+
+async fn open_incident(
+    State(state): State<Arc<ApiState>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Json(wanted): Json<OpenIncident>,
+) -> Answer<Done> {
+    bounded("note", Some(&wanted.what.note))?;
+    bounded("name", Some(&wanted.by))?;
+    let OpenIncident { by, what } = wanted;
+    match state.ask(Command::OpenIncident { what, by, actor: peer.actor().await }).await? {
+        Reply::Opened { incident } => Ok(Json(Done { done: format!("incident {incident} is open") })),
+        reply => Err(unexpected(&reply)),
+    }
+}
+
+async fn resolve_incident(
+    State(state): State<Arc<ApiState>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Segment(incident): Segment<u64>,
+    Json(wanted): Json<ResolveIncident>,
+) -> Answer<Done> {
+    bounded("name", Some(&wanted.by))?;
+    let command = Command::ResolveIncident { incident: IncidentId(incident), by: wanted.by, actor: peer.actor().await };
+    change(&state, command, format!("incident {incident} is resolved; who waits for it is called")).await
 }
 
 async fn reload(

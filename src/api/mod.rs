@@ -7,6 +7,9 @@
 //! | `GET /v1/calls`, `GET /v1/analysts` | what is true now |
 //! | `POST /v1/analysts/{id}/state` | `{"state": "available" \| "paused" \| "signed-out", "reason"}` |
 //! | `POST /v1/tickets/{number}/disposition` | `{"by", "code", "solved", "note"}` |
+//! | `GET /v1/incidents` | known problems that callers are told of |
+//! | `POST /v1/incidents` | `{"by", "hospital", "system", "module", "sites", "prompt", "note", "down"}`: opens one |
+//! | `POST /v1/incidents/{id}/resolve` | `{"by"}` |
 //! | `POST /v1/reload` | `{"what": "config" \| "accounts"}` |
 //! | `POST /v1/drain` | new calls are refused from now on |
 //!
@@ -111,7 +114,12 @@ impl ApiState {
     async fn status(&self) -> anyhow::Result<Status> {
         match self.ask(Command::Status).await? {
             Reply::Status(status) => Ok(*status),
-            Reply::Done | Reply::Refused { .. } | Reply::Calls { .. } | Reply::Analysts { .. } => {
+            Reply::Done
+            | Reply::Refused { .. }
+            | Reply::Calls { .. }
+            | Reply::Analysts { .. }
+            | Reply::Incidents { .. }
+            | Reply::Opened { .. } => {
                 anyhow::bail!("the switch answered something else than its status")
             }
         }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::ReloadKind;
 use crate::ids::AnalystId;
+use crate::routing::{Incident, Trouble};
 use crate::switch::Status;
 use crate::ticket::{AnalystStateRecord, DispositionCode};
 
@@ -39,6 +40,27 @@ pub struct SetDisposition {
     pub code: DispositionCode,
     pub solved: Option<bool>,
     pub note: Option<String>,
+}
+
+/// `POST /v1/incidents`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OpenIncident {
+    pub by: String,
+    #[serde(flatten)]
+    pub what: Trouble,
+}
+
+/// `POST /v1/incidents/{id}/resolve`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveIncident {
+    pub by: String,
+}
+
+/// `GET /v1/incidents`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IncidentList {
+    pub incidents: Vec<Incident>,
 }
 
 /// `POST /v1/reload`.

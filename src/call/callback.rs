@@ -19,7 +19,7 @@ use crate::call::leg::Role;
 use crate::call::open::need_of;
 use crate::call::{Call, Stage};
 use crate::identity::Caller;
-use crate::ids::{CallId, Extension, HospitalId, Language, LegId, PromptId, TicketNumber};
+use crate::ids::{CallId, Extension, HospitalId, IncidentId, Language, LegId, PromptId, TicketNumber};
 use crate::ivr::{CallbackCause, Plan};
 use crate::routing::Need;
 use crate::ticket::{CallbackOutcome, CallbackReason, DispositionCode, Event, Party};
@@ -94,6 +94,8 @@ pub enum Aftermath {
     Nothing,
     /// A callback, to be tried at that time.
     Due(Instant, Box<CallbackDue>),
+    /// A callback for when the incident is resolved; for that time, if it is already.
+    WhenFixed(IncidentId, Instant, Box<CallbackDue>),
     /// A callback that a person must make.
     Failed,
 }
@@ -141,8 +143,16 @@ impl Call {
             CallbackCause::NobodyFree => CallbackReason::NobodyFree,
             CallbackCause::OperatorSilent => CallbackReason::OperatorSilent,
             CallbackCause::Abandoned => CallbackReason::Abandoned,
+            // Of a problem that was solved meanwhile there is nothing to wait for.
+            CallbackCause::Incident if self.waits_for(ctx).is_none() => CallbackReason::Asked,
+            CallbackCause::Incident => CallbackReason::Incident,
         };
         self.owe(ctx, reason);
+    }
+
+    /// The incident that the caller was told of, while it is active.
+    fn waits_for(&self, ctx: &Context<'_>) -> Option<IncidentId> {
+        self.incident.filter(|incident| ctx.incidents.get(*incident).is_some())
     }
 
     /// Books a callback, if there is a number to call; a later reason replaces an earlier one.
@@ -156,9 +166,9 @@ impl Call {
         ctx.record(Event::CallbackBooked { number, due, reason });
     }
 
-    /// A human answered: what was booked by itself is not owed any more.
+    /// A human answered: what was booked by itself is not owed any more. Who waits for a fix still is.
     pub(super) fn cancel_callback(&mut self, ctx: &mut Context<'_>) {
-        if matches!(self.callback, CallbackState::Owed { .. }) {
+        if matches!(self.callback, CallbackState::Owed { reason } if reason != CallbackReason::Incident) {
             self.callback = CallbackState::None;
             ctx.record(Event::CallbackClosed);
         }
@@ -181,6 +191,12 @@ impl Call {
             CallbackState::Owed { .. } => (now + FIRST_ATTEMPT_AFTER, Tries::none(now + TRY_FOR)),
             CallbackState::Attempt(tries) => (now + tries.pause(), tries),
         };
+        let waits_for = match self.callback {
+            CallbackState::Owed { reason: CallbackReason::Incident } => self.incident,
+            CallbackState::Owed { .. } | CallbackState::None | CallbackState::Attempt(_) | CallbackState::Failed => {
+                None
+            }
+        };
         let due = CallbackDue {
             call: self.id,
             ticket: self.ticket,
@@ -192,7 +208,10 @@ impl Call {
             tries,
             test: self.test,
         };
-        Aftermath::Due(at, Box::new(due))
+        match waits_for {
+            Some(incident) => Aftermath::WhenFixed(incident, at, Box::new(due)),
+            None => Aftermath::Due(at, Box::new(due)),
+        }
     }
 
     // -- An attempt --------------------------------------------------------------------------------------------------
@@ -212,6 +231,7 @@ impl Call {
             plan: due.plan,
             language: due.language,
             caller: due.caller,
+            incident: None,
             need,
             test: due.test,
             trunk: None,

@@ -12,7 +12,7 @@ use crate::call::media::MediaCommand;
 use crate::call::ports::Ports;
 use crate::config::Config;
 use crate::ids::{AnalystId, CallId, LegId, OfferId, PlayId, ServerKey, TrunkId};
-use crate::routing::{Continuity, Desk, PhoneKind, WaitingLine};
+use crate::routing::{Continuity, Desk, Incidents, PhoneKind, WaitingLine};
 use crate::sip::{Flow, Request, Response, Uri};
 use crate::ticket::Event;
 use crate::time::Instant;
@@ -148,6 +148,7 @@ pub struct Context<'a> {
     pub desk: &'a mut Desk,
     pub line: &'a mut WaitingLine,
     pub continuity: &'a mut Continuity,
+    pub incidents: &'a Incidents,
     pub numbers: &'a mut Numbers,
     pub ports: &'a mut Ports,
     pub reach: &'a dyn Reach,

@@ -10,10 +10,10 @@ use crate::call::{Call, Stage};
 use crate::config::Config;
 use crate::digit::{Digit, DigitSource};
 use crate::identity::{claim_badge, claim_extension};
-use crate::ids::{AnalystId, Extension, LegId, PromptId, StepId, TrunkId};
+use crate::ids::{AnalystId, Extension, IncidentId, LegId, PromptId, StepId, TrunkId};
 use crate::ivr::plan::Keyed;
-use crate::ivr::{self, Facts, Input, Interpreter, NeedPatch, Origin, Plan, SettledBy};
-use crate::routing::{Continuity, Desk, Hunt, Hunting, Need, Question, would_change};
+use crate::ivr::{self, Facts, Input, Interpreter, KnownProblem, NeedPatch, Origin, Plan, SettledBy};
+use crate::routing::{Continuity, Desk, Hunt, Hunting, Incidents, Need, Question, would_change};
 use crate::ticket::{Event, HangupCause, NeedSource, Party};
 use crate::time::Instant;
 
@@ -96,6 +96,7 @@ struct World<'a> {
     config: &'a Config,
     desk: &'a Desk,
     continuity: &'a Continuity,
+    incidents: &'a Incidents,
     call: &'a Call,
     hunting: &'a Hunting,
     now: Instant,
@@ -127,6 +128,15 @@ impl ivr::World for World<'_> {
             Keyed::Badge => hospital.directory.badge(digits).is_some(),
             Keyed::Extension => hospital.directory.phone(&Extension::new(digits)).is_some(),
         }
+    }
+
+    fn incident(&self, settled: &NeedPatch) -> Option<KnownProblem> {
+        let incident = self.incidents.find(&patched(&self.call.need, settled))?;
+        Some(KnownProblem { id: incident.id, prompt: incident.what.prompt.clone() })
+    }
+
+    fn system_down(&self, settled: &NeedPatch) -> bool {
+        self.incidents.is_down(&patched(&self.call.need, settled))
     }
 }
 
@@ -276,6 +286,7 @@ impl Call {
             config: ctx.config,
             desk: ctx.desk,
             continuity: ctx.continuity,
+            incidents: ctx.incidents,
             call: self,
             hunting: &hunting,
             now: ctx.now,
@@ -322,6 +333,7 @@ impl Call {
                     leg.play_loop(ctx, &language, PromptId::new(RINGBACK));
                 }
             }
+            ivr::Effect::Told { incident } => self.told(ctx, incident),
             ivr::Effect::Set(patch) => self.need = patched(&self.need, &patch),
             ivr::Effect::Alert { hunting, by } => self.alert(ctx, hunting, by),
             ivr::Effect::Withdraw => {
@@ -340,6 +352,13 @@ impl Call {
             ivr::Effect::Dial { target } => self.ring_target(ctx, target),
             ivr::Effect::Hangup => self.finish(ctx, HangupCause::PlanEnded, Party::Desk),
         }
+    }
+
+    /// The ticket is linked to what the caller is told.
+    fn told(&mut self, ctx: &mut Context<'_>, incident: IncidentId) {
+        self.incident = Some(incident);
+        let note = ctx.incidents.get(incident).map(|incident| incident.what.note.clone());
+        ctx.record(Event::IncidentTold { incident, note: note.unwrap_or_default() });
     }
 
     fn alert(&mut self, ctx: &mut Context<'_>, hunting: Arc<Hunting>, by: SettledBy) {

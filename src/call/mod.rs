@@ -38,7 +38,7 @@ use crate::config::Hospital;
 use crate::dialog::{Failure, UsageEvent};
 use crate::digit::{Digit, DigitSource};
 use crate::identity::Caller;
-use crate::ids::{AnalystId, CallId, HospitalId, Language, LegId, ServerKey, TicketNumber, TrunkId};
+use crate::ids::{AnalystId, CallId, HospitalId, IncidentId, Language, LegId, ServerKey, TicketNumber, TrunkId};
 use crate::ivr::{self, Plan};
 use crate::routing::Need;
 use crate::sip::{CSeq, Flow, Method, Request, Response, Status};
@@ -69,6 +69,8 @@ pub struct Call {
     plan: Arc<Plan>,
     language: Language,
     pub caller: Caller,
+    /// The known problem that the caller was told of.
+    incident: Option<IncidentId>,
     need: Need,
     pub test: bool,
     trunk: Option<TrunkId>,

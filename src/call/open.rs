@@ -138,6 +138,7 @@ impl Call {
             plan: Arc::clone(&incoming.plan),
             language: incoming.language.clone(),
             caller,
+            incident: None,
             need,
             test: incoming.test,
             trunk: incoming.trunk.clone(),

@@ -12,6 +12,7 @@ mod client;
 mod doctor;
 mod exit;
 mod graph;
+mod incidents;
 mod logging;
 mod moment;
 mod node;
@@ -51,6 +52,7 @@ const EXAMPLES: &str = "Examples:
   wardline analysts set-password amara       give a phone its password
   wardline analysts set-state amara-osei available
   wardline tickets list --since today        what happened today
+  wardline incidents open --system meridian-prod --prompt known-problem-charting --note … --by …
   wardline explain 1042                      one call in a paragraph
   wardline call sip:7100@127.0.0.1:5060 --from 4710 --ladder
   wardline reload                            apply what was edited";
@@ -111,6 +113,9 @@ environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
     /// The people who take calls
     #[command(subcommand)]
     Analysts(analysts::AnalystsCommand),
+    /// Known problems that callers are told of
+    #[command(subcommand)]
+    Incidents(incidents::IncidentsCommand),
     /// The desk's figures: seconds to human, abandonment, callbacks, first contact, repeats
     #[command(after_help = "Examples:
   wardline report                            the last seven days
@@ -152,6 +157,7 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
             tickets::explained(&Place::find(folder)?, TicketNumber(*number), *json, out)
         }
         Command::Analysts(command) => analysts::run(&Place::find(folder)?, command, out),
+        Command::Incidents(command) => incidents::run(&Place::find(folder)?, command, out),
         Command::Report(args) => report::run(&Place::find(folder)?, args, out),
         Command::Doctor(args) => doctor::run(folder, args, out),
         Command::Reload => node::reload(&Place::find(folder)?, out),

@@ -17,7 +17,8 @@ use crate::cli::moment;
 use crate::cli::out::{Out, green, red, yellow};
 use crate::config::{self, Config, Hospital, Surroundings, render};
 use crate::diagnostic::Report;
-use crate::ids::{AnalystId, Extension, HospitalId, TargetId};
+use crate::ids::{AnalystId, Extension, HospitalId, ModuleId, TargetId};
+use crate::routing::Trouble;
 use crate::simulate::{Cases, Deed, Judged, Scene, Simulation, Standing, span, words};
 use crate::time::Duration;
 
@@ -25,6 +26,7 @@ pub const EXAMPLES: &str = "Examples:
   wardline simulate --from 4710                        a ward phone calls now; type what happens next
   wardline simulate --from 5310 --at 2026-11-24T03:00  the same hotline at 3 a.m.
   wardline simulate --from 4710 --busy amara-osei --do '6s lena-brandt answers' --do '20s hang up'
+  wardline simulate --from 4712 --incident meridian-prod/charting=known-problem-charting
   wardline simulate --script sip-config/cases/hotline.toml";
 
 const HELP: &str = "  Enter          wait until something happens
@@ -69,6 +71,12 @@ pub struct SimulateArgs {
     /// Signed in, but the phone gives no sign
     #[arg(long, value_name = "ANALYST", value_delimiter = ',')]
     silent: Vec<String>,
+    /// A known problem that is active
+    #[arg(long = "incident", value_name = "SYSTEM[/MODULE]=PROMPT")]
+    incidents: Vec<String>,
+    /// The systems of these incidents do not work at all
+    #[arg(long, requires = "incidents")]
+    down: bool,
     /// What happens, with its time since the INVITE: '6s amara-osei answers'. Nothing is asked then
     #[arg(long = "do", value_name = "DEED")]
     deeds: Vec<String>,
@@ -120,7 +128,26 @@ fn scene(config: &Config, hospital: &Hospital, args: &SimulateArgs, now: Timesta
     let first = hospital.hotlines.keys().next();
     let dial = args.dial.as_deref().map(Extension::new).or_else(|| first.cloned());
     let dial = dial.ok_or_else(|| Usage(format!("{} has no hotline", hospital.id)))?;
-    Ok(Scene { hospital: hospital.id.clone(), dial, from: args.from.clone(), at, standing: standing(config, args) })
+    let incidents = args.incidents.iter().map(|text| trouble(&hospital.id, text, args.down));
+    let incidents = incidents.collect::<anyhow::Result<_>>()?;
+    let (hospital, from, standing) = (hospital.id.clone(), args.from.clone(), standing(config, args));
+    Ok(Scene { hospital, dial, from, at, standing, incidents })
+}
+
+/// "meridian-prod/charting=known-problem-charting".
+fn trouble(hospital: &HospitalId, text: &str, down: bool) -> anyhow::Result<Trouble> {
+    let what = text.split_once('=').filter(|(_, prompt)| !prompt.is_empty());
+    let (place, prompt) = what.ok_or_else(|| Usage(format!("`{text}` is no SYSTEM[/MODULE]=PROMPT")))?;
+    let (system, module) = place.split_once('/').map_or((place, None), |(system, module)| (system, Some(module)));
+    Ok(Trouble {
+        hospital: hospital.clone(),
+        system: system.into(),
+        module: module.map(ModuleId::new),
+        sites: Vec::new(),
+        prompt: prompt.into(),
+        note: String::new(),
+        down,
+    })
 }
 
 fn standing(config: &Config, args: &SimulateArgs) -> BTreeMap<AnalystId, Standing> {

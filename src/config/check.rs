@@ -170,6 +170,7 @@ fn asked(plan: &Plan) -> impl Iterator<Item = (&Step, Option<Digit>, &NeedPatch)
             StepKind::Menu(menu) => menu.keys.iter().map(|(key, answer)| (Some(*key), &answer.set)).collect(),
             StepKind::Alert(alert) => vec![(None, &alert.set)],
             StepKind::Play(_)
+            | StepKind::Notice(_)
             | StepKind::Collect(_)
             | StepKind::Branch(_)
             | StepKind::Connect(_)

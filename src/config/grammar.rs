@@ -7,8 +7,8 @@ use crate::grammar::{BLANK, Choice, DURATION_PATTERN, Form, Kind, Need, Table, k
 use crate::identity::PhoneClass;
 use crate::ivr::condition::DAY_NAMES;
 use crate::ivr::grammar::{ID, LANGUAGE};
-use crate::routing::Level;
 use crate::routing::staff::MAX_PHONES as MAX_PHONES_EACH;
+use crate::routing::{Level, MAX_INCIDENTS};
 use crate::time::Duration;
 
 /// The files that admins write, by the names that `wardline schema` knows.
@@ -661,6 +661,12 @@ static CALL_CASE: Table = Table {
         key!("signed_out", PEOPLE, Need::Default("[]"), "not signed in"),
         key!("busy", PEOPLE, Need::Default("[]"), "on a call"),
         key!("silent", PEOPLE, Need::Default("[]"), "their phones never say that they ring"),
+        key!(
+            "incidents",
+            Kind::Tables(&INCIDENT, MAX_INCIDENTS),
+            Need::Without("none"),
+            "known problems that are active"
+        ),
         key!("expect", Kind::Table(&EXPECT), Need::Without("nothing"), "what has to come of it"),
     ],
     example: r#"[[cases]]
@@ -670,6 +676,27 @@ at = "2026-11-24T03:00"
 only = []
 do = ["8s dana-kowalski answers", "12s dana-kowalski keys 1"]
 expect = { rung = ["dana-kowalski"], answered_by = "dana-kowalski" }
+"#,
+    ..BLANK
+};
+
+static INCIDENT: Table = Table {
+    name: "incident",
+    subject: "an incident",
+    written: "incidents = [{ … }]",
+    doc: "A known problem, as `wardline incidents open` takes it.",
+    keys: &[
+        key!("system", REFERENCE, Need::Required, "which system has it"),
+        key!("module", REFERENCE, Need::Without("all of it"), "only this module"),
+        key!("sites", Kind::List(&REFERENCE), Need::Default("[]"), "only at these sites"),
+        key!("prompt", SPOKEN, Need::Required, "what callers hear"),
+        key!("note", Kind::Text, Need::Without("nothing"), "what analysts read"),
+        key!("down", Kind::Flag, Need::Default("false"), "the system does not work at all"),
+    ],
+    example: r#"[[cases]]
+name = "a known problem is told"
+from = "4712"
+incidents = [{ system = "meridian-prod", module = "charting", prompt = "known-problem-charting" }]
 "#,
     ..BLANK
 };

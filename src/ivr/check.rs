@@ -10,6 +10,7 @@ use toml_edit::Document;
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::ids::{Language, PlanId, PromptId, TargetId};
+use crate::ivr::facts::CallbackCause;
 use crate::ivr::grammar::PLAN;
 use crate::ivr::parse::{Known, Name, Parser, RawPlan, RawStep};
 use crate::ivr::plan::{At, LONGEST_PROMPT, Plan, Slot, Step, StepKind, Utterance, Word};
@@ -292,6 +293,10 @@ impl Check<'_> {
                 }
                 Before { ringing: false, tried: true, ..here }
             }
+            // What rang is withdrawn: whoever stays on is rung for anew.
+            StepKind::Callback(callback) if callback.cause == CallbackCause::Incident => {
+                Before { ringing: false, may_have_rung: false, tried: true }
+            }
             StepKind::Callback(_) | StepKind::Transfer(_) => Before { ringing: false, tried: true, ..here },
             StepKind::Hangup(_) => {
                 if !here.tried {
@@ -304,7 +309,11 @@ impl Check<'_> {
                 }
                 here
             }
-            StepKind::Play(_) | StepKind::Menu(_) | StepKind::Collect(_) | StepKind::Branch(_) => here,
+            StepKind::Play(_)
+            | StepKind::Notice(_)
+            | StepKind::Menu(_)
+            | StepKind::Collect(_)
+            | StepKind::Branch(_) => here,
         }
     }
 }

@@ -4,7 +4,7 @@ use jiff::civil::{Time, Weekday};
 
 use crate::identity::PhoneClass;
 use crate::ids::{Language, SiteId, TrunkId, UnitId};
-use crate::ivr::facts::{Facts, Origin, World};
+use crate::ivr::facts::{Facts, NeedPatch, Origin, World};
 
 /// A conjunction. Empty lists and `None` hold always.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub struct Condition {
     pub mapped: Option<bool>,
     pub person_known: Option<bool>,
     pub on_shift: Option<bool>,
+    /// A known problem concerns the caller.
+    pub incident: Option<bool>,
+    /// The caller's system does not work at all.
+    pub system_down: Option<bool>,
     pub unit: Vec<UnitId>,
     pub site: Vec<SiteId>,
     pub trunk: Vec<TrunkId>,
@@ -26,7 +30,8 @@ pub struct Condition {
 }
 
 impl Condition {
-    pub fn holds(&self, facts: &Facts, world: &dyn World) -> bool {
+    /// `settled`: what was answered so far.
+    pub fn holds(&self, facts: &Facts, settled: &NeedPatch, world: &dyn World) -> bool {
         one_of(&self.class, facts.class.as_ref())
             && one_of(&self.unit, facts.unit.as_ref())
             && one_of(&self.site, facts.site.as_ref())
@@ -37,6 +42,8 @@ impl Condition {
             && self.mapped.is_none_or(|mapped| mapped == facts.mapped)
             && self.person_known.is_none_or(|known| known == facts.person_known)
             && self.on_shift.is_none_or(|on| on == world.on_shift())
+            && self.incident.is_none_or(|told| told == world.incident(settled).is_some())
+            && self.system_down.is_none_or(|down| down == world.system_down(settled))
             && self.hours.is_none_or(|hours| hours.contains(facts.local_time))
             && matches_one(&self.extension, facts.extension.as_ref().map(|extension| extension.as_str()))
             && matches_one(&self.dialled, Some(&facts.dialled))

@@ -6,7 +6,7 @@ use jiff::civil::{Time, Weekday};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::PhoneClass;
-use crate::ids::{Extension, Language, ModuleId, PromptId, SiteId, SystemId, TrunkId, UnitId};
+use crate::ids::{Extension, IncidentId, Language, ModuleId, PromptId, SiteId, SystemId, TrunkId, UnitId};
 use crate::ivr::plan::Keyed;
 use crate::routing::Level;
 
@@ -125,6 +125,8 @@ pub enum CallbackCause {
     OperatorSilent,
     /// The caller hung up before a human answered.
     Abandoned,
+    /// The caller waits for the known problem to be fixed.
+    Incident,
 }
 
 impl CallbackCause {
@@ -134,11 +136,12 @@ impl CallbackCause {
             "asked" => Some(CallbackCause::Asked),
             "nobody-free" => Some(CallbackCause::NobodyFree),
             "operator-silent" => Some(CallbackCause::OperatorSilent),
+            "incident" => Some(CallbackCause::Incident),
             _ => None,
         }
     }
 
-    pub const NAMES: [&'static str; 3] = ["asked", "nobody-free", "operator-silent"];
+    pub const NAMES: [&'static str; 4] = ["asked", "nobody-free", "operator-silent", "incident"];
 }
 
 /// What the hunt tells the caller's side. Each kind is said once a call.
@@ -154,6 +157,14 @@ pub enum HuntNews {
     NobodyFree,
 }
 
+/// An active incident, as far as a plan speaks of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownProblem {
+    pub id: IncidentId,
+    /// At most [`crate::ivr::plan::LONGEST_PROMPT`] long.
+    pub prompt: PromptId,
+}
+
 /// What the interpreter asks of the world, answered at once from the local snapshot.
 pub trait World {
     /// Whether two of these answers (or one of them and silence) would ring different people.
@@ -162,4 +173,8 @@ pub trait World {
     fn on_shift(&self) -> bool;
     /// Whether the directory knows these digits.
     fn knows(&self, what: Keyed, digits: &str) -> bool;
+    /// The known problem that concerns this caller, with what was settled in this walk so far.
+    fn incident(&self, settled: &NeedPatch) -> Option<KnownProblem>;
+    /// Whether the caller's system does not work at all.
+    fn system_down(&self, settled: &NeedPatch) -> bool;
 }

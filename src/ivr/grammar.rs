@@ -186,7 +186,8 @@ rungs = [{ name = "everybody", who = ["qualified", "wrap-up", "on-call"], ring_f
 // -- Steps -----------------------------------------------------------------------------------------------------------------
 
 /// Every step, in the order in which a call usually meets them.
-pub static STEPS: &[&Table] = &[&PLAY, &MENU, &COLLECT, &BRANCH, &ALERT, &CONNECT, &CALLBACK, &TRANSFER, &HANGUP];
+pub static STEPS: &[&Table] =
+    &[&PLAY, &NOTICE, &MENU, &COLLECT, &BRANCH, &ALERT, &CONNECT, &CALLBACK, &TRANSFER, &HANGUP];
 
 pub static PLAY: Table = Table {
     name: "play",
@@ -202,6 +203,24 @@ pub static PLAY: Table = Table {
 type = "play"
 say = ["desk", "{unit}"]
 next = "connect"
+"#,
+    ..BLANK
+};
+
+pub static NOTICE: Table = Table {
+    name: "notice",
+    subject: "a `notice` step",
+    written: "[steps.NAME] type = \"notice\"",
+    doc: "Tells of the known problem that concerns the caller (`wardline incidents open`), links the ticket to it, and goes \
+          on. Any key cuts it; where there is no such problem, nothing is said.",
+    tag: Some("notice"),
+    keys: &[
+        key!("say", SAY, Need::Without("the incident's own prompt"), "what is said"),
+        key!("next", TO_STEP, Need::Required, "the step after it"),
+    ],
+    example: r#"[steps.known-problem]
+type = "notice"
+next = "ring"
 "#,
     ..BLANK
 };
@@ -356,6 +375,13 @@ pub static CONDITION: Table = Table {
             "whether the caller's name is known, if only as a claim"
         ),
         key!("on_shift", Kind::Flag, Need::Without("either"), "whether anybody of the hospital is on shift now"),
+        key!("incident", Kind::Flag, Need::Without("either"), "whether a known problem concerns the caller"),
+        key!(
+            "system_down",
+            Kind::Flag,
+            Need::Without("either"),
+            "whether the caller's system does not work at all (`wardline incidents open --down`)"
+        ),
         key!("unit", IDS, Need::Without("any"), "the unit of the calling phone"),
         key!("site", IDS, Need::Without("any"), "its site"),
         key!("trunk", IDS, Need::Without("any"), "the trunk that the call came over"),
@@ -397,7 +423,8 @@ pub static ALERT: Table = Table {
     name: "alert",
     subject: "an `alert` step",
     written: "[steps.NAME] type = \"alert\"",
-    doc: "Phones ring from here, by the ladder of `[hunting]`; the plan goes on at once. A call passes one `alert` only.",
+    doc: "Phones ring from here, by the ladder of `[hunting]`; the plan goes on at once. A call passes one `alert` only, \
+          and another for those who stay on after a callback of cause `incident`.",
     tag: Some("alert"),
     keys: &[key!("next", TO_STEP, Need::Required, "what the caller meets while phones ring")],
     with: Some(&NEED),

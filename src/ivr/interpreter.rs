@@ -19,10 +19,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::digit::Digit;
-use crate::ids::{Language, PromptId, StepId, TargetId};
-use crate::ivr::entry::{Entered, Entry, Keyed as EntryKey};
+use crate::ids::{IncidentId, Language, PromptId, StepId, TargetId};
+use crate::ivr::entry::Entry;
 use crate::ivr::facts::{CallbackCause, Facts, HuntNews, NeedPatch, SettledBy, World};
-use crate::ivr::plan::{At, Collect, Keyed, Menu, Plan, Slot, StepKind, Transfer, Utterance, Word};
+use crate::ivr::plan::{At, Keyed, Menu, Notice, Plan, Slot, StepKind, Transfer, Utterance, Word};
 use crate::ivr::prompts::{self, Prompts};
 use crate::ivr::ringing::Ringing;
 use crate::routing::Hunting;
@@ -71,7 +71,11 @@ pub enum Effect {
     Ringback,
     /// What an answer says of the need. After [`Effect::Alert`] it only annotates.
     Set(NeedPatch),
-    /// Phones begin to ring. At most once a call.
+    /// The caller is told of this known problem.
+    Told {
+        incident: IncidentId,
+    },
+    /// Phones begin to ring: once a call, and again for whoever stays on after asking to be called about an incident.
     Alert {
         hunting: Arc<Hunting>,
         by: SettledBy,
@@ -148,13 +152,13 @@ pub struct Interpreter {
     prompts: Arc<Prompts>,
     pub(super) facts: Facts,
     /// What was answered so far.
-    set: NeedPatch,
+    pub(super) set: NeedPatch,
     pub(super) state: State,
     may_speak: bool,
     /// Words that wait for [`Input::Start`].
     held: Option<Vec<PromptId>>,
     pub(super) sounding: Sounding,
-    typed: VecDeque<Digit>,
+    pub(super) typed: VecDeque<Digit>,
     settled: SettledBy,
     pub(super) alerted: Option<Instant>,
     /// Offers or a target ring for this call.
@@ -312,7 +316,7 @@ impl Interpreter {
     }
 
     /// The words of the state have been heard, or there were none.
-    fn after_words(&mut self, now: Instant, world: &dyn World) {
+    pub(super) fn after_words(&mut self, now: Instant, world: &dyn World) {
         let plan = Arc::clone(&self.plan);
         match &mut self.state {
             State::Play { next } => {
@@ -469,10 +473,11 @@ impl Interpreter {
                 }
                 None
             }
+            StepKind::Notice(notice) => self.enter_notice(notice, world),
             StepKind::Menu(menu) => self.ask_menu(now, at, menu, menu.tries, world),
             StepKind::Collect(collect) => self.ask_number(now, at, collect, collect.tries, world),
             StepKind::Branch(branch) => {
-                let case = branch.cases.iter().find(|case| case.when.holds(&self.facts, world));
+                let case = branch.cases.iter().find(|case| case.when.holds(&self.facts, &self.set, world));
                 Some(case.map_or(branch.otherwise, |case| case.next))
             }
             StepKind::Alert(alert) => {
@@ -495,6 +500,16 @@ impl Interpreter {
                 None
             }
         }
+    }
+
+    /// A key ahead of the words skips them as one during them does; the ticket is linked all the same.
+    fn enter_notice(&mut self, notice: &Notice<At>, world: &dyn World) -> Option<At> {
+        let Some(problem) = world.incident(&self.set) else { return Some(notice.next) };
+        self.effects.push_back(Effect::Told { incident: problem.id });
+        self.state = State::Play { next: notice.next };
+        let own = Utterance(vec![Word::Prompt(problem.prompt)]);
+        let spoken = self.typed.is_empty() && self.say(notice.say.as_ref().unwrap_or(&own));
+        (!spoken).then_some(notice.next)
     }
 
     fn alert(&mut self, now: Instant, set: &NeedPatch) {
@@ -569,77 +584,6 @@ impl Interpreter {
         }
     }
 
-    // -- Collect ---------------------------------------------------------------------------------------------------------
-
-    fn ask_number(
-        &mut self,
-        now: Instant,
-        at: At,
-        collect: &Collect<At>,
-        tries_left: u8,
-        world: &dyn World,
-    ) -> Option<At> {
-        self.state = State::Collect { at, tries_left, entry: Entry::new(collect.number), until: None };
-        if self.typed.is_empty() {
-            if !self.say(&collect.say) {
-                self.after_words(now, world);
-            }
-            return None;
-        }
-        // Keys that were typed ahead end with the number that they complete.
-        while matches!(self.state, State::Collect { at: asked, tries_left: left, .. } if asked == at && left == tries_left)
-        {
-            let Some(key) = self.typed.pop_front() else { break };
-            self.collect_key(now, key, world);
-        }
-        None
-    }
-
-    fn collect_key(&mut self, now: Instant, key: Digit, world: &dyn World) {
-        self.quiet();
-        let State::Collect { entry, until, .. } = &mut self.state else { return };
-        *until = Some(now + entry.number.wait);
-        match entry.key(key) {
-            EntryKey::More => {}
-            EntryKey::Complete => {
-                let entered = entry.clone().complete();
-                self.collected(now, entered, world);
-            }
-            EntryKey::Emergency => {
-                if !self.operator(now, world) {
-                    self.collected(now, Entered::Nothing, world);
-                }
-            }
-        }
-    }
-
-    fn collected(&mut self, now: Instant, entered: Entered, world: &dyn World) {
-        let State::Collect { at, tries_left, .. } = &self.state else { return };
-        let (at, tries_left) = (*at, *tries_left);
-        let plan = Arc::clone(&self.plan);
-        let StepKind::Collect(collect) = &plan.step(at).kind else { return };
-        let way = match entered {
-            Entered::Number(digits) => {
-                let what = collect.number.what;
-                let accepted = world.knows(what, &digits);
-                self.effects.push_back(Effect::Collected { step: plan.step(at).id.clone(), what, digits, accepted });
-                if accepted {
-                    self.go(collect.accepted, now, world);
-                    return;
-                }
-                collect.rejected
-            }
-            Entered::Person if self.person(now, world) => return,
-            Entered::Operator if self.operator(now, world) => return,
-            Entered::Nothing | Entered::Person | Entered::Operator => collect.silence,
-        };
-        if tries_left > 1 {
-            self.ask_number(now, at, collect, tries_left - 1, world);
-        } else {
-            self.go(way, now, world);
-        }
-    }
-
     // -- Keys that work everywhere -----------------------------------------------------------------------------------------
 
     /// `0` and `9`. False when the key is another, or has nowhere to go any more.
@@ -664,7 +608,7 @@ impl Interpreter {
         }
     }
 
-    fn person(&mut self, now: Instant, world: &dyn World) -> bool {
+    pub(super) fn person(&mut self, now: Instant, world: &dyn World) -> bool {
         if self.person_taken || self.operator_taken || self.alerted.is_some() {
             return false;
         }

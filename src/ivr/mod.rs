@@ -7,6 +7,7 @@
 
 pub mod prompts;
 mod entry;
+mod collect;
 mod read;
 pub mod condition;
 pub mod plan;
@@ -21,7 +22,7 @@ pub mod promise;
 pub mod whisper;
 
 pub use condition::Condition;
-pub use facts::{CallbackCause, Facts, HuntNews, NeedPatch, Origin, SettledBy, World};
+pub use facts::{CallbackCause, Facts, HuntNews, KnownProblem, NeedPatch, Origin, SettledBy, World};
 pub use interpreter::{Effect, Input, Interpreter};
 pub use parse::Known;
 pub use plan::{At, Keyed, Plan, Slot, Step, StepKind, Utterance, Way, Word};

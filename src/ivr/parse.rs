@@ -15,7 +15,7 @@ use crate::ivr::facts::{CallbackCause, NeedPatch, Origin};
 use crate::ivr::grammar::{ANSWER, STEPS};
 use crate::ivr::plan::{
     Alert, Announcement, Answer, Branch, Callback, Case, Collect, Connect, Hangup, Keyed, MAX_DIGITS, MAX_STEPS, Menu,
-    Number, Play, Slot, StepKind, Transfer, Utterance, Word,
+    Notice, Number, Play, Slot, StepKind, Transfer, Utterance, Word,
 };
 use crate::ivr::prompts::Prompts;
 use crate::ivr::read::{Reader, Spanned, Table};
@@ -192,6 +192,7 @@ impl<'r, 'k> Parser<'r, 'k> {
         self.reader.only(table);
         match grammar.name {
             "play" => self.play(table),
+            "notice" => self.notice(table),
             "menu" => self.menu(table),
             "collect" => self.collect(table),
             "branch" => self.branch(table),
@@ -208,6 +209,12 @@ impl<'r, 'k> Parser<'r, 'k> {
         let say = self.needed_say(table);
         let next = self.needed_name(table, "the step", "next");
         Some(StepKind::Play(Play { say: say?, next: next? }))
+    }
+
+    fn notice(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        let say = self.say(table, "say");
+        let next = self.needed_name(table, "the step", "next");
+        Some(StepKind::Notice(Notice { say: (!say.0.is_empty()).then_some(say), next: next? }))
     }
 
     fn menu(&mut self, table: &Table) -> Option<StepKind<Name>> {
@@ -503,6 +510,8 @@ impl<'r, 'k> Parser<'r, 'k> {
             mapped: self.reader.bool(table, "mapped"),
             person_known: self.reader.bool(table, "person_known"),
             on_shift: self.reader.bool(table, "on_shift"),
+            incident: self.reader.bool(table, "incident"),
+            system_down: self.reader.bool(table, "system_down"),
             unit: self.id_list(table, "unit", known.units.as_ref(), UnitId::new),
             site: self.id_list(table, "site", known.sites.as_ref(), SiteId::new),
             trunk: self.id_list(table, "trunk", known.trunks.as_ref(), TrunkId::new),

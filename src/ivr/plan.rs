@@ -135,6 +135,7 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepKind<R = At> {
     Play(Play<R>),
+    Notice(Notice<R>),
     Menu(Menu<R>),
     Collect(Collect<R>),
     Branch(Branch<R>),
@@ -149,6 +150,14 @@ pub enum StepKind<R = At> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Play<R> {
     pub say: Utterance,
+    pub next: R,
+}
+
+/// Tells of the known problem that concerns the caller, and goes on; nothing is said where none does. Any key cuts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice<R> {
+    /// Said instead of the incident's own prompt.
+    pub say: Option<Utterance>,
     pub next: R,
 }
 
@@ -316,6 +325,7 @@ impl<R> StepKind<R> {
     pub fn name(&self) -> &'static str {
         match self {
             StepKind::Play(_) => "play",
+            StepKind::Notice(_) => "notice",
             StepKind::Menu(_) => "menu",
             StepKind::Collect(_) => "collect",
             StepKind::Branch(_) => "branch",
@@ -327,13 +337,14 @@ impl<R> StepKind<R> {
         }
     }
 
-    pub const NAMES: [&'static str; 9] =
-        ["play", "menu", "collect", "branch", "alert", "connect", "callback", "transfer", "hangup"];
+    pub const NAMES: [&'static str; 10] =
+        ["play", "notice", "menu", "collect", "branch", "alert", "connect", "callback", "transfer", "hangup"];
 
     /// Where it leads, in the order in which the file's reference lists the keys.
     pub fn ways(&self) -> Vec<(Way, &R)> {
         match self {
             StepKind::Play(step) => vec![(Way::Next, &step.next)],
+            StepKind::Notice(step) => vec![(Way::Next, &step.next)],
             StepKind::Menu(step) => {
                 let mut ways: Vec<_> = step.keys.iter().map(|(key, answer)| (Way::Key(*key), &answer.next)).collect();
                 ways.push((Way::Silence, &step.silence));
@@ -364,6 +375,7 @@ impl<R> StepKind<R> {
     pub fn utterances(&self) -> Vec<&Utterance> {
         match self {
             StepKind::Play(step) => vec![&step.say],
+            StepKind::Notice(step) => step.say.iter().collect(),
             StepKind::Menu(step) => vec![&step.say],
             StepKind::Collect(step) => vec![&step.say],
             StepKind::Branch(_) | StepKind::Alert(_) => Vec::new(),
@@ -383,6 +395,7 @@ impl<R> StepKind<R> {
     pub(super) fn map<S>(self, mut to: impl FnMut(R) -> S) -> StepKind<S> {
         match self {
             StepKind::Play(Play { say, next }) => StepKind::Play(Play { say, next: to(next) }),
+            StepKind::Notice(Notice { say, next }) => StepKind::Notice(Notice { say, next: to(next) }),
             StepKind::Menu(Menu { say, keys, silence, wrong, wait, tries, skip }) => StepKind::Menu(Menu {
                 say,
                 keys: keys

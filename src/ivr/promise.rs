@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use crate::ids::PromptId;
-use crate::ivr::facts::World;
+use crate::ivr::facts::{CallbackCause, World};
 use crate::ivr::interpreter::{Interpreter, State};
 use crate::ivr::plan::{At, Callback, StepKind, Utterance, Word};
 use crate::time::{Duration, Instant};
@@ -23,6 +23,10 @@ const FAULT: &str = "please-call-again";
 impl Interpreter {
     pub(super) fn enter_callback(&mut self, now: Instant, at: At, callback: &Callback<At>) -> Option<At> {
         self.withdraw();
+        if callback.cause == CallbackCause::Incident {
+            // Whoever stays on is rung for anew.
+            self.alerted = None;
+        }
         if !self.facts.can_call_back {
             return self.last_words(callback, &callback.no_number);
         }

@@ -114,7 +114,7 @@ impl Ringing {
             let said = connect.waiting.get(self.next_waiting).filter(|said| said.at <= waited);
             match (ask, said) {
                 (Some(ask), said) if said.is_none_or(|said| ask.at <= said.at) => {
-                    if ask.when.holds(&walk.facts, world) {
+                    if ask.when.holds(&walk.facts, &walk.set, world) {
                         self.due.push_back(Due::Ask(self.next_ask));
                     }
                     self.next_ask += 1;
@@ -173,7 +173,10 @@ impl Interpreter {
         let waited = now.since(ringing.since);
         if !ringing.booked && waited >= plan.hunting.book_callback_after && self.facts.can_call_back {
             ringing.booked = true;
-            self.book(CallbackCause::Waiting);
+            // Who waits for the fix stays on for company: that call back is owed in its time.
+            if self.callback != Some(CallbackCause::Incident) {
+                self.book(CallbackCause::Waiting);
+            }
         }
         if waited >= plan.hunting.give_up_after {
             self.quiet();

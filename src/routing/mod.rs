@@ -14,6 +14,7 @@ pub mod choose;
 pub mod rungs;
 pub mod hunt;
 pub mod waiting;
+pub mod incident;
 
 pub use choose::{Ask, Question, choose, replay, would_change};
 pub use continuity::{Continuity, Earlier};
@@ -22,6 +23,7 @@ pub use decision::{
 };
 pub use desk::{Desk, Status};
 pub use hunt::{ACCEPT_WITHIN, Hunt, HuntAction, HuntInput, HuntNews};
+pub use incident::{Incident, Incidents, MAX_INCIDENT_SITES, MAX_INCIDENTS, Trouble};
 pub use need::{Level, Need, OfferOutcome};
 pub use qualify::Refusal;
 pub use rungs::{Hunting, HuntingError, Rung, Who};

@@ -42,6 +42,8 @@ pub fn memory(config: &Config, restored: &Restored, wall: Timestamp) -> Memory {
             .collect(),
         cut: restored.open_calls.iter().map(cut).collect(),
         callbacks: restored.callbacks_due.iter().map(owed).collect(),
+        incidents: restored.incidents.clone(),
+        next_incident: restored.next_incident,
         continuity: restored.continuity.iter().rev().map(earlier_call).collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
@@ -91,6 +93,7 @@ fn owed(owed: &crate::store::CallbackOwed) -> OwedCallback {
         language: owed.language.clone(),
         dialled: owed.dialled.clone(),
         number: owed.number.clone(),
+        waits_for: owed.waits_for,
         booked: owed.booked,
         due: owed.due,
         attempts: owed.attempts,

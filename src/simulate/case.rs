@@ -13,7 +13,7 @@ use crate::config::reader::{Fields, Problems, Spanned};
 use crate::config::tree::{self, Tree};
 use crate::diagnostic::Report;
 use crate::ids::{AnalystId, Extension, HospitalId, TargetId};
-use crate::routing::Need;
+use crate::routing::{Need, Trouble};
 use crate::simulate::deed::span;
 use crate::simulate::{Deed, Scene, Simulation, Standing};
 use crate::ticket::{Event, Record};
@@ -131,6 +131,7 @@ fn read_case(
     let until = fields.optional::<Spanned<String>>("until");
     let deeds: Vec<Spanned<String>> = fields.or("do", Vec::new());
     let standing = read_standing(fields, config, problems);
+    let troubles = fields.tables("incidents", "an incident");
     let expected = fields.table("expect").map(|table| read_expected(&table, problems));
     let name = name?;
     let place = match report.position(&name.place.file, name.place.span.start) {
@@ -157,8 +158,19 @@ fn read_case(
         None => UNTIL,
         Some(text) => span_of(&text, problems)?,
     };
-    let scene = Scene { hospital, dial, from: from.unwrap_or_default(), at: zoned.timestamp(), standing };
+    let incidents = troubles.iter().map(|trouble| read_trouble(trouble, &hospital)).collect::<Option<Vec<_>>>()?;
+    let from = from.unwrap_or_default();
+    let scene = Scene { hospital, dial, from, at: zoned.timestamp(), standing, incidents };
     Some(Case { name: name.value, place, scene, deeds, until, expected: expected.unwrap_or_default() })
+}
+
+fn read_trouble(fields: &Fields<'_>, hospital: &HospitalId) -> Option<Trouble> {
+    let system = fields.required("system", "\"meridian-prod\"");
+    let prompt = fields.required("prompt", "\"known-problem-charting\"");
+    let (module, sites) = (fields.optional("module"), fields.or("sites", Vec::new()));
+    let note = fields.optional("note").unwrap_or_default();
+    let down = fields.or("down", false);
+    Some(Trouble { hospital: hospital.clone(), system: system?, module, sites, prompt: prompt?, note, down })
 }
 
 fn hospital_of(

@@ -9,9 +9,9 @@ use thiserror::Error;
 
 use crate::config::{Config, Hospital, NextHop, Trunk};
 use crate::diagnostic::nearest;
-use crate::ids::{AnalystId, ConnId, Extension, HospitalId, TargetId};
+use crate::ids::{AnalystId, ConnId, Extension, HospitalId, IncidentId, PromptId, SystemId, TargetId};
 use crate::registrar::BindingRecord;
-use crate::routing::{Analyst, PhoneKind, Presence};
+use crate::routing::{Analyst, Incident, PhoneKind, Presence, Trouble};
 use crate::simulate::Scene;
 use crate::sip::{Flow, Host, Request, Transport, Uri};
 use crate::time::Duration;
@@ -62,6 +62,10 @@ pub enum SceneError {
     NoHotline { hospital: HospitalId, number: Extension, known: String },
     #[error("there is no analyst `{0}`{1}")]
     NoAnalyst(AnalystId, String),
+    #[error("{0} has no system `{1}`")]
+    NoSystem(HospitalId, SystemId),
+    #[error("there is no prompt `{0}` that could tell of an incident")]
+    NoPrompt(PromptId),
     #[error("no trunk of {0} says where its calls come from")]
     NoTrunk(HospitalId),
     #[error("the node has no listener")]
@@ -91,6 +95,7 @@ impl Cast {
             let near = nearest(unknown.as_str(), known).map(|near| format!("; did you mean `{near}`?"));
             return Err(SceneError::NoAnalyst(unknown.clone(), near.unwrap_or_default()));
         }
+        known_troubles(config, hospital, scene)?;
         let trunk = config.trunk(&hospital.trunk).ok_or_else(|| SceneError::NoTrunk(hospital.id.clone()))?;
         let listener = match &trunk.listener {
             Some(id) => config.node.listeners.get(id),
@@ -245,6 +250,29 @@ fn hospital<'a>(config: &'a Config, scene: &Scene) -> Result<&'a Hospital, Scene
         return Err(SceneError::NoHotline { hospital, number, known: known(names) });
     }
     Ok(hospital)
+}
+
+fn known_troubles(config: &Config, hospital: &Hospital, scene: &Scene) -> Result<(), SceneError> {
+    for trouble in &scene.incidents {
+        if hospital.directory.system(&trouble.system).is_none() {
+            return Err(SceneError::NoSystem(hospital.id.clone(), trouble.system.clone()));
+        }
+        if !config.prompts.contains(&hospital.language(), &trouble.prompt) {
+            return Err(SceneError::NoPrompt(trouble.prompt.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// As opened by hand just before.
+pub(super) fn incidents(scene: &Scene) -> Vec<Incident> {
+    let incident = |(id, what): (u64, &Trouble)| Incident {
+        id: IncidentId(id),
+        what: what.clone(),
+        by: "the scene".to_owned(),
+        opened: scene.at,
+    };
+    (1..).zip(&scene.incidents).map(incident).collect()
 }
 
 /// Where our calls over a trunk go; `None`: it only brings calls.

@@ -28,8 +28,9 @@ use crate::bridge::MediaReport;
 use crate::call::media::{MediaCommand, MediaEvent, PlayItem};
 use crate::config::Config;
 use crate::digit::{Digit, DigitSource};
-use crate::ids::{AnalystId, ConnId, Extension, HospitalId, LegId, PlayId, QueryId, Seq};
+use crate::ids::{AnalystId, ConnId, Extension, HospitalId, IncidentId, LegId, PlayId, QueryId, Seq};
 use crate::registrar::{Account, DigestPolicy};
+use crate::routing::Trouble;
 use crate::sip::{Flow, Message, Transport};
 use crate::switch::{Action, Answer, Input, Memory, Query, Switch};
 use crate::ticket::{Event, Record, Ticket};
@@ -59,6 +60,8 @@ pub struct Scene {
     pub at: Timestamp,
     /// Who is not as the shifts say: everybody else is available while on shift, and signed out otherwise.
     pub standing: BTreeMap<AnalystId, Standing>,
+    /// Known problems, opened before the call.
+    pub incidents: Vec<Trouble>,
 }
 
 /// Something that is remembered of the call, with its time since the INVITE.
@@ -124,6 +127,8 @@ impl Simulation {
         memory.bindings = cast.bindings(scene.at);
         memory.analysts = cast.presences(&config, scene);
         memory.elsewhere = cast.elsewhere(scene);
+        memory.incidents = cast::incidents(scene);
+        memory.next_incident = IncidentId(memory.incidents.len() as u64 + 1);
         let switch = Switch::new(Arc::clone(&config), memory, [1; 32], START, scene.at);
         let mut simulation = Simulation {
             config,

@@ -18,7 +18,7 @@ use ulid::Ulid;
 
 use super::rows::{self, Cell};
 use super::sqlite::{decode, micros, signed, unsigned};
-use crate::ids::{AnalystId, CallId, ClinicianId, Seq, SystemId, TicketNumber, UnitId};
+use crate::ids::{AnalystId, CallId, ClinicianId, IncidentId, Seq, SystemId, TicketNumber, UnitId};
 use crate::ticket::{
     AnalystStateRecord, BindingRecord, Callback, Event, Offer, REPEAT_HOURS, Record, Repeat, RepeatBy, Ticket,
 };
@@ -87,6 +87,8 @@ struct Desk {
     nonces: BTreeMap<String, (u32, Timestamp)>,
     states: BTreeMap<AnalystId, (AnalystStateRecord, Option<String>, Timestamp)>,
     audit: Vec<[Cell; 6]>,
+    incidents: Vec<[Cell; 4]>,
+    resolved: Vec<(IncidentId, String, Timestamp)>,
     nodes: Vec<[Cell; 5]>,
 }
 
@@ -179,6 +181,13 @@ impl Batch {
                 object.as_str().into(),
                 reason.clone().into(),
             ]),
+            Event::IncidentOpened(incident) => self.desk.incidents.push([
+                signed(incident.id.0).into(),
+                incident.what.hospital.as_str().into(),
+                micros(incident.opened).into(),
+                json(incident)?.into(),
+            ]),
+            Event::IncidentResolved { incident, by } => self.desk.resolved.push((*incident, by.clone(), record.at)),
             Event::NodeStarted { version, config } => self.desk.node(record, Some(version), Some(config)),
             Event::NodeStopped => self.desk.node(record, None, None),
             Event::CallOpened(_)
@@ -191,6 +200,7 @@ impl Batch {
             | Event::Collected { .. }
             | Event::NeedSettled { .. }
             | Event::QuestionSkipped { .. }
+            | Event::IncidentTold { .. }
             | Event::RouteDecided { .. }
             | Event::OfferSent { .. }
             | Event::OfferRinging { .. }
@@ -410,6 +420,12 @@ impl Desk {
         rows::write(connection, &rows::NONCES, nonces.collect()).await?;
         rows::write(connection, &rows::ANALYST_STATES, states).await?;
         rows::write(connection, &rows::AUDIT, self.audit).await?;
+        rows::write(connection, &rows::INCIDENTS, self.incidents).await?;
+        for (incident, by, at) in self.resolved {
+            let resolve = "UPDATE incidents SET resolved_us = ?, resolved_by = ? WHERE id = ? AND resolved_us IS NULL";
+            let resolve = sqlx::query(resolve).bind(micros(at)).bind(by).bind(signed(incident.0));
+            resolve.execute(&mut *connection).await?;
+        }
         rows::write(connection, &rows::NODES, self.nodes).await
     }
 }

@@ -11,9 +11,10 @@ use super::sqlite::{decode, micros, position, unsigned};
 use super::tickets::{docs, load_callbacks_due};
 use crate::identity::Caller;
 use crate::ids::{
-    AnalystId, CallId, Extension, HospitalId, Language, ModuleId, PlanId, Seq, SystemId, TicketNumber, UnitId,
+    AnalystId, CallId, Extension, HospitalId, IncidentId, Language, ModuleId, PlanId, Seq, SystemId, TicketNumber,
+    UnitId,
 };
-use crate::routing::Need;
+use crate::routing::{Incident, Need};
 use crate::ticket::{AnalystStateRecord, BindingRecord, CallbackReason, CallbackState, Event, REPEAT_HOURS, Ticket};
 
 use super::journal::{Journal, Replay};
@@ -35,6 +36,9 @@ pub struct Restored {
     /// Calls that were up when the process died: the switch records their end (node failure) and books callbacks.
     pub open_calls: Vec<OpenCall>,
     pub callbacks_due: Vec<CallbackOwed>,
+    /// Those that are active, and the number of the next.
+    pub incidents: Vec<Incident>,
+    pub next_incident: IncidentId,
     /// Who helped whom in the last 72 h, newest first.
     pub continuity: Vec<Continuity>,
     /// When each analyst's last call ended: the start of "idle longest".
@@ -95,6 +99,8 @@ pub struct CallbackOwed {
     /// Not tried any more by Wardline itself: a person must call.
     pub failed: bool,
     pub reason: CallbackReason,
+    /// The known problem whose end it waits for.
+    pub waits_for: Option<IncidentId>,
     pub caller: Option<Caller>,
     pub need: Option<Need>,
     pub test: bool,
@@ -134,6 +140,8 @@ pub(super) async fn restore(
         analyst_states: analyst_states(connection).await?,
         open_calls: open_calls(connection).await?,
         callbacks_due: load_callbacks_due(connection).await?.iter().filter_map(owed).collect(),
+        incidents: incidents(connection).await?,
+        next_incident: next_incident(connection).await?,
         continuity: continuity(connection, since).await?,
         idle_since: idle_since(connection, since).await?,
         nonce_key: secrets::nonce_key(connection, vault).await?,
@@ -144,6 +152,16 @@ pub(super) async fn restore(
 async fn next_ticket(connection: &mut SqliteConnection) -> Result<TicketNumber> {
     let row = sqlx::query("SELECT COALESCE(MAX(number), 0) FROM tickets").fetch_one(connection).await?;
     Ok(TicketNumber((unsigned(row.try_get(0)?) + 1).max(FIRST_TICKET)))
+}
+
+async fn incidents(connection: &mut SqliteConnection) -> Result<Vec<Incident>> {
+    let rows = sqlx::query("SELECT doc FROM incidents WHERE resolved_us IS NULL ORDER BY id");
+    rows.fetch_all(connection).await?.iter().map(|row| Ok(serde_json::from_str(row.try_get(0)?)?)).collect()
+}
+
+async fn next_incident(connection: &mut SqliteConnection) -> Result<IncidentId> {
+    let row = sqlx::query("SELECT COALESCE(MAX(id), 0) FROM incidents").fetch_one(connection).await?;
+    Ok(IncidentId(unsigned(row.try_get(0)?) + 1))
 }
 
 async fn bindings(connection: &mut SqliteConnection, now: Timestamp) -> Result<Vec<BindingRecord>> {
@@ -232,6 +250,11 @@ fn owed(ticket: &Ticket) -> Option<CallbackOwed> {
         attempts: callback.attempts,
         failed: callback.state == CallbackState::Failed,
         reason: callback.reason,
+        waits_for: ticket
+            .incident
+            .as_ref()
+            .filter(|_| callback.reason == CallbackReason::Incident)
+            .map(|told| told.incident),
         caller: ticket.caller.clone(),
         need: ticket.need.clone(),
         test: ticket.test,

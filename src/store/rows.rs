@@ -136,5 +136,8 @@ pub(super) const ANALYST_STATES: Table = Table {
              state = excluded.state, reason = excluded.reason, at_us = excluded.at_us",
 };
 
+pub(super) const INCIDENTS: Table =
+    Table { insert: "INSERT INTO incidents (id, hospital, opened_us, doc)", conflict: "ON CONFLICT (id) DO NOTHING" };
+
 pub(super) const NODES: Table =
     Table { insert: "INSERT INTO nodes (seq, at_us, kind, version, config)", conflict: "ON CONFLICT (seq) DO NOTHING" };

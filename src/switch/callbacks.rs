@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::Call;
 use crate::call::{CallbackDue, NEXT_ATTEMPT_AFTER};
-use crate::ids::CallId;
+use crate::ids::{CallId, IncidentId};
 use crate::switch::Switch;
 use crate::switch::carry::guarded;
 use crate::ticket::DispositionCode;
@@ -19,6 +19,8 @@ const BREATHER: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Callbacks {
     due: BTreeMap<(Instant, CallId), CallbackDue>,
+    /// What waits for a known problem to be fixed; it counts among [`MAX_CALLBACKS`].
+    when_fixed: BTreeMap<(IncidentId, CallId), CallbackDue>,
     /// Not tried any more: a person must call.
     failed: BTreeSet<CallId>,
     /// No attempt begins before this.
@@ -28,12 +30,25 @@ pub(super) struct Callbacks {
 
 impl Callbacks {
     pub(super) fn add_at(&mut self, at: Instant, due: CallbackDue) {
-        if self.due.len() < MAX_CALLBACKS {
+        if self.len() < MAX_CALLBACKS {
             self.due.insert((at, due.call), due);
         } else {
             // Its ticket still says that it is owed.
             self.refused += 1;
         }
+    }
+
+    pub(super) fn add_when_fixed(&mut self, incident: IncidentId, due: CallbackDue) {
+        if self.len() < MAX_CALLBACKS {
+            self.when_fixed.insert((incident, due.call), due);
+        } else {
+            self.refused += 1;
+        }
+    }
+
+    /// Takes out everything that waits for it.
+    pub(super) fn fixed(&mut self, incident: IncidentId) -> Vec<CallbackDue> {
+        self.when_fixed.extract_if(.., |(waited_for, _), _| *waited_for == incident).map(|(_, due)| due).collect()
     }
 
     /// Counts what Wardline tries no more by itself.
@@ -50,6 +65,7 @@ impl Callbacks {
         self.failed.remove(&call);
         if code.settles_callback() {
             self.due.retain(|(_, due), _| *due != call);
+            self.when_fixed.retain(|(_, due), _| *due != call);
         }
     }
 
@@ -58,7 +74,7 @@ impl Callbacks {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.due.len()
+        self.due.len() + self.when_fixed.len()
     }
 
     pub(super) fn failed(&self) -> usize {

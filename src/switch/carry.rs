@@ -52,6 +52,7 @@ impl Switch {
             desk: &mut self.desk,
             line: &mut self.line,
             continuity: &mut self.continuity,
+            incidents: &self.incidents,
             numbers: &mut self.numbers,
             ports: &mut self.ports,
             reach: &routes,
@@ -72,6 +73,7 @@ impl Switch {
             match call.aftermath(now) {
                 Aftermath::Nothing => {}
                 Aftermath::Due(at, due) => self.callbacks.add_at(at, *due),
+                Aftermath::WhenFixed(incident, at, due) => self.call_when_fixed(incident, at, *due),
                 Aftermath::Failed => self.callbacks.leave_to_a_person(id),
             }
             return;

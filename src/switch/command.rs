@@ -21,6 +21,9 @@ impl Switch {
             Command::SetDisposition { call, by, disposition, actor } => {
                 self.set_disposition(now, call, by, disposition, actor)
             }
+            Command::Incidents => Reply::Incidents { incidents: self.incidents.iter().cloned().collect() },
+            Command::OpenIncident { what, by, actor } => self.open_incident(now, what, by, actor),
+            Command::ResolveIncident { incident, by, actor } => self.resolve_incident(now, incident, &by, actor),
             Command::Drain { actor } => {
                 self.draining = true;
                 self.audit(now, actor, "drain", "node", None);
@@ -92,7 +95,7 @@ impl Switch {
         Reply::Done
     }
 
-    fn audit(&mut self, now: Instant, actor: String, action: &str, object: &str, reason: Option<String>) {
+    pub(super) fn audit(&mut self, now: Instant, actor: String, action: &str, object: &str, reason: Option<String>) {
         let event = Event::Audit { actor, action: action.to_owned(), object: object.to_owned(), reason };
         self.record(now, None, event);
     }

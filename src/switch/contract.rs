@@ -8,13 +8,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::ids::{AnalystId, CallId, CommandId, ConnId, QueryId, Seq, TrunkId};
+use crate::ids::{AnalystId, CallId, CommandId, ConnId, IncidentId, QueryId, Seq, TrunkId};
 use crate::sip::Flow;
 use crate::switch::trunks::Health;
 use crate::ticket::{AnalystStateRecord, Disposition, Record};
 
 use crate::call::media::{MediaCommand, MediaEvent};
 use crate::registrar::Account;
+use crate::routing::{Incident, Trouble};
 use crate::sip::Transport;
 
 /// Everything that can happen to the switch.
@@ -121,6 +122,19 @@ pub enum Command {
         disposition: Disposition,
         actor: String,
     },
+    Incidents,
+    /// Callers whom it concerns are told from now on.
+    OpenIncident {
+        what: Trouble,
+        by: String,
+        actor: String,
+    },
+    /// Nobody is told any more, and who waits for it is called.
+    ResolveIncident {
+        incident: IncidentId,
+        by: String,
+        actor: String,
+    },
     /// New INVITEs get 503; calls up finish.
     Drain {
         actor: String,
@@ -144,10 +158,23 @@ pub enum Command {
 #[serde(tag = "reply", rename_all = "kebab-case")]
 pub enum Reply {
     Done,
-    Refused { reason: String },
+    Refused {
+        reason: String,
+    },
     Status(Box<Status>),
-    Calls { calls: Vec<serde_json::Value> },
-    Analysts { analysts: Vec<serde_json::Value> },
+    Calls {
+        calls: Vec<serde_json::Value>,
+    },
+    Analysts {
+        analysts: Vec<serde_json::Value>,
+    },
+    Incidents {
+        incidents: Vec<Incident>,
+    },
+    /// Its number.
+    Opened {
+        incident: IncidentId,
+    },
 }
 
 /// Counters and gauges, all of the process since it started.
@@ -163,7 +190,10 @@ pub struct Status {
     pub ports_resting: usize,
     pub bindings: usize,
     pub waiting: usize,
-    /// Callbacks that wait for their time.
+    /// Known problems that callers are told of.
+    #[serde(default)]
+    pub incidents: Vec<Incident>,
+    /// Callbacks that wait for their time, or for a known problem to be fixed.
     pub callbacks: usize,
     /// Callbacks that are tried no more: a person must call.
     pub callbacks_failed: usize,

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use crate::call::{CallbackDue, TRY_FOR, Tries};
 use crate::config::{Config, Hospital};
 use crate::identity::{Caller, NumberRules, Signalled, identify};
-use crate::ids::{AnalystId, CallId, Extension, HospitalId, Language, PlanId, Seq, TicketNumber};
+use crate::ids::{AnalystId, CallId, Extension, HospitalId, IncidentId, Language, PlanId, Seq, TicketNumber};
 use crate::ivr::Plan;
 use crate::registrar::{Account, BindingRecord, NonceKey, NonceRecord};
-use crate::routing::{Earlier, Level, Need, Presence};
+use crate::routing::{Earlier, Incident, Level, Need, Presence};
 use crate::switch::Switch;
 use crate::ticket::{CallbackOutcome, CallbackReason, Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
@@ -35,6 +35,9 @@ pub struct Memory {
     /// Calls that were up when the process before died.
     pub cut: Vec<CutCall>,
     pub callbacks: Vec<OwedCallback>,
+    /// Active ones, and the number of the next.
+    pub incidents: Vec<Incident>,
+    pub next_incident: IncidentId,
     /// In the order of time.
     pub continuity: Vec<Earlier>,
     /// Software version, for the record of the start.
@@ -55,6 +58,8 @@ impl Memory {
             elsewhere: Vec::new(),
             cut: Vec::new(),
             callbacks: Vec::new(),
+            incidents: Vec::new(),
+            next_incident: IncidentId(1),
             continuity: Vec::new(),
             version: String::new(),
         }
@@ -89,6 +94,8 @@ pub struct OwedCallback {
     pub language: Language,
     pub dialled: String,
     pub number: Extension,
+    /// Not to be tried before this known problem is fixed.
+    pub waits_for: Option<IncidentId>,
     pub booked: Timestamp,
     pub due: Timestamp,
     /// In which the ward's phone was rung.
@@ -151,6 +158,7 @@ impl Switch {
             language: cut.language,
             dialled: cut.dialled,
             number,
+            waits_for: None,
             booked: wall,
             due,
             attempts: 0,
@@ -166,6 +174,13 @@ impl Switch {
     /// hospital is gone, is a person's.
     fn owe_again(&mut self, now: Instant, owed: OwedCallback) {
         let wall = self.clock.wall(now);
+        let waits_for = owed.waits_for.filter(|incident| !owed.failed && self.incidents.get(*incident).is_some());
+        if let Some(incident) = waits_for
+            && let Some(due) = self.owed(owed.clone(), now + TRY_FOR, wall)
+        {
+            self.callbacks.add_when_fixed(incident, due);
+            return;
+        }
         let (call, failed) = (owed.call, owed.failed);
         let wait = Duration::try_from(owed.due.duration_since(wall)).unwrap_or_default().max(CUT_CALL_BACK_AFTER);
         let age = Duration::try_from(wall.duration_since(owed.booked)).unwrap_or_default();

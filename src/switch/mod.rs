@@ -10,12 +10,13 @@
 //! packets that depend on them.
 //!
 //! Files in the order an INVITE meets them: `contract`, `ingress`, `reach`, `carry`, `trunks`, `strangers`, `callbacks`,
-//! `command`, `memory`.
+//! `incidents`, `command`, `memory`.
 
 mod callbacks;
 mod carry;
 mod command;
 mod contract;
+mod incidents;
 mod ingress;
 mod memory;
 mod reach;
@@ -36,7 +37,7 @@ use crate::call::{Call, Numbers, Ports};
 use crate::config::Config;
 use crate::ids::{AnalystId, CallId, ClientKey, LegId, QueryId, Seq, ServerKey, TicketNumber, TrunkId};
 use crate::registrar::{Change, Registrar, RegistrarConfig, Suspect};
-use crate::routing::{Continuity, Desk, WaitingLine};
+use crate::routing::{Continuity, Desk, Incidents, WaitingLine};
 use crate::sip::Host;
 use crate::ticket::{Event, Record};
 use crate::time::{Clock, Duration, Instant};
@@ -67,6 +68,7 @@ pub struct Switch {
     desk: Desk,
     line: WaitingLine,
     continuity: Continuity,
+    incidents: Incidents,
     ports: Ports,
 
     calls: BTreeMap<CallId, Call>,
@@ -132,6 +134,7 @@ impl Switch {
             desk: Desk::new(),
             line: WaitingLine::new(),
             continuity: Continuity::new(),
+            incidents: Incidents::new(memory.incidents.clone(), memory.next_incident),
             ports: Ports::new(node.media.first_port..=node.media.last_port, node.media.quarantine),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -227,6 +230,7 @@ impl Switch {
             bindings: self.registrar.len(),
             waiting: self.line.len(),
             callbacks: self.callbacks.len(),
+            incidents: self.incidents.iter().cloned().collect(),
             callbacks_failed: self.callbacks.failed(),
             trunks: self.config.node.trunks.keys().map(|id| (id.clone(), self.trunks.health(id))).collect(),
             draining: self.draining,

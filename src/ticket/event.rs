@@ -10,11 +10,11 @@ use crate::bridge::MediaReport;
 use crate::digit::{Digit, DigitSource};
 use crate::identity::Caller;
 use crate::ids::{
-    AnalystId, CallId, Extension, HospitalId, Language, OfferId, PlanId, PromptId, RungId, Seq, StepId, TargetId,
-    TicketNumber, TrunkId,
+    AnalystId, CallId, Extension, HospitalId, IncidentId, Language, OfferId, PlanId, PromptId, RungId, Seq, StepId,
+    TargetId, TicketNumber, TrunkId,
 };
 pub use crate::registrar::BindingRecord;
-use crate::routing::{Decision, Need, OfferOutcome};
+use crate::routing::{Decision, Incident, Need, OfferOutcome};
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +78,11 @@ pub enum Event {
     /// A question was left out because no answer to it would change who is rung.
     QuestionSkipped {
         step: StepId,
+    },
+    /// The caller was told of a known problem: the ticket is linked to it.
+    IncidentTold {
+        incident: IncidentId,
+        note: String,
     },
     RouteDecided {
         decision: Box<Decision>,
@@ -171,6 +176,12 @@ pub enum Event {
         state: AnalystStateRecord,
         reason: Option<String>,
     },
+    IncidentOpened(Box<Incident>),
+    /// What callers wait for: their call backs are due now.
+    IncidentResolved {
+        incident: IncidentId,
+        by: String,
+    },
     BindingSet(BindingRecord),
     BindingRemoved {
         aor: String,
@@ -205,6 +216,7 @@ impl Event {
             Event::Collected { .. } => "collected",
             Event::NeedSettled { .. } => "need-settled",
             Event::QuestionSkipped { .. } => "question-skipped",
+            Event::IncidentTold { .. } => "incident-told",
             Event::RouteDecided { .. } => "route-decided",
             Event::OfferSent { .. } => "offer-sent",
             Event::OfferRinging { .. } => "offer-ringing",
@@ -228,6 +240,8 @@ impl Event {
             Event::NodeStarted { .. } => "node-started",
             Event::NodeStopped => "node-stopped",
             Event::AnalystStateSet { .. } => "analyst-state-set",
+            Event::IncidentOpened(_) => "incident-opened",
+            Event::IncidentResolved { .. } => "incident-resolved",
             Event::BindingSet(_) => "binding-set",
             Event::BindingRemoved { .. } => "binding-removed",
             Event::NonceUsed { .. } => "nonce-used",
@@ -345,6 +359,10 @@ pub enum CallbackReason {
     /// A mapped ward phone hung up before a human answered.
     Abandoned,
     NodeFailure,
+    /// The caller wants to be called when the known problem is fixed: not tried before.
+    Incident,
+    /// The known problem is fixed.
+    IncidentResolved,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,16 +5,17 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::Lifecycle;
 use super::facts::{CallbackState, MediaQuality, Offer, RepeatBy, Ticket, seconds};
 use super::line::{
     callback_reason_words, caller_words, disposition_words, need_source_words, need_words, outcome_words,
 };
+use super::{CallbackReason, Lifecycle};
 
 /// The whole call as one paragraph of plain sentences, its times in `zone`: the hospital's.
 pub fn explain(ticket: &Ticket, zone: &TimeZone) -> String {
     let mut sentences = vec![who(ticket, zone)];
     sentences.extend(asked(ticket));
+    sentences.extend(told(ticket));
     sentences.push(needed(ticket));
     sentences.extend(rung(ticket));
     sentences.push(outcome(ticket));
@@ -60,6 +61,13 @@ fn asked(ticket: &Ticket) -> Option<String> {
         sentence.push_str(" A question was left out because no answer would have changed who is rung.");
     }
     Some(sentence)
+}
+
+fn told(ticket: &Ticket) -> Option<String> {
+    let told = ticket.incident.as_ref()?;
+    let note = told.note.trim_end_matches('.');
+    let note = if note.is_empty() { String::new() } else { format!(": {note}") };
+    Some(format!("The caller was told of incident {}{note}.", told.incident))
 }
 
 fn needed(ticket: &Ticket) -> String {
@@ -154,6 +162,7 @@ fn ended(ticket: &Ticket) -> Option<String> {
 fn callback(ticket: &Ticket, zone: &TimeZone) -> Option<String> {
     let callback = ticket.callback.as_ref()?;
     let state = match callback.state {
+        CallbackState::Due if callback.reason == CallbackReason::Incident => "is made when it is".to_owned(),
         CallbackState::Due => format!("is due on {}, after {} attempts", local(callback.due, zone), callback.attempts),
         CallbackState::Done => format!("was done, both spoke (attempt {})", callback.attempts),
         CallbackState::Failed => {

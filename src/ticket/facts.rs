@@ -15,8 +15,8 @@ use crate::bridge::MediaReport;
 use crate::digit::Digit;
 use crate::identity::Caller;
 use crate::ids::{
-    AnalystId, CallId, Extension, HospitalId, Language, OfferId, PlanId, RungId, Seq, StepId, SystemId, TicketNumber,
-    TrunkId, UnitId,
+    AnalystId, CallId, Extension, HospitalId, IncidentId, Language, OfferId, PlanId, RungId, Seq, StepId, SystemId,
+    TicketNumber, TrunkId, UnitId,
 };
 use crate::routing::{Choice, Decision, Need, OfferOutcome, Others, PassedOver};
 
@@ -58,6 +58,9 @@ pub struct Ticket {
     pub keys: Vec<Digit>,
     pub collected: Vec<(StepId, bool)>,
     pub questions_skipped: Vec<StepId>,
+    /// The known problem that the caller was told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Told>,
     pub need: Option<Need>,
     pub need_by: Option<NeedSource>,
     /// Every routing decision, in order: the "why". Its inputs, for replaying it, stand in the record only.
@@ -95,6 +98,19 @@ pub struct Ticket {
     /// One line a step. Stored as rows of their own.
     #[serde(skip)]
     pub timeline: Vec<Line>,
+}
+
+/// A known problem that the caller was told of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    pub incident: IncidentId,
+    pub note: String,
+}
+
+impl Told {
+    fn new(incident: IncidentId, note: &str) -> Told {
+        Told { incident, note: note.to_owned() }
+    }
 }
 
 /// What was decided on one rung, and why, in words.
@@ -263,6 +279,7 @@ impl Ticket {
             keys: Vec::new(),
             collected: Vec::new(),
             questions_skipped: Vec::new(),
+            incident: None,
             need: None,
             need_by: None,
             decisions: Vec::new(),
@@ -314,6 +331,7 @@ impl Ticket {
                 self.need_by = Some(*by);
             }
             Event::QuestionSkipped { step } => push(&mut self.questions_skipped, step.clone(), MAX_KEPT),
+            Event::IncidentTold { incident, note } => self.incident = Some(Told::new(*incident, note)),
             Event::RouteDecided { decision } => push(&mut self.decisions, Routed::new(at, decision), MAX_KEPT),
             Event::OfferSent { offer, analyst, rung, outside } => {
                 let (offer, analyst, rung, outside) = (*offer, analyst.clone(), rung.clone(), *outside);
@@ -360,6 +378,8 @@ impl Ticket {
             | Event::NodeStarted { .. }
             | Event::NodeStopped
             | Event::AnalystStateSet { .. }
+            | Event::IncidentOpened(_)
+            | Event::IncidentResolved { .. }
             | Event::BindingSet(_)
             | Event::BindingRemoved { .. }
             | Event::NonceUsed { .. }
@@ -412,8 +432,10 @@ impl Ticket {
             Some(Party::Target) => _ = self.target_heard.get_or_insert(at),
             Some(Party::Analyst | Party::Caller | Party::Desk) | None => {
                 self.human_heard.get_or_insert(at);
+                // Who waits for a fix is called then, whoever was heard before.
                 if let Some(callback) = &mut self.callback
                     && callback.state == CallbackState::Due
+                    && callback.reason != CallbackReason::Incident
                     && self.end.is_none()
                 {
                     callback.state = CallbackState::Lapsed;

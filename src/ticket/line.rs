@@ -46,6 +46,8 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         Event::Collected { step, accepted: false } => format!("Keyed number not accepted ({step})."),
         Event::NeedSettled { need, by } => format!("Needed: {} ({}).", need_words(need), need_source_words(need, *by)),
         Event::QuestionSkipped { step } => format!("Nothing asked (step {step}): no answer would change who is rung."),
+        Event::IncidentTold { incident, note } if note.is_empty() => format!("Told of incident {incident}."),
+        Event::IncidentTold { incident, note } => format!("Told of incident {incident}: {note}"),
         Event::RouteDecided { decision } => decision_words(decision),
         Event::OfferSent { analyst, rung, outside, .. } => {
             format!("Ringing {analyst}{} (rung {rung}).", if *outside { " on an outside phone" } else { "" })
@@ -68,6 +70,9 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         }
         Event::DispositionSet { by, disposition } => format!("{by} set: {}.", disposition_words(disposition)),
         Event::CallEnded { cause, by } => format!("{}.", cause.words(*by)),
+        Event::CallbackBooked { number, reason: CallbackReason::Incident, .. } => {
+            format!("Callback to {number} booked for when the known problem is fixed.")
+        }
         Event::CallbackBooked { number, due, reason } => {
             let (due, reason) = (due_words(record.at, *due), callback_reason_words(*reason));
             format!("Callback to {number} booked, due {due}: {reason}.")
@@ -90,6 +95,8 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         | Event::NodeStarted { .. }
         | Event::NodeStopped
         | Event::AnalystStateSet { .. }
+        | Event::IncidentOpened(_)
+        | Event::IncidentResolved { .. }
         | Event::BindingSet(_)
         | Event::BindingRemoved { .. }
         | Event::NonceUsed { .. } => return None,
@@ -279,6 +286,8 @@ pub(crate) fn callback_reason_words(reason: CallbackReason) -> &'static str {
         CallbackReason::OperatorSilent => "the operator did not answer",
         CallbackReason::Abandoned => "the caller left before a human answered",
         CallbackReason::NodeFailure => "the call was cut by a failure of the node",
+        CallbackReason::Incident => "the caller waits for a known problem to be fixed",
+        CallbackReason::IncidentResolved => "the known problem is fixed",
     }
 }
 

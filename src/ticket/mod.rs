@@ -18,7 +18,8 @@ pub use event::*;
 pub use explain::explain;
 pub(crate) use facts::REPEAT_HOURS;
 pub use facts::{
-    Callback, CallbackState, End, Hold, MediaQuality, Offer, Repeat, RepeatBy, Routed, SetDisposition, Ticket, Transfer,
+    Callback, CallbackState, End, Hold, MediaQuality, Offer, Repeat, RepeatBy, Routed, SetDisposition, Ticket, Told,
+    Transfer,
 };
 pub use lifecycle::Lifecycle;
 pub use line::{Line, line_of};

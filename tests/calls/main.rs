@@ -5,6 +5,7 @@
 
 mod callbacks;
 mod hush;
+mod incidents;
 mod invariants;
 mod ladder;
 mod lines_a;

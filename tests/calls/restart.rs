@@ -12,7 +12,7 @@ use crate::phone::Pickup;
 use crate::world::World;
 
 /// The process dies at this instant, and the next one starts at once on the same folder.
-fn killed(world: &mut World) {
+pub fn killed(world: &mut World) {
     let folder = tempfile::tempdir().expect("a folder");
     let (store, _) = store::open(folder.path(), journal::Options::default()).expect("a store");
     for record in &world.records {
@@ -25,7 +25,7 @@ fn killed(world: &mut World) {
 }
 
 /// Ana and the supervisor are signed in, and the journal knows it.
-fn desk() -> World {
+pub fn desk() -> World {
     let mut world = World::new(&["ana", "ivy"]);
     for analyst in ["ana", "ivy"] {
         let (state, actor) = (AnalystStateRecord::Available, "test".to_owned());

@@ -110,7 +110,7 @@ fn the_tutorial_builds_the_sample_plan_and_shows_what_check_says() {
         }
     }
     committed("docs/dial-plans.md", &written);
-    assert_eq!((plans, mistakes), (7, 7));
+    assert_eq!((plans, mistakes), (8, 8));
     assert!(!cookbook.is_empty());
     let built = with_plan(&plan).expect("valid").config;
     let there = sample(&root(), &[]).expect("valid").config;

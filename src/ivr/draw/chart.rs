@@ -8,7 +8,7 @@ use jiff::civil::Weekday;
 use crate::identity::PhoneClass;
 use crate::ids::PromptId;
 use crate::ivr::condition::{Condition, Pattern};
-use crate::ivr::plan::{Branch, Connect};
+use crate::ivr::plan::{Branch, Connect, LONGEST_PROMPT};
 use crate::ivr::{At, Origin, Plan, Prompts, Slot, StepKind, Utterance, Way, Word};
 
 /// Letters of one line of a box and of an arrow.
@@ -103,6 +103,7 @@ fn reached(kind: &StepKind) -> Option<(String, Look, String)> {
             Some((format!("end-{}", step.target), Look::Target, format!("talks with: {}", step.target)))
         }
         StepKind::Play(_)
+        | StepKind::Notice(_)
         | StepKind::Menu(_)
         | StepKind::Collect(_)
         | StepKind::Branch(_)
@@ -127,6 +128,10 @@ impl Drawing<'_> {
     fn step(&self, kind: &StepKind) -> (Look, Vec<String>) {
         match kind {
             StepKind::Play(step) => (Look::Says, self.quoted(&step.say)),
+            StepKind::Notice(step) => match &step.say {
+                Some(say) => (Look::Says, self.quoted(say)),
+                None => (Look::Says, vec!["says what is known".to_owned()]),
+            },
             StepKind::Menu(step) => {
                 let mut lines = self.quoted(&step.say);
                 if step.skip.is_some() {
@@ -247,6 +252,8 @@ impl Drawing<'_> {
         let say = |say: &Utterance| crate::ivr::check::longest(self.prompts, &self.plan.language, say);
         match kind {
             StepKind::Play(step) => Some(say(&step.say)),
+            // The words of an incident are bounded where it is opened.
+            StepKind::Notice(step) => Some(step.say.as_ref().map_or(LONGEST_PROMPT, say)),
             StepKind::Menu(step) => Some((say(&step.say) + step.wait) * u32::from(step.tries)),
             StepKind::Collect(step) => Some((say(&step.say) + step.number.wait) * u32::from(step.tries)),
             StepKind::Callback(step) => Some(say(&step.say)),
@@ -297,6 +304,8 @@ fn told(when: &Condition) -> String {
     parts.extend(yes_no(when.mapped, "phone on the map", "phone not on the map"));
     parts.extend(yes_no(when.person_known, "known caller", "unknown caller"));
     parts.extend(yes_no(when.on_shift, "somebody on shift", "nobody on shift"));
+    parts.extend(yes_no(when.incident, "known problem", "no known problem"));
+    parts.extend(yes_no(when.system_down, "system is down", "system is up"));
     parts.extend(either(when.unit.iter().map(ToString::to_string).collect(), "unit "));
     parts.extend(either(when.site.iter().map(ToString::to_string).collect(), "site "));
     parts.extend(either(when.trunk.iter().map(ToString::to_string).collect(), "trunk "));

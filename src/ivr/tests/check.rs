@@ -58,7 +58,7 @@ fn the_sample_plan_is_clean_with_the_rendered_prompts() {
     let known = Known { prompts: Some(&prompts), ..Known::default() };
     let plan = Plan::load("plans/hotline.toml", SAMPLE, &known, &mut report);
     assert!(report.is_empty(), "{:#?}", report.diagnostics());
-    assert_eq!(plan.expect("a plan").steps().len(), 12);
+    assert_eq!(plan.expect("a plan").steps().len(), 17);
 }
 
 #[test]

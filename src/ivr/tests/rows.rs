@@ -1,6 +1,6 @@
 //! HOTLINE.md's table: one test a row, on the sample plan. INVITE at 0, answered at 0.100, speech from 0.500.
 
-use super::world::{Script, assert_ladder, unmapped_phone, ward_phone};
+use super::world::{SAMPLE, Script, assert_ladder, plan, unmapped_phone, ward_phone};
 use crate::identity::PhoneClass;
 use crate::ids::Language;
 use crate::ivr::{Facts, HuntNews, Input, Origin};
@@ -286,5 +286,81 @@ fn a_bedside_phone_that_stays_silent_goes_to_the_operator() {
          5.700 dial operator
          5.700 say connecting-operator
          7.000 stop",
+    );
+}
+
+#[test]
+fn an_active_incident_is_told_then_phones_ring_then_one_withdraws_them() {
+    let script = Script { incident: true, ..Script::of(ward_phone()) };
+    let ladder = script.keys(7_000, "1").at(12_000, Input::CallerGone).ladder();
+    assert_ladder(
+        &ladder,
+        "0.000 > who
+         0.000 > known-problem
+         0.000 told of 7
+         0.500 say known-problem-charting
+         3.600 > known-problem-rings
+         3.600 alert by place
+         3.600 > known-problem-waits
+         3.600 say callback-when-fixed
+         6.100 ringback
+         7.000 stop
+         7.000 > when-fixed
+         7.000 withdraw
+         7.000 book incident
+         7.000 say done we-will-call unit-4-west
+         9.000 > stay
+         9.000 say or-stay-on
+         11.500 > ring
+         11.500 alert by no key
+         11.500 > connect
+         11.500 say ringing
+         12.000 withdraw",
+    );
+}
+
+#[test]
+fn any_key_skips_the_notice_and_is_no_answer_to_what_comes_later() {
+    let script = Script { incident: true, until: 5_000, ..Script::of(ward_phone()) };
+    assert_ladder(
+        &script.keys(1_000, "1").ladder(),
+        "0.000 > who
+         0.000 > known-problem
+         0.000 told of 7
+         0.500 say known-problem-charting
+         1.000 stop
+         1.000 > known-problem-rings
+         1.000 alert by place
+         1.000 > known-problem-waits
+         1.000 say callback-when-fixed
+         3.500 ringback",
+    );
+}
+
+#[test]
+fn nine_during_the_notice_reaches_the_operator() {
+    let script = Script { incident: true, until: 1_500, ..Script::of(ward_phone()) };
+    assert!(script.keys(1_000, "9").ladder().ends_with("1.000 dial operator\n1.000 say connecting-operator\n"));
+}
+
+#[test]
+fn who_stays_on_for_company_is_still_owed_the_call_about_the_fix() {
+    let script = Script { incident: true, until: 40_000, ..Script::of(ward_phone()) };
+    let ladder = script.keys(7_000, "1").at(35_000, Input::Answered).ladder();
+    assert_eq!(ladder.matches("book").count(), 1, "{ladder}");
+    assert!(!ladder.contains("cancel callback"), "{ladder}");
+}
+
+#[test]
+fn a_plan_may_tell_in_words_of_its_own_and_says_nothing_of_nothing() {
+    let text = SAMPLE.replace("type = \"notice\"", "type = \"notice\"\nsay = [\"our\"]");
+    let of_its_own = Script { incident: true, until: 2_000, ..Script::of(ward_phone()) };
+    assert!(of_its_own.ladder_of(&plan(&text)).contains("0.500 say our\n"));
+    // Led there without a condition, and no problem is known.
+    let text = SAMPLE.replace("incident = true", "class = \"ward\"");
+    let nothing = Script { until: 500, ..Script::of(ward_phone()) }.ladder_of(&plan(&text));
+    assert!(
+        nothing.contains("0.000 > known-problem\n0.000 > known-problem-rings\n0.000 alert by place\n"),
+        "{nothing}"
     );
 }

@@ -10,10 +10,10 @@ use jiff::civil::{Time, Weekday};
 use crate::diagnostic::Report;
 use crate::digit::Digit;
 use crate::identity::PhoneClass;
-use crate::ids::{Extension, Language, ModuleId, PromptId, SiteId, SystemId, UnitId};
+use crate::ids::{Extension, IncidentId, Language, ModuleId, PromptId, SiteId, SystemId, UnitId};
 use crate::ivr::{
-    CallbackCause, Effect, Facts, HuntNews, Input, Interpreter, Keyed, Known, NeedPatch, Origin, Plan, Prompts,
-    SettledBy, World,
+    CallbackCause, Effect, Facts, HuntNews, Input, Interpreter, Keyed, Known, KnownProblem, NeedPatch, Origin, Plan,
+    Prompts, SettledBy, World,
 };
 use crate::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ const LENGTHS: &[(&str, usize)] = &[
     ("module-charting", 800),
     ("analysts-on-calls", 3_000),
     ("callback-offer", 3_000),
+    ("known-problem-charting", 3_100),
+    ("callback-when-fixed", 2_500),
     ("connecting-operator", 2_300),
     ("no-answer-dial", 2_000),
 ];
@@ -108,6 +110,8 @@ pub struct Script {
     /// An answer to the question would change who is rung.
     pub matters: bool,
     pub on_shift: bool,
+    /// A known problem concerns the caller.
+    pub incident: bool,
     /// Numbers that the directory knows.
     pub directory: &'static [&'static str],
     /// When speech may begin, in ms after the INVITE: answered at 100, ACK at once, 400 more.
@@ -127,6 +131,7 @@ impl Script {
             facts,
             matters: false,
             on_shift: true,
+            incident: false,
             directory: &[],
             start: 500,
             news: &[(0, HuntNews::Ringing)],
@@ -156,7 +161,8 @@ impl Script {
     }
 
     pub fn ladder_of(mut self, plan: &Arc<Plan>) -> String {
-        let world = Desk { matters: self.matters, on_shift: self.on_shift, directory: self.directory };
+        let (matters, on_shift, incident) = (self.matters, self.on_shift, self.incident);
+        let world = Desk { matters, on_shift, incident, directory: self.directory };
         self.events.push((self.start, Input::Start));
         self.events.sort_by_key(|(at, _)| *at);
         let prompts = prompts();
@@ -212,6 +218,7 @@ fn drain(
             }
             Effect::Entered(_)
             | Effect::Skipped(_)
+            | Effect::Told { .. }
             | Effect::Ringback
             | Effect::Set(_)
             | Effect::Withdraw
@@ -239,6 +246,7 @@ fn told(effect: &Effect) -> String {
             let names: Vec<&str> = prompts.iter().map(PromptId::as_str).collect();
             format!("say {}", names.join(" "))
         }
+        Effect::Told { incident } => format!("told of {incident}"),
         Effect::StopSaying => "stop".to_owned(),
         Effect::Ringback => "ringback".to_owned(),
         Effect::Set(NeedPatch { module, .. }) => format!("set {}", module.as_ref().map_or("other", ModuleId::as_str)),
@@ -255,6 +263,7 @@ fn told(effect: &Effect) -> String {
             CallbackCause::NobodyFree => "book nobody-free".to_owned(),
             CallbackCause::OperatorSilent => "book operator-silent".to_owned(),
             CallbackCause::Abandoned => "book abandoned".to_owned(),
+            CallbackCause::Incident => "book incident".to_owned(),
         },
         Effect::CancelCallback => "cancel callback".to_owned(),
         Effect::Collected { what, digits, accepted, .. } => {
@@ -272,6 +281,7 @@ fn told(effect: &Effect) -> String {
 pub struct Desk {
     pub matters: bool,
     pub on_shift: bool,
+    pub incident: bool,
     pub directory: &'static [&'static str],
 }
 
@@ -286,6 +296,14 @@ impl World for Desk {
 
     fn knows(&self, _: Keyed, digits: &str) -> bool {
         self.directory.contains(&digits)
+    }
+
+    fn incident(&self, _: &NeedPatch) -> Option<KnownProblem> {
+        self.incident.then(|| KnownProblem { id: IncidentId(7), prompt: PromptId::new("known-problem-charting") })
+    }
+
+    fn system_down(&self, _: &NeedPatch) -> bool {
+        self.incident
     }
 }
 
