@@ -68,6 +68,8 @@ macro_rules! counted_id {
 }
 
 name_id! {
+    /// A named calendar of a hospital's file.
+    CalendarId;
     /// A hospital: the unit of isolation. Calls, people and plans belong to exactly one.
     HospitalId;
     /// A building or campus of a hospital.

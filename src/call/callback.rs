@@ -17,11 +17,11 @@ use crate::call::context::Context;
 use crate::call::guide::{Guided, RINGBACK};
 use crate::call::leg::Role;
 use crate::call::open::need_of;
-use crate::call::{Call, Stage};
+use crate::call::{Call, EndedTicket, Owner, Stage};
 use crate::identity::Caller;
 use crate::ids::{CallId, Extension, HospitalId, IncidentId, Language, LegId, PromptId, TicketNumber};
 use crate::ivr::{CallbackCause, Plan};
-use crate::routing::Need;
+use crate::routing::{Need, Priority};
 use crate::ticket::{CallbackOutcome, CallbackReason, DispositionCode, Event, Party};
 use crate::time::{Duration, Instant};
 
@@ -176,8 +176,30 @@ impl Call {
 
     /// A person has said how it ended. What an attempt under way still brings is noted, and nothing is tried after it.
     pub fn callback_settled(&mut self, code: DispositionCode) {
+        self.disposition = Some(code);
         let settles = code.settles_callback() || self.callback == CallbackState::Failed;
         self.callback_settled |= self.ended && settles;
+    }
+
+    /// Whose ticket it is.
+    pub(super) fn owner(&self) -> Owner {
+        Owner {
+            number: self.caller.number.as_ref().map(|number| number.value.clone()),
+            unit: self.caller.place.as_ref().map(|place| place.value.unit.clone()),
+            person: self.caller.person.as_ref().map(|person| person.value.clone()),
+        }
+    }
+
+    /// How the ticket of this ended call stands; `None` for a call of the canary.
+    pub fn ended_ticket(&self) -> Option<EndedTicket> {
+        let owed = self.callback != CallbackState::None && !self.callback_settled;
+        let open = match self.disposition {
+            _ if owed => true,
+            Some(code) => code == DispositionCode::Open,
+            None => !self.spoke.is_empty(),
+        };
+        let (call, hospital) = (self.id, self.hospital.clone());
+        (!self.test).then(|| EndedTicket { call, hospital, owner: self.owner(), open })
     }
 
     /// What this ended call leaves behind.
@@ -233,6 +255,8 @@ impl Call {
             caller: due.caller,
             incident: None,
             need,
+            priority: Priority::Normal,
+            disposition: None,
             test: due.test,
             trunk: None,
             opened: ctx.now,

@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::bridge::MediaPort;
 use crate::call::media::MediaCommand;
+use crate::call::open_tickets::OpenTickets;
 use crate::call::ports::Ports;
 use crate::config::Config;
 use crate::ids::{AnalystId, CallId, LegId, OfferId, PlayId, ServerKey, TrunkId};
@@ -149,6 +150,7 @@ pub struct Context<'a> {
     pub line: &'a mut WaitingLine,
     pub continuity: &'a mut Continuity,
     pub incidents: &'a Incidents,
+    pub open_tickets: &'a OpenTickets,
     pub numbers: &'a mut Numbers,
     pub ports: &'a mut Ports,
     pub reach: &'a dyn Reach,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::call::context::Context;
 use crate::call::open::{ACK_WITHIN, SPEECH_AFTER_200, SPEECH_AFTER_ACK, need_of};
 use crate::call::ring::{Offer, TargetRing};
-use crate::call::{Call, Stage};
+use crate::call::{Call, OpenTickets, Stage};
 use crate::config::Config;
 use crate::digit::{Digit, DigitSource};
 use crate::identity::{claim_badge, claim_extension};
@@ -15,7 +15,7 @@ use crate::ivr::plan::Keyed;
 use crate::ivr::{self, Facts, Input, Interpreter, KnownProblem, NeedPatch, Origin, Plan, SettledBy};
 use crate::routing::{Continuity, Desk, Hunt, Hunting, Incidents, Need, Question, would_change};
 use crate::ticket::{Event, HangupCause, NeedSource, Party};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// What plays while a phone rings, recorded like every prompt.
 pub(super) const RINGBACK: &str = "ringback";
@@ -31,6 +31,13 @@ pub(super) struct Guided {
     /// Speech begins at the first of these two: ACK + 0.4 s, 200 + 1.0 s.
     speech_at: Option<Instant>,
     ack: Ack,
+}
+
+/// What of a plan's facts does not change in the call.
+pub(super) struct CameBy {
+    pub(super) trunk: Option<TrunkId>,
+    pub(super) dialled: String,
+    pub(super) digits: Option<String>,
 }
 
 /// The caller's ACK, and with it the certainty that somebody is there to be connected.
@@ -97,6 +104,7 @@ struct World<'a> {
     desk: &'a Desk,
     continuity: &'a Continuity,
     incidents: &'a Incidents,
+    open_tickets: &'a OpenTickets,
     call: &'a Call,
     hunting: &'a Hunting,
     now: Instant,
@@ -138,6 +146,18 @@ impl ivr::World for World<'_> {
     fn system_down(&self, settled: &NeedPatch) -> bool {
         self.incidents.is_down(&patched(&self.call.need, settled))
     }
+
+    fn open_ticket(&self) -> bool {
+        self.open_tickets.has(&self.call.hospital, &self.call.owner())
+    }
+
+    fn last_helped(&self, settled: &NeedPatch) -> Option<Duration> {
+        let owner = self.call.owner();
+        let need = patched(&self.call.need, settled);
+        let (number, unit) = (owner.number.as_deref(), owner.unit.as_ref());
+        let earlier = self.continuity.find(&need.hospital, number, unit, need.module.as_ref(), self.wall)?;
+        Some(Duration::try_from(self.wall.duration_since(earlier.at)).unwrap_or_default())
+    }
 }
 
 /// The need as an answer makes it.
@@ -164,14 +184,8 @@ fn patched(need: &Need, patch: &NeedPatch) -> Need {
 
 impl Call {
     /// At the INVITE: everything that needs no speech happens now; offers go out beside our 200.
-    pub(super) fn begin_plan(
-        &mut self,
-        ctx: &mut Context<'_>,
-        plan: Arc<Plan>,
-        trunk: Option<TrunkId>,
-        dialled: String,
-    ) {
-        let facts = self.facts(ctx, trunk, dialled);
+    pub(super) fn begin_plan(&mut self, ctx: &mut Context<'_>, plan: Arc<Plan>, came_by: CameBy) {
+        let facts = self.facts(ctx, came_by);
         let interpreter = Interpreter::new(plan, Arc::clone(&ctx.config.prompts), facts);
         if let Stage::Guided(guided) = &mut self.stage {
             guided.guide = Some(interpreter);
@@ -179,15 +193,16 @@ impl Call {
         self.with_guide(ctx, |guide, now, world| guide.begin(now, world));
     }
 
-    fn facts(&self, ctx: &Context<'_>, trunk: Option<TrunkId>, dialled: String) -> Facts {
+    fn facts(&self, ctx: &Context<'_>, came_by: CameBy) -> Facts {
         let origin = if self.caller.extension.is_some() { Origin::Inside } else { Origin::Outside };
         let mut facts = Facts::unknown(origin, self.language.clone());
         facts.class = self.caller.class.as_ref().map(|class| class.value);
         facts.mapped = self.caller.class.is_some();
         facts.person_known = self.caller.person.is_some();
         facts.extension = self.caller.extension.as_ref().map(|extension| extension.value.clone());
-        facts.trunk = trunk;
-        facts.dialled = dialled;
+        facts.trunk = came_by.trunk;
+        facts.dialled = came_by.dialled;
+        facts.digits = came_by.digits;
         facts.can_call_back = self.call_back_number().is_some();
         facts.system = self.need.system.clone();
         facts.module = self.need.module.clone();
@@ -200,6 +215,9 @@ impl Call {
             let local = hospital.time_zone.to_datetime(ctx.wall);
             facts.local_time = local.time();
             facts.weekday = local.weekday();
+            facts.holiday = hospital.holidays.contains(&local.date());
+            let held = hospital.calendars.iter().filter(|(_, calendar)| calendar.holds(local, facts.holiday));
+            facts.calendars = held.map(|(id, _)| id.clone()).collect();
             facts.code_number = hospital.code_numbers.first().map(ToString::to_string);
         }
         facts
@@ -287,6 +305,7 @@ impl Call {
             desk: ctx.desk,
             continuity: ctx.continuity,
             incidents: ctx.incidents,
+            open_tickets: ctx.open_tickets,
             call: self,
             hunting: &hunting,
             now: ctx.now,
@@ -334,7 +353,11 @@ impl Call {
                 }
             }
             ivr::Effect::Told { incident } => self.told(ctx, incident),
-            ivr::Effect::Set(patch) => self.need = patched(&self.need, &patch),
+            ivr::Effect::Set(patch) => self.set(ctx, &patch),
+            ivr::Effect::Prioritise(priority) => {
+                self.priority = priority;
+                ctx.record(Event::PrioritySet { priority });
+            }
             ivr::Effect::Alert { hunting, by } => self.alert(ctx, hunting, by),
             ivr::Effect::Withdraw => {
                 // A late ACK must not bring back what the plan has withdrawn.
@@ -351,6 +374,14 @@ impl Call {
             }
             ivr::Effect::Dial { target } => self.ring_target(ctx, target),
             ivr::Effect::Hangup => self.finish(ctx, HangupCause::PlanEnded, Party::Desk),
+        }
+    }
+
+    /// Once phones ring it changes nobody who is rung: the ticket notes it.
+    fn set(&mut self, ctx: &mut Context<'_>, patch: &NeedPatch) {
+        self.need = patched(&self.need, patch);
+        if matches!(&self.stage, Stage::Guided(guided) if guided.hunting.is_some()) {
+            ctx.record(Event::NeedSettled { need: self.need.clone(), by: NeedSource::Plan });
         }
     }
 
@@ -399,8 +430,8 @@ impl Call {
         }
         let Stage::Guided(guided) = &self.stage else { return };
         let Some(guide) = &guided.guide else { return };
-        let (trunk, dialled) = (guide.facts().trunk.clone(), guide.facts().dialled.clone());
-        let facts = self.facts(ctx, trunk, dialled);
+        let Facts { trunk, dialled, digits, .. } = guide.facts().clone();
+        let facts = self.facts(ctx, CameBy { trunk, dialled, digits });
         if let Stage::Guided(guided) = &mut self.stage
             && let Some(guide) = &mut guided.guide
         {

@@ -23,6 +23,7 @@ mod context;
 mod ending;
 mod guide;
 mod leg;
+mod open_tickets;
 mod open;
 mod ports;
 mod ring;
@@ -40,15 +41,16 @@ use crate::digit::{Digit, DigitSource};
 use crate::identity::Caller;
 use crate::ids::{AnalystId, CallId, HospitalId, IncidentId, Language, LegId, ServerKey, TicketNumber, TrunkId};
 use crate::ivr::{self, Plan};
-use crate::routing::Need;
+use crate::routing::{Need, Priority};
 use crate::sip::{CSeq, Flow, Method, Request, Response, Status};
-use crate::ticket::{CallbackReason, Event, HangupCause, MediaProblem, Party};
+use crate::ticket::{CallbackReason, DispositionCode, Event, HangupCause, MediaProblem, Party};
 use crate::time::{Duration, Instant};
 
 pub use callback::{Aftermath, CallbackDue, CallbackState, NEXT_ATTEMPT_AFTER, TRY_FOR, Tries};
 pub use context::{Context, Effect, Numbers, Reach, Target};
 pub use leg::Leg;
 pub use open::{Incoming, Refused};
+pub use open_tickets::{EndedTicket, MAX_TICKETS, OpenTickets, Owner};
 pub use ports::Ports;
 
 use ending::Survey;
@@ -72,6 +74,9 @@ pub struct Call {
     /// The known problem that the caller was told of.
     incident: Option<IncidentId>,
     need: Need,
+    priority: Priority,
+    /// What a person has said of how it ended.
+    disposition: Option<DispositionCode>,
     pub test: bool,
     trunk: Option<TrunkId>,
     opened: Instant,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::bridge::Refusal;
 use crate::call::callback::CallbackState;
 use crate::call::context::Context;
-use crate::call::guide::Guided;
+use crate::call::guide::{CameBy, Guided};
 use crate::call::leg::{Leg, LegPlan, Role};
 use crate::call::{Call, Stage};
 use crate::config::Hospital;
@@ -14,7 +14,7 @@ use crate::dialog::{DialogError, LocalIdentity, Usage};
 use crate::identity::{Caller, NumberRules, Signalled, identify};
 use crate::ids::{CallId, Language, ServerKey, TicketNumber, TrunkId};
 use crate::ivr::Plan;
-use crate::routing::{Level, Need};
+use crate::routing::{Level, Need, Priority};
 use crate::sip::{Flow, Request, Status};
 use crate::ticket::{CallOpened, Event};
 use crate::time::Duration;
@@ -42,6 +42,8 @@ pub struct Incoming<'a> {
     pub signalled: Signalled,
     pub rules: &'a NumberRules,
     pub dialled: String,
+    /// Digits that came behind the number.
+    pub digits: Option<String>,
     pub identity: LocalIdentity,
     pub test: bool,
 }
@@ -109,7 +111,8 @@ impl Call {
         leg.apply_session(ctx);
         call.legs.insert(id, leg);
         ctx.record(Event::Answered);
-        call.begin_plan(ctx, incoming.plan, incoming.trunk, incoming.dialled);
+        let origin = CameBy { trunk: incoming.trunk, dialled: incoming.dialled, digits: incoming.digits };
+        call.begin_plan(ctx, incoming.plan, origin);
         call.settle(ctx, VecDeque::new());
         Ok(call)
     }
@@ -140,6 +143,8 @@ impl Call {
             caller,
             incident: None,
             need,
+            priority: Priority::Normal,
+            disposition: None,
             test: incoming.test,
             trunk: incoming.trunk.clone(),
             opened: ctx.now,

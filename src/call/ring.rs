@@ -148,7 +148,7 @@ impl Call {
             HuntNews::TryingOnCall { busy: 0 } => ivr::HuntNews::OnCall,
             HuntNews::TryingOnCall { .. } | HuntNews::AllBusy { .. } => ivr::HuntNews::AllBusy,
             HuntNews::WaitingSince { since } => {
-                ctx.line.join(self.id, since);
+                ctx.line.join(self.id, since, self.priority);
                 return;
             }
             // The plan books it, and says so to the caller; where no plan speaks any more, it is booked all the same.

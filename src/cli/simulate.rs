@@ -77,6 +77,12 @@ pub struct SimulateArgs {
     /// The systems of these incidents do not work at all
     #[arg(long, requires = "incidents")]
     down: bool,
+    /// The caller has a ticket that is not closed
+    #[arg(long)]
+    open_ticket: bool,
+    /// Who took the caller's last call, and how long ago: '40m amara-osei'
+    #[arg(long, value_name = "AGO ANALYST")]
+    helped: Option<String>,
     /// What happens, with its time since the INVITE: '6s amara-osei answers'. Nothing is asked then
     #[arg(long = "do", value_name = "DEED")]
     deeds: Vec<String>,
@@ -131,7 +137,13 @@ fn scene(config: &Config, hospital: &Hospital, args: &SimulateArgs, now: Timesta
     let incidents = args.incidents.iter().map(|text| trouble(&hospital.id, text, args.down));
     let incidents = incidents.collect::<anyhow::Result<_>>()?;
     let (hospital, from, standing) = (hospital.id.clone(), args.from.clone(), standing(config, args));
-    Ok(Scene { hospital, dial, from, at, standing, incidents })
+    let helped = args.helped.as_deref().map(helped).transpose()?;
+    Ok(Scene { hospital, dial, from, at, standing, incidents, open_ticket: args.open_ticket, helped })
+}
+
+fn helped(text: &str) -> anyhow::Result<(Duration, AnalystId)> {
+    let read = text.trim().split_once(' ').and_then(|(ago, who)| Some((span(ago)?, AnalystId::new(who.trim()))));
+    Ok(read.ok_or_else(|| Usage(format!("`{text}` says not how long ago and who; write '40m amara-osei'")))?)
 }
 
 /// "meridian-prod/charting=known-problem-charting".

@@ -169,6 +169,7 @@ fn asked(plan: &Plan) -> impl Iterator<Item = (&Step, Option<Digit>, &NeedPatch)
         let patches: Vec<(Option<Digit>, &NeedPatch)> = match &step.kind {
             StepKind::Menu(menu) => menu.keys.iter().map(|(key, answer)| (Some(*key), &answer.set)).collect(),
             StepKind::Alert(alert) => vec![(None, &alert.set)],
+            StepKind::Set(step) => vec![(None, &step.set)],
             StepKind::Play(_)
             | StepKind::Notice(_)
             | StepKind::Collect(_)
@@ -357,6 +358,7 @@ fn hospital(file: HospitalFile, files: &Files) -> Hospital {
         hotlines: hotlines.collect(),
         targets,
         holidays: file.holidays,
+        calendars: file.calendars,
         languages,
     }
 }

@@ -6,7 +6,7 @@ use crate::config::values::MAX_DURATION;
 use crate::grammar::{BLANK, Choice, DURATION_PATTERN, Form, Kind, Need, Table, key};
 use crate::identity::PhoneClass;
 use crate::ivr::condition::DAY_NAMES;
-use crate::ivr::grammar::{ID, LANGUAGE};
+use crate::ivr::grammar::{HOURS, ID, LANGUAGE};
 use crate::routing::staff::MAX_PHONES as MAX_PHONES_EACH;
 use crate::routing::{Level, MAX_INCIDENTS};
 use crate::time::Duration;
@@ -40,6 +40,7 @@ static SIP: Form = Form { name: "SIP address", pattern: "sip:.+" };
 static MOMENT: Form =
     Form { name: "date and time", pattern: "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?" };
 static SINCE: Form = Form { name: "time since the INVITE", pattern: DURATION_PATTERN };
+static HELPED: Form = Form { name: "time and analyst", pattern: "[0-9.]+(ms|s|m|h|d) .+" };
 static DEED: Form = Form { name: "time and deed", pattern: "[0-9.]+(ms|s|m|h|d) .+" };
 static MODULE: Form = Form { name: "module, or `*` for all", pattern: "[^\\s]+" };
 
@@ -309,6 +310,7 @@ pub static HOSPITAL: Table = Table {
             Need::Default("[]"),
             "no shifts; whoever is on call has the whole day"
         ),
+        key!("calendars", Kind::Named(&CALENDAR, &NAME), Need::Without("none"), "times that plans ask for by name"),
         key!("hotlines", Kind::Named(&HOTLINE, &DIALLED), Need::Required, "what callers dial"),
         key!("sites", Kind::Named(&SITE, &NAME), Need::Without("none"), "campuses and buildings"),
         key!("systems", Kind::Named(&SYSTEM, &NAME), Need::Without("none"), "EHR installations"),
@@ -340,6 +342,20 @@ systems.meridian-prod = { product = "Meridian", release = "2026.1", modules = ["
 number = "4700-4715"
 unit = "4-west"
 "#,
+    ..BLANK
+};
+
+static CALENDAR: Table = Table {
+    name: "calendar",
+    subject: "a calendar",
+    written: "[calendars.ID]",
+    doc: "Times by name, on the hospital's clock, for the condition `calendar`. All that is written must hold.",
+    keys: &[
+        key!("days", Kind::List(&Kind::Words(&DAY_NAMES)), Need::Default("[]"), "days of the week; none: all"),
+        key!("hours", Kind::Form(&HOURS), Need::Without("all day"), "its hours, the end left out; may cross midnight"),
+        key!("holiday", Kind::Flag, Need::Without("either"), "only on holidays, or on no holiday"),
+    ],
+    example: "[calendars.clinic-hours]\ndays = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"]\nhours = \"08:00-17:00\"\nholiday = false\n",
     ..BLANK
 };
 
@@ -667,6 +683,8 @@ static CALL_CASE: Table = Table {
             Need::Without("none"),
             "known problems that are active"
         ),
+        key!("open_ticket", Kind::Flag, Need::Default("false"), "the calling number has a ticket that is not closed"),
+        key!("helped", Kind::Form(&HELPED), Need::Without("nobody"), "how long ago who took the caller's last call"),
         key!("expect", Kind::Table(&EXPECT), Need::Without("nothing"), "what has to come of it"),
     ],
     example: r#"[[cases]]

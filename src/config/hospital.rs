@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::identity::Directory;
-use crate::ids::{Extension, HospitalId, Language, PlanId, TargetId, TrunkId};
+use crate::ids::{CalendarId, Extension, HospitalId, Language, PlanId, TargetId, TrunkId};
+use crate::ivr::condition::Hours;
 
 /// One hospital, isolated from every other.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,12 +28,32 @@ pub struct Hospital {
     pub targets: BTreeMap<TargetId, Target>,
     /// Days on which shifts do not run and on-call does.
     pub holidays: BTreeSet<Date>,
+    /// Times that plans may ask for by name.
+    pub calendars: BTreeMap<CalendarId, Calendar>,
     pub directory: Directory,
 }
 
 impl Hospital {
     pub fn language(&self) -> Language {
         self.languages.first().cloned().unwrap_or_else(|| Language::new("en"))
+    }
+}
+
+/// All that is written must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    /// Empty: all.
+    pub days: Vec<Weekday>,
+    /// `None`: all day.
+    pub hours: Option<Hours>,
+    pub holiday: Option<bool>,
+}
+
+impl Calendar {
+    pub fn holds(&self, at: DateTime, holiday: bool) -> bool {
+        let day = self.days.is_empty() || self.days.contains(&at.weekday());
+        let hours = self.hours.is_none_or(|hours| hours.contains(at.time()));
+        day && hours && self.holiday.is_none_or(|wanted| wanted == holiday)
     }
 }
 

@@ -295,6 +295,7 @@ fn known_to<'a>(users: &[&HospitalFile], prompts: &'a Prompts) -> Known<'a> {
         systems: Some(names().flat_map(|names| names.systems.keys().cloned()).collect()),
         modules: Some(names().flat_map(|names| names.systems.values().flatten().cloned()).collect()),
         units: Some(names().flat_map(|names| names.units.iter().cloned()).collect()),
+        calendars: Some(names().flat_map(|names| names.calendars.iter().cloned()).collect()),
         sites: Some(names().flat_map(|names| names.sites.iter().cloned()).collect()),
         trunks: Some(users.iter().filter_map(|file| Some(file.trunk.as_ref()?.value.clone())).collect()),
     }

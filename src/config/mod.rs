@@ -29,7 +29,7 @@ use crate::ids::{Extension, HospitalId, PlanId, TrunkId};
 use crate::ivr::{Plan, Prompts};
 use crate::routing::Staff;
 
-pub use hospital::{Hospital, Hotline, Target};
+pub use hospital::{Calendar, Hospital, Hotline, Target};
 pub use load::{File, Folder, Surroundings, compose, load};
 pub use node::{Canary, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Trunk};
 

@@ -7,13 +7,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::config::grammar::HOSPITAL;
+use crate::config::hospital::Calendar;
 use crate::config::reader::{Fields, Problems, Spanned};
 use crate::config::tree::{Place, Tree};
 use crate::config::values::NumberRange;
 use crate::identity::{Clinician, DirectoryParts, Numbers, Phone, PhoneClass, Site, System, Unit};
 use crate::ids::{
-    ClinicianId, Extension, HospitalId, Language, ModuleId, PlanId, PromptId, SiteId, SystemId, TargetId, TrunkId,
-    UnitId,
+    CalendarId, ClinicianId, Extension, HospitalId, Language, ModuleId, PlanId, PromptId, SiteId, SystemId, TargetId,
+    TrunkId, UnitId,
 };
 
 /// The largest hospital has some 20,000 phones; more lines are a runaway export.
@@ -34,6 +35,7 @@ pub struct HospitalFile {
     pub hotlines: Vec<RawHotline>,
     pub targets: Vec<RawTarget>,
     pub holidays: BTreeSet<Date>,
+    pub calendars: BTreeMap<CalendarId, Calendar>,
     pub parts: DirectoryParts,
     pub unit_places: BTreeMap<UnitId, Place>,
     /// Prompts that units and systems name, and which of the two kinds.
@@ -65,6 +67,7 @@ pub struct Names {
     pub units: BTreeSet<UnitId>,
     pub systems: BTreeMap<SystemId, BTreeSet<ModuleId>>,
     pub people: BTreeSet<ClinicianId>,
+    pub calendars: BTreeSet<CalendarId>,
 }
 
 impl Names {
@@ -79,6 +82,7 @@ impl Names {
             units: keys("units").map(UnitId::new).collect(),
             systems: modules("systems"),
             people: keys("people").map(ClinicianId::new).collect(),
+            calendars: keys("calendars").map(CalendarId::new).collect(),
         }
     }
 }
@@ -131,6 +135,7 @@ pub fn read(tree: &Tree, file: &str, problems: &Problems) -> Option<HospitalFile
     let inside_digits = inside_digits.unwrap_or_else(|| lengths(&phones));
     let parts = DirectoryParts { sites, units, systems, phones, clinicians, inside_digits };
     let targets = read_targets(&fields);
+    let calendars = read_calendars(&fields);
     let holidays = holidays.into_iter().collect();
     drop(fields);
     Some(HospitalFile {
@@ -144,6 +149,7 @@ pub fn read(tree: &Tree, file: &str, problems: &Problems) -> Option<HospitalFile
         hotlines,
         targets,
         holidays,
+        calendars,
         parts,
         unit_places,
         spoken,
@@ -187,6 +193,15 @@ fn read_hotlines(fields: &Fields<'_>) -> Vec<RawHotline> {
         hotlines.extend(plan.map(|plan| RawHotline { number, plan, language }));
     }
     hotlines
+}
+
+fn read_calendars(fields: &Fields<'_>) -> BTreeMap<CalendarId, Calendar> {
+    let named = fields.named("calendars", "calendar").into_iter();
+    let calendar = |(name, entry): (Spanned<String>, Fields<'_>)| {
+        let (days, hours) = (entry.or("days", Vec::new()), entry.optional("hours"));
+        (CalendarId::new(&name.value), Calendar { days, hours, holiday: entry.optional("holiday") })
+    };
+    named.map(calendar).collect()
 }
 
 fn read_sites(fields: &Fields<'_>) -> Vec<Site> {

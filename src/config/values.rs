@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::ivr::condition::Hours;
 use ipnet::IpNet;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
@@ -81,6 +82,7 @@ from_text! {
     Date, "a date", "write year, month and day, such as \"2026-12-25\"", |text| text.parse().ok();
     DateTime, "a date and time", "write one such as \"2026-11-24T10:00\", as the hospital's clocks show it", |text| text.parse().ok();
     Time, "a time of day", "write hours and minutes, such as \"07:00\"", time_of_day;
+    Hours, "hours", "write \"07:00-19:00\"; they may cross midnight", Hours::parse;
     Language, "a language", "write a code such as \"en\"", language;
     HospitalId, "a hospital's id", "write its id in quotes", |text| word(text).map(HospitalId::new);
     SiteId, "a site's id", "write its id in quotes", |text| word(text).map(SiteId::new);

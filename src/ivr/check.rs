@@ -313,7 +313,8 @@ impl Check<'_> {
             | StepKind::Notice(_)
             | StepKind::Menu(_)
             | StepKind::Collect(_)
-            | StepKind::Branch(_) => here,
+            | StepKind::Branch(_)
+            | StepKind::Set(_) => here,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! When a branch is taken: everything that is written must hold; what is not written does not matter.
 
+use std::time::Duration;
+
 use jiff::civil::{Time, Weekday};
 
 use crate::identity::PhoneClass;
-use crate::ids::{Language, SiteId, TrunkId, UnitId};
+use crate::ids::{CalendarId, Language, SiteId, TrunkId, UnitId};
 use crate::ivr::facts::{Facts, NeedPatch, Origin, World};
 
 /// A conjunction. Empty lists and `None` hold always.
@@ -19,6 +21,15 @@ pub struct Condition {
     pub incident: Option<bool>,
     /// The caller's system does not work at all.
     pub system_down: Option<bool>,
+    /// This caller, or the unit, has a ticket that is not closed.
+    pub open_ticket: Option<bool>,
+    /// An analyst took a call of the same number, or of the unit about the module, so long ago at most.
+    pub repeat_within: Option<Duration>,
+    pub holiday: Option<bool>,
+    /// Calendars of the hospital's file.
+    pub calendar: Vec<CalendarId>,
+    /// Digits that came with the dialled number.
+    pub digits: Vec<Pattern>,
     pub unit: Vec<UnitId>,
     pub site: Vec<SiteId>,
     pub trunk: Vec<TrunkId>,
@@ -44,6 +55,11 @@ impl Condition {
             && self.on_shift.is_none_or(|on| on == world.on_shift())
             && self.incident.is_none_or(|told| told == world.incident(settled).is_some())
             && self.system_down.is_none_or(|down| down == world.system_down(settled))
+            && self.open_ticket.is_none_or(|open| open == world.open_ticket())
+            && self.repeat_within.is_none_or(|most| world.last_helped(settled).is_some_and(|ago| ago <= most))
+            && self.holiday.is_none_or(|holiday| holiday == facts.holiday)
+            && (self.calendar.is_empty() || facts.calendars.iter().any(|held| self.calendar.contains(held)))
+            && matches_one(&self.digits, facts.digits.as_deref())
             && self.hours.is_none_or(|hours| hours.contains(facts.local_time))
             && matches_one(&self.extension, facts.extension.as_ref().map(|extension| extension.as_str()))
             && matches_one(&self.dialled, Some(&facts.dialled))

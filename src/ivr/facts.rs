@@ -6,7 +6,7 @@ use jiff::civil::{Time, Weekday};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::PhoneClass;
-use crate::ids::{Extension, IncidentId, Language, ModuleId, PromptId, SiteId, SystemId, TrunkId, UnitId};
+use crate::ids::{CalendarId, Extension, IncidentId, Language, ModuleId, PromptId, SiteId, SystemId, TrunkId, UnitId};
 use crate::ivr::plan::Keyed;
 use crate::routing::Level;
 
@@ -40,6 +40,12 @@ pub struct Facts {
     /// The hospital's clock and day at the INVITE.
     pub local_time: Time,
     pub weekday: Weekday,
+    /// The hospital's holiday.
+    pub holiday: bool,
+    /// Calendars of the hospital's file that hold at the INVITE.
+    pub calendars: Vec<CalendarId>,
+    /// Digits that the PBX sent behind the dialled number (`7100,,3`): keyed ahead.
+    pub digits: Option<String>,
 }
 
 impl Facts {
@@ -63,6 +69,9 @@ impl Facts {
             code_number: None,
             local_time: Time::midnight(),
             weekday: Weekday::Monday,
+            holiday: false,
+            calendars: Vec::new(),
+            digits: None,
         }
     }
 }
@@ -177,4 +186,8 @@ pub trait World {
     fn incident(&self, settled: &NeedPatch) -> Option<KnownProblem>;
     /// Whether the caller's system does not work at all.
     fn system_down(&self, settled: &NeedPatch) -> bool;
+    /// Whether this caller, or the unit, has a ticket that is not closed; this call's own apart.
+    fn open_ticket(&self) -> bool;
+    /// How long ago an analyst took a call of this number, or of this unit about this module.
+    fn last_helped(&self, settled: &NeedPatch) -> Option<Duration>;
 }

@@ -8,10 +8,12 @@ use crate::ivr::condition::DAY_NAMES;
 use crate::ivr::facts::{CallbackCause, Origin};
 use crate::ivr::plan::{Keyed, MAX_DIGITS, MAX_TARGET_RING, MAX_TRIES, MAX_WAIT, MAX_WHILE_RINGING, MAX_WORDS};
 use crate::routing::rungs::{MAX_AT_ONCE, MAX_GIVE_UP, MAX_RUNGS, MIN_RING};
-use crate::routing::{Level, Who};
+use crate::routing::{Level, Priority, Who};
 
 /// Cases of one branch: more are not read by people.
 pub const MAX_CASES: usize = 100;
+/// How far back calls are remembered ([`crate::routing::continuity::REMEMBERED`]).
+const MAX_REPEAT: Duration = Duration::from_secs(72 * 3_600);
 /// Values of one condition.
 pub const MAX_CHOICES: usize = 500;
 
@@ -187,7 +189,7 @@ rungs = [{ name = "everybody", who = ["qualified", "wrap-up", "on-call"], ring_f
 
 /// Every step, in the order in which a call usually meets them.
 pub static STEPS: &[&Table] =
-    &[&PLAY, &NOTICE, &MENU, &COLLECT, &BRANCH, &ALERT, &CONNECT, &CALLBACK, &TRANSFER, &HANGUP];
+    &[&PLAY, &NOTICE, &MENU, &COLLECT, &BRANCH, &SET, &ALERT, &CONNECT, &CALLBACK, &TRANSFER, &HANGUP];
 
 pub static PLAY: Table = Table {
     name: "play",
@@ -382,6 +384,26 @@ pub static CONDITION: Table = Table {
             Need::Without("either"),
             "whether the caller's system does not work at all (`wardline incidents open --down`)"
         ),
+        key!(
+            "open_ticket",
+            Kind::Flag,
+            Need::Without("either"),
+            "whether the calling number, unit or person has a ticket of the last 72 hours that is not closed"
+        ),
+        key!(
+            "repeat_within",
+            Kind::Duration { least: Duration::ZERO, most: MAX_REPEAT },
+            Need::Without("either"),
+            "an analyst took a call of this number, or of this unit about this module, so long ago at most"
+        ),
+        key!("holiday", Kind::Flag, Need::Without("either"), "whether the call's day is a holiday of the hospital"),
+        key!("calendar", IDS, Need::Without("any"), "calendars of the hospital's file that hold at the call"),
+        key!(
+            "digits",
+            Kind::OneOrMore(&Kind::Form(&NUMBERS), MAX_CHOICES),
+            Need::Without("any"),
+            "digits that came behind the dialled number (`7100,,3`); they also count as keyed ahead"
+        ),
         key!("unit", IDS, Need::Without("any"), "the unit of the calling phone"),
         key!("site", IDS, Need::Without("any"), "its site"),
         key!("trunk", IDS, Need::Without("any"), "the trunk that the call came over"),
@@ -415,6 +437,31 @@ pub static CONDITION: Table = Table {
 type = "connect"
 asks = [{ at = "5s", when = { mapped = true, person_known = false }, number = "badge", say = ["key-badge"] }]
 give_up = "nobody"
+"#,
+    ..BLANK
+};
+
+pub static SET: Table = Table {
+    name: "set",
+    subject: "a `set` step",
+    written: "[steps.NAME] type = \"set\"",
+    doc: "Settles something of the need, and goes on. Once phones ring it changes nobody who is rung: it is noted.",
+    tag: Some("set"),
+    keys: &[
+        key!(
+            "priority",
+            Kind::Words(&Priority::NAMES),
+            Need::Without("as others"),
+            "`urgent`: where calls wait, it waits before those that are not; at most 20 calls do at a time"
+        ),
+        key!("next", TO_STEP, Need::Required, "the step after it"),
+    ],
+    with: Some(&NEED),
+    example: r#"[steps.urgent]
+type = "set"
+module = "medication"
+priority = "urgent"
+next = "ring"
 "#,
     ..BLANK
 };

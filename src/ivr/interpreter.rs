@@ -25,7 +25,7 @@ use crate::ivr::facts::{CallbackCause, Facts, HuntNews, NeedPatch, SettledBy, Wo
 use crate::ivr::plan::{At, Keyed, Menu, Notice, Plan, Slot, StepKind, Transfer, Utterance, Word};
 use crate::ivr::prompts::{self, Prompts};
 use crate::ivr::ringing::Ringing;
-use crate::routing::Hunting;
+use crate::routing::{Hunting, Priority};
 use crate::time::Instant;
 
 /// Keys that are kept for the next question. Nobody knows a longer way by heart.
@@ -71,6 +71,8 @@ pub enum Effect {
     Ringback,
     /// What an answer says of the need. After [`Effect::Alert`] it only annotates.
     Set(NeedPatch),
+    /// The call waits before others.
+    Prioritise(Priority),
     /// The caller is told of this known problem.
     Told {
         incident: IncidentId,
@@ -202,6 +204,10 @@ impl Interpreter {
     /// At the INVITE: walks to the first words or the first wait. What needs no speech (ringing above all) happens now.
     pub fn begin(&mut self, now: Instant, world: &dyn World) {
         if matches!(self.state, State::Idle) {
+            let ahead = self.facts.digits.clone().unwrap_or_default();
+            for key in ahead.chars().filter_map(Digit::from_char) {
+                self.type_ahead(key);
+            }
             self.go(self.plan.start, now, world);
             self.settle(now, world);
         }
@@ -479,6 +485,14 @@ impl Interpreter {
             StepKind::Branch(branch) => {
                 let case = branch.cases.iter().find(|case| case.when.holds(&self.facts, &self.set, world));
                 Some(case.map_or(branch.otherwise, |case| case.next))
+            }
+            StepKind::Set(step) => {
+                self.apply(&step.set);
+                self.effects.extend(step.priority.map(Effect::Prioritise));
+                if self.alerted.is_none() && !step.set.is_empty() {
+                    self.settled = SettledBy::Plan;
+                }
+                Some(step.next)
             }
             StepKind::Alert(alert) => {
                 self.alert(now, &alert.set);

@@ -9,17 +9,19 @@ use std::time::Duration;
 use crate::diagnostic::Diagnostic;
 use crate::digit::Digit;
 use crate::identity::PhoneClass;
-use crate::ids::{Language, ModuleId, PromptId, RungId, SiteId, StepId, SystemId, TargetId, TrunkId, UnitId};
+use crate::ids::{
+    CalendarId, Language, ModuleId, PromptId, RungId, SiteId, StepId, SystemId, TargetId, TrunkId, UnitId,
+};
 use crate::ivr::condition::{Condition, Hours, Pattern, weekday};
 use crate::ivr::facts::{CallbackCause, NeedPatch, Origin};
 use crate::ivr::grammar::{ANSWER, STEPS};
 use crate::ivr::plan::{
     Alert, Announcement, Answer, Branch, Callback, Case, Collect, Connect, Hangup, Keyed, MAX_DIGITS, MAX_STEPS, Menu,
-    Notice, Number, Play, Slot, StepKind, Transfer, Utterance, Word,
+    Notice, Number, Play, Set, Slot, StepKind, Transfer, Utterance, Word,
 };
 use crate::ivr::prompts::Prompts;
 use crate::ivr::read::{Reader, Spanned, Table};
-use crate::routing::{Hunting, Level, Rung, Who};
+use crate::routing::{Hunting, Level, Priority, Rung, Who};
 
 /// Default wait for a key after a question (HOTLINE.md: "1.5 wait").
 const WAIT: Duration = Duration::from_millis(1_500);
@@ -41,6 +43,7 @@ pub struct Known<'a> {
     pub units: Option<BTreeSet<UnitId>>,
     pub sites: Option<BTreeSet<SiteId>>,
     pub trunks: Option<BTreeSet<TrunkId>>,
+    pub calendars: Option<BTreeSet<CalendarId>>,
 }
 
 /// A plan as written: steps by name.
@@ -197,6 +200,7 @@ impl<'r, 'k> Parser<'r, 'k> {
             "collect" => self.collect(table),
             "branch" => self.branch(table),
             "alert" => self.alert(table),
+            "set" => self.set(table),
             "connect" => self.connect(table),
             "callback" => self.callback(table),
             "transfer" => self.transfer(table),
@@ -351,6 +355,19 @@ impl<'r, 'k> Parser<'r, 'k> {
             }
         }
         Some(StepKind::Branch(Branch { cases, otherwise: otherwise? }))
+    }
+
+    fn set(&mut self, table: &Table) -> Option<StepKind<Name>> {
+        let set = self.patch(table);
+        let priority = self.reader.string(table, "priority");
+        let priority =
+            priority.and_then(|name| self.one(name, "priority", table.words("priority"), Priority::from_name));
+        let next = self.needed_name(table, "the step", "next");
+        if set.is_empty() && priority.is_none() {
+            self.reader.error(table.span.clone(), "the step sets nothing", "add `module`, `priority` or another");
+            return None;
+        }
+        Some(StepKind::Set(Set { set, priority, next: next? }))
     }
 
     fn alert(&mut self, table: &Table) -> Option<StepKind<Name>> {
@@ -512,6 +529,11 @@ impl<'r, 'k> Parser<'r, 'k> {
             on_shift: self.reader.bool(table, "on_shift"),
             incident: self.reader.bool(table, "incident"),
             system_down: self.reader.bool(table, "system_down"),
+            open_ticket: self.reader.bool(table, "open_ticket"),
+            repeat_within: self.reader.duration(table, "repeat_within"),
+            holiday: self.reader.bool(table, "holiday"),
+            calendar: self.id_list(table, "calendar", known.calendars.as_ref(), CalendarId::new),
+            digits: self.patterns(table, "digits"),
             unit: self.id_list(table, "unit", known.units.as_ref(), UnitId::new),
             site: self.id_list(table, "site", known.sites.as_ref(), SiteId::new),
             trunk: self.id_list(table, "trunk", known.trunks.as_ref(), TrunkId::new),

@@ -12,7 +12,7 @@ use crate::identity::PhoneClass;
 use crate::ids::{Language, PlanId, PromptId, StepId, TargetId};
 use crate::ivr::condition::Condition;
 use crate::ivr::facts::{CallbackCause, NeedPatch};
-use crate::routing::Hunting;
+use crate::routing::{Hunting, Priority};
 
 /// Steps of one plan: a plan that a person can still read.
 pub const MAX_STEPS: usize = 500;
@@ -139,6 +139,7 @@ pub enum StepKind<R = At> {
     Menu(Menu<R>),
     Collect(Collect<R>),
     Branch(Branch<R>),
+    Set(Set<R>),
     Alert(Alert<R>),
     Connect(Connect<R>),
     Callback(Callback<R>),
@@ -232,6 +233,14 @@ pub struct Branch<R> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case<R> {
     pub when: Condition,
+    pub next: R,
+}
+
+/// Settles something of the need, and goes on. Once phones ring it is only noted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set<R> {
+    pub set: NeedPatch,
+    pub priority: Option<Priority>,
     pub next: R,
 }
 
@@ -329,6 +338,7 @@ impl<R> StepKind<R> {
             StepKind::Menu(_) => "menu",
             StepKind::Collect(_) => "collect",
             StepKind::Branch(_) => "branch",
+            StepKind::Set(_) => "set",
             StepKind::Alert(_) => "alert",
             StepKind::Connect(_) => "connect",
             StepKind::Callback(_) => "callback",
@@ -337,8 +347,8 @@ impl<R> StepKind<R> {
         }
     }
 
-    pub const NAMES: [&'static str; 10] =
-        ["play", "notice", "menu", "collect", "branch", "alert", "connect", "callback", "transfer", "hangup"];
+    pub const NAMES: [&'static str; 11] =
+        ["play", "notice", "menu", "collect", "branch", "set", "alert", "connect", "callback", "transfer", "hangup"];
 
     /// Where it leads, in the order in which the file's reference lists the keys.
     pub fn ways(&self) -> Vec<(Way, &R)> {
@@ -359,6 +369,7 @@ impl<R> StepKind<R> {
                 let cases = step.cases.iter().enumerate().map(|(number, case)| (Way::Case(number), &case.next));
                 cases.chain([(Way::Otherwise, &step.otherwise)]).collect()
             }
+            StepKind::Set(step) => vec![(Way::Next, &step.next)],
             StepKind::Alert(step) => vec![(Way::Next, &step.next)],
             StepKind::Connect(step) => {
                 let keys =
@@ -378,7 +389,7 @@ impl<R> StepKind<R> {
             StepKind::Notice(step) => step.say.iter().collect(),
             StepKind::Menu(step) => vec![&step.say],
             StepKind::Collect(step) => vec![&step.say],
-            StepKind::Branch(_) | StepKind::Alert(_) => Vec::new(),
+            StepKind::Branch(_) | StepKind::Set(_) | StepKind::Alert(_) => Vec::new(),
             StepKind::Connect(step) => {
                 let mut all = vec![&step.ringing, &step.on_call, &step.all_busy];
                 all.extend(step.asks.iter().flat_map(|ask| [&ask.say, &ask.accepted]));
@@ -416,6 +427,7 @@ impl<R> StepKind<R> {
                 cases: cases.into_iter().map(|case| Case { when: case.when, next: to(case.next) }).collect(),
                 otherwise: to(otherwise),
             }),
+            StepKind::Set(Set { set, priority, next }) => StepKind::Set(Set { set, priority, next: to(next) }),
             StepKind::Alert(Alert { set, next }) => StepKind::Alert(Alert { set, next: to(next) }),
             StepKind::Connect(Connect { ringing, on_call, all_busy, asks, waiting, give_up }) => {
                 let waiting = waiting

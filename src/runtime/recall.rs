@@ -44,6 +44,7 @@ pub fn memory(config: &Config, restored: &Restored, wall: Timestamp) -> Memory {
         callbacks: restored.callbacks_due.iter().map(owed).collect(),
         incidents: restored.incidents.clone(),
         next_incident: restored.next_incident,
+        tickets: restored.tickets.clone(),
         continuity: restored.continuity.iter().rev().map(earlier_call).collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -131,6 +131,8 @@ fn read_case(
     let until = fields.optional::<Spanned<String>>("until");
     let deeds: Vec<Spanned<String>> = fields.or("do", Vec::new());
     let standing = read_standing(fields, config, problems);
+    let open_ticket = fields.or("open_ticket", false);
+    let helped = fields.optional::<Spanned<String>>("helped");
     let troubles = fields.tables("incidents", "an incident");
     let expected = fields.table("expect").map(|table| read_expected(&table, problems));
     let name = name?;
@@ -160,8 +162,22 @@ fn read_case(
     };
     let incidents = troubles.iter().map(|trouble| read_trouble(trouble, &hospital)).collect::<Option<Vec<_>>>()?;
     let from = from.unwrap_or_default();
-    let scene = Scene { hospital, dial, from, at: zoned.timestamp(), standing, incidents };
+    let helped = match helped {
+        None => None,
+        Some(text) => Some(read_helped(&text, config, problems)?),
+    };
+    let at = zoned.timestamp();
+    let scene = Scene { hospital, dial, from, at, standing, incidents, open_ticket, helped };
     Some(Case { name: name.value, place, scene, deeds, until, expected: expected.unwrap_or_default() })
+}
+
+/// "40m amara-osei".
+fn read_helped(text: &Spanned<String>, config: &Config, problems: &Problems) -> Option<(Duration, AnalystId)> {
+    let (ago, analyst) = text.value.split_once(' ').unwrap_or((&text.value, ""));
+    let ago = span_of(&Spanned { value: ago.to_owned(), place: text.place.clone() }, problems)?;
+    let analyst = Spanned { value: AnalystId::new(analyst.trim()), place: text.place.clone() };
+    known_analyst(&analyst, config, problems);
+    Some((ago, analyst.value))
 }
 
 fn read_trouble(fields: &Fields<'_>, hospital: &HospitalId) -> Option<Trouble> {

@@ -7,11 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::call::{EndedTicket, Owner};
 use crate::config::{Config, Hospital, NextHop, Trunk};
 use crate::diagnostic::nearest;
-use crate::ids::{AnalystId, ConnId, Extension, HospitalId, IncidentId, PromptId, SystemId, TargetId};
+use crate::ids::{AnalystId, CallId, ConnId, Extension, HospitalId, IncidentId, PromptId, SystemId, TargetId};
 use crate::registrar::BindingRecord;
-use crate::routing::{Analyst, Incident, PhoneKind, Presence, Trouble};
+use crate::routing::{Analyst, Earlier, Incident, PhoneKind, Presence, Trouble};
 use crate::simulate::Scene;
 use crate::sip::{Flow, Host, Request, Transport, Uri};
 use crate::time::Duration;
@@ -90,7 +91,8 @@ pub(super) struct Cast {
 impl Cast {
     pub fn of(config: &Config, scene: &Scene) -> Result<Cast, SceneError> {
         let hospital = hospital(config, scene)?;
-        if let Some(unknown) = scene.standing.keys().find(|id| config.staff.get(id).is_none()) {
+        let named = scene.standing.keys().chain(scene.helped.iter().map(|(_, analyst)| analyst));
+        if let Some(unknown) = { named }.find(|id| config.staff.get(id).is_none()) {
             let known: Vec<&str> = config.staff.iter().map(|analyst| analyst.id.as_str()).collect();
             let near = nearest(unknown.as_str(), known).map(|near| format!("; did you mean `{near}`?"));
             return Err(SceneError::NoAnalyst(unknown.clone(), near.unwrap_or_default()));
@@ -262,6 +264,31 @@ fn known_troubles(config: &Config, hospital: &Hospital, scene: &Scene) -> Result
         }
     }
     Ok(())
+}
+
+/// Calls before this one have ids of their own.
+fn earlier_call(number: u128) -> CallId {
+    CallId(ulid::Ulid::from(number))
+}
+
+pub(super) fn tickets(scene: &Scene) -> Vec<EndedTicket> {
+    let owner = Owner { number: Some(scene.from.clone()), ..Owner::default() };
+    let ticket = EndedTicket { call: earlier_call(1), hospital: scene.hospital.clone(), owner, open: true };
+    scene.open_ticket.then_some(ticket).into_iter().collect()
+}
+
+pub(super) fn helped(scene: &Scene) -> Vec<Earlier> {
+    let earlier = |(ago, analyst): &(Duration, AnalystId)| Earlier {
+        call: earlier_call(2),
+        at: scene.at.checked_sub(*ago).unwrap_or(scene.at),
+        analyst: analyst.clone(),
+        hospital: scene.hospital.clone(),
+        caller: Some(scene.from.clone()),
+        unit: None,
+        system: None,
+        module: None,
+    };
+    scene.helped.iter().map(earlier).collect()
 }
 
 /// As opened by hand just before.

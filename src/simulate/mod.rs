@@ -62,6 +62,10 @@ pub struct Scene {
     pub standing: BTreeMap<AnalystId, Standing>,
     /// Known problems, opened before the call.
     pub incidents: Vec<Trouble>,
+    /// The caller has a ticket that is not closed.
+    pub open_ticket: bool,
+    /// Who took the caller's last call, and how long ago.
+    pub helped: Option<(Duration, AnalystId)>,
 }
 
 /// Something that is remembered of the call, with its time since the INVITE.
@@ -128,6 +132,8 @@ impl Simulation {
         memory.analysts = cast.presences(&config, scene);
         memory.elsewhere = cast.elsewhere(scene);
         memory.incidents = cast::incidents(scene);
+        memory.tickets = cast::tickets(scene);
+        memory.continuity = cast::helped(scene);
         memory.next_incident = IncidentId(memory.incidents.len() as u64 + 1);
         let switch = Switch::new(Arc::clone(&config), memory, [1; 32], START, scene.at);
         let mut simulation = Simulation {

@@ -19,6 +19,7 @@ use ulid::Ulid;
 use super::rows::{self, Cell};
 use super::sqlite::{decode, micros, signed, unsigned};
 use crate::ids::{AnalystId, CallId, ClinicianId, IncidentId, Seq, SystemId, TicketNumber, UnitId};
+use crate::routing::Incident;
 use crate::ticket::{
     AnalystStateRecord, BindingRecord, Callback, Event, Offer, REPEAT_HOURS, Record, Repeat, RepeatBy, Ticket,
 };
@@ -181,12 +182,7 @@ impl Batch {
                 object.as_str().into(),
                 reason.clone().into(),
             ]),
-            Event::IncidentOpened(incident) => self.desk.incidents.push([
-                signed(incident.id.0).into(),
-                incident.what.hospital.as_str().into(),
-                micros(incident.opened).into(),
-                json(incident)?.into(),
-            ]),
+            Event::IncidentOpened(incident) => self.desk.incidents.push(incident_row(incident)?),
             Event::IncidentResolved { incident, by } => self.desk.resolved.push((*incident, by.clone(), record.at)),
             Event::NodeStarted { version, config } => self.desk.node(record, Some(version), Some(config)),
             Event::NodeStopped => self.desk.node(record, None, None),
@@ -200,6 +196,7 @@ impl Batch {
             | Event::Collected { .. }
             | Event::NeedSettled { .. }
             | Event::QuestionSkipped { .. }
+            | Event::PrioritySet { .. }
             | Event::IncidentTold { .. }
             | Event::RouteDecided { .. }
             | Event::OfferSent { .. }
@@ -453,6 +450,11 @@ fn ticket_row(ticket: &Ticket) -> Result<[Cell; 18], sqlx::Error> {
         ticket.human_heard.map(micros).into(),
         json(ticket)?.into(),
     ])
+}
+
+fn incident_row(incident: &Incident) -> Result<[Cell; 4], sqlx::Error> {
+    let hospital = incident.what.hospital.as_str();
+    Ok([signed(incident.id.0).into(), hospital.into(), micros(incident.opened).into(), json(incident)?.into()])
 }
 
 fn offer_row(ticket: &Ticket, offer: &Offer) -> Result<[Cell; 10], sqlx::Error> {

@@ -7,8 +7,9 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::projector;
 use super::secrets::{self, Credential, SecretKey, Vault};
-use super::sqlite::{decode, micros, position, unsigned};
+use super::sqlite::{decode, micros, position, signed, unsigned};
 use super::tickets::{docs, load_callbacks_due};
+use crate::call::{EndedTicket, MAX_TICKETS, Owner};
 use crate::identity::Caller;
 use crate::ids::{
     AnalystId, CallId, Extension, HospitalId, IncidentId, Language, ModuleId, PlanId, Seq, SystemId, TicketNumber,
@@ -39,6 +40,8 @@ pub struct Restored {
     /// Those that are active, and the number of the next.
     pub incidents: Vec<Incident>,
     pub next_incident: IncidentId,
+    /// Those of the last 72 h that are not closed, in the order of time.
+    pub tickets: Vec<EndedTicket>,
     /// Who helped whom in the last 72 h, newest first.
     pub continuity: Vec<Continuity>,
     /// When each analyst's last call ended: the start of "idle longest".
@@ -142,6 +145,7 @@ pub(super) async fn restore(
         callbacks_due: load_callbacks_due(connection).await?.iter().filter_map(owed).collect(),
         incidents: incidents(connection).await?,
         next_incident: next_incident(connection).await?,
+        tickets: tickets(connection, since).await?,
         continuity: continuity(connection, since).await?,
         idle_since: idle_since(connection, since).await?,
         nonce_key: secrets::nonce_key(connection, vault).await?,
@@ -208,7 +212,7 @@ async fn open_calls(connection: &mut SqliteConnection) -> Result<Vec<OpenCall>> 
         let last = sqlx::query(
             "SELECT record FROM events WHERE ticket = ? AND kind = 'call-opened' ORDER BY seq DESC LIMIT 1",
         )
-        .bind(super::sqlite::signed(ticket.number.0))
+        .bind(signed(ticket.number.0))
         .fetch_optional(&mut *connection)
         .await?;
         let record = last.map(|row| serde_json::from_str::<crate::ticket::Record>(row.try_get(0)?).map_err(decode));
@@ -259,6 +263,24 @@ fn owed(ticket: &Ticket) -> Option<CallbackOwed> {
         need: ticket.need.clone(),
         test: ticket.test,
     })
+}
+
+async fn tickets(connection: &mut SqliteConnection, since: Timestamp) -> Result<Vec<EndedTicket>> {
+    let rows = sqlx::query(
+        "SELECT doc FROM tickets WHERE opened_us >= ? AND state NOT IN ('open', 'closed') AND test = 0
+         ORDER BY number DESC LIMIT ?",
+    );
+    let rows = rows.bind(micros(since)).bind(signed(MAX_TICKETS as u64)).fetch_all(connection).await?;
+    let ended = |ticket: Ticket| {
+        let caller = ticket.caller.as_ref();
+        let owner = Owner {
+            number: caller.and_then(|caller| Some(caller.number.as_ref()?.value.clone())),
+            unit: ticket.unit().cloned(),
+            person: caller.and_then(|caller| Some(caller.person.as_ref()?.value.clone())),
+        };
+        EndedTicket { call: ticket.call, hospital: ticket.hospital.clone(), owner, open: true }
+    };
+    Ok(docs(rows)?.into_iter().rev().map(ended).collect())
 }
 
 async fn continuity(connection: &mut SqliteConnection, since: Timestamp) -> Result<Vec<Continuity>> {

@@ -53,6 +53,7 @@ impl Switch {
             line: &mut self.line,
             continuity: &mut self.continuity,
             incidents: &self.incidents,
+            open_tickets: &self.open_tickets,
             numbers: &mut self.numbers,
             ports: &mut self.ports,
             reach: &routes,
@@ -70,6 +71,9 @@ impl Switch {
             self.line.leave(id);
             self.desk.call_over(id, now);
             self.promises.remove(&id);
+            if let Some(ticket) = call.ended_ticket() {
+                self.open_tickets.note(ticket);
+            }
             match call.aftermath(now) {
                 Aftermath::Nothing => {}
                 Aftermath::Due(at, due) => self.callbacks.add_at(at, *due),

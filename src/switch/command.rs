@@ -6,7 +6,7 @@ use crate::call::Call;
 use crate::ids::{AnalystId, CallId, CommandId};
 use crate::routing::{self, Presence};
 use crate::switch::{Action, Command, Reply, Switch};
-use crate::ticket::{AnalystStateRecord, Disposition, Event, HangupCause};
+use crate::ticket::{AnalystStateRecord, Disposition, DispositionCode, Event, HangupCause};
 use crate::time::Instant;
 
 impl Switch {
@@ -88,6 +88,7 @@ impl Switch {
         let code = disposition.code;
         self.record(now, Some(call), Event::DispositionSet { by: by.clone(), disposition });
         self.callbacks.settle(call, code);
+        self.open_tickets.set(call, code == DispositionCode::Open);
         if let Some(call) = self.calls.get_mut(&call) {
             call.callback_settled(code);
         }

@@ -237,9 +237,9 @@ impl Switch {
         }
         match trunk {
             Some(trunk) => {
-                let dialled = request.uri.user().map(|user| user.into_owned()).unwrap_or_default();
+                let dialled = Dialled::read(request);
                 let signalled = signalled(request, trunk.trusted, None);
-                let found = config.hotline(&trunk, &dialled);
+                let found = config.hotline(&trunk, &dialled.number);
                 let from = Source { signalled, rules: &trunk.numbers, pinned: false, trunk: Some(&trunk) };
                 self.open_call(now, flow, server, request, found, from, dialled);
             }
@@ -263,8 +263,8 @@ impl Switch {
             return self.refuse(now, &server, request, Status::FORBIDDEN);
         }
         let config = Arc::clone(&self.config);
-        let dialled = request.uri.user().map(|name| name.into_owned()).unwrap_or_default();
-        let number = Extension::new(&dialled);
+        let dialled = Dialled::read(request);
+        let number = Extension::new(&dialled.number);
         let hospitals = config.staff.by_user(&user).map(|analyst| analyst.hospitals.clone()).unwrap_or_default();
         let found = hospitals.iter().find_map(|id| {
             let hospital = config.hospital(id)?;
@@ -285,7 +285,7 @@ impl Switch {
         request: &Request,
         found: Option<(&Hospital, &Hotline)>,
         from: Source<'_>,
-        dialled: String,
+        dialled: Dialled,
     ) {
         let plan = found.and_then(|(_, hotline)| self.config.plans.get(&hotline.plan).cloned());
         let (Some((hospital, hotline)), Some(plan)) = (found, plan) else {
@@ -313,7 +313,8 @@ impl Switch {
             language,
             signalled: from.signalled,
             rules: from.rules,
-            dialled,
+            dialled: dialled.number,
+            digits: dialled.digits,
             identity,
             test: self.is_canary(hospital, hotline),
         };
@@ -491,5 +492,21 @@ fn number_of(address: &NameAddr) -> Option<String> {
     match address.uri.user() {
         Some(user) => Some(user.into_owned()),
         None => Some(address.uri.to_string()).filter(|uri| uri.starts_with("tel:")),
+    }
+}
+
+/// What was dialled. A PBX may send the digits of a speed dial behind the number, after one comma for each pause: they are
+/// the caller's keys, and none of the number.
+struct Dialled {
+    number: String,
+    digits: Option<String>,
+}
+
+impl Dialled {
+    fn read(request: &Request) -> Dialled {
+        let user = request.uri.user().map(|user| user.into_owned()).unwrap_or_default();
+        let Some((number, behind)) = user.split_once(',') else { return Dialled { number: user, digits: None } };
+        let keys: String = behind.chars().filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#')).collect();
+        Dialled { number: number.to_owned(), digits: (!keys.is_empty()).then_some(keys) }
     }
 }

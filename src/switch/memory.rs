@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::call::{CallbackDue, TRY_FOR, Tries};
+use crate::call::{CallbackDue, EndedTicket, TRY_FOR, Tries};
 use crate::config::{Config, Hospital};
 use crate::identity::{Caller, NumberRules, Signalled, identify};
 use crate::ids::{AnalystId, CallId, Extension, HospitalId, IncidentId, Language, PlanId, Seq, TicketNumber};
@@ -38,6 +38,8 @@ pub struct Memory {
     /// Active ones, and the number of the next.
     pub incidents: Vec<Incident>,
     pub next_incident: IncidentId,
+    /// Those that are not closed, in the order of time.
+    pub tickets: Vec<EndedTicket>,
     /// In the order of time.
     pub continuity: Vec<Earlier>,
     /// Software version, for the record of the start.
@@ -60,6 +62,7 @@ impl Memory {
             callbacks: Vec::new(),
             incidents: Vec::new(),
             next_incident: IncidentId(1),
+            tickets: Vec::new(),
             continuity: Vec::new(),
             version: String::new(),
         }
@@ -121,6 +124,9 @@ impl Switch {
         }
         for earlier in memory.continuity {
             self.continuity.note(earlier);
+        }
+        for ticket in memory.tickets {
+            self.open_tickets.note(ticket);
         }
         let changes = self.registrar.restore(memory.bindings, memory.nonces, now, wall);
         self.registrations_changed(now, changes);

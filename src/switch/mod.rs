@@ -33,7 +33,7 @@ pub use memory::{CutCall, Memory, OwedCallback};
 pub use trunks::Health;
 
 use crate::call::media::MediaEvent;
-use crate::call::{Call, Numbers, Ports};
+use crate::call::{Call, Numbers, OpenTickets, Ports};
 use crate::config::Config;
 use crate::ids::{AnalystId, CallId, ClientKey, LegId, QueryId, Seq, ServerKey, TicketNumber, TrunkId};
 use crate::registrar::{Change, Registrar, RegistrarConfig, Suspect};
@@ -69,6 +69,7 @@ pub struct Switch {
     line: WaitingLine,
     continuity: Continuity,
     incidents: Incidents,
+    open_tickets: OpenTickets,
     ports: Ports,
 
     calls: BTreeMap<CallId, Call>,
@@ -135,6 +136,7 @@ impl Switch {
             line: WaitingLine::new(),
             continuity: Continuity::new(),
             incidents: Incidents::new(memory.incidents.clone(), memory.next_incident),
+            open_tickets: OpenTickets::default(),
             ports: Ports::new(node.media.first_port..=node.media.last_port, node.media.quarantine),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),

@@ -14,7 +14,7 @@ use crate::ids::{
     TargetId, TicketNumber, TrunkId,
 };
 pub use crate::registrar::BindingRecord;
-use crate::routing::{Decision, Incident, Need, OfferOutcome};
+use crate::routing::{Decision, Incident, Need, OfferOutcome, Priority};
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +78,10 @@ pub enum Event {
     /// A question was left out because no answer to it would change who is rung.
     QuestionSkipped {
         step: StepId,
+    },
+    /// How it is ranked among calls that wait.
+    PrioritySet {
+        priority: Priority,
     },
     /// The caller was told of a known problem: the ticket is linked to it.
     IncidentTold {
@@ -216,6 +220,7 @@ impl Event {
             Event::Collected { .. } => "collected",
             Event::NeedSettled { .. } => "need-settled",
             Event::QuestionSkipped { .. } => "question-skipped",
+            Event::PrioritySet { .. } => "priority-set",
             Event::IncidentTold { .. } => "incident-told",
             Event::RouteDecided { .. } => "route-decided",
             Event::OfferSent { .. } => "offer-sent",

@@ -5,6 +5,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::routing::Priority;
+
 use super::facts::{CallbackState, MediaQuality, Offer, RepeatBy, Ticket, seconds};
 use super::line::{
     callback_reason_words, caller_words, disposition_words, need_source_words, need_words, outcome_words,
@@ -17,6 +19,9 @@ pub fn explain(ticket: &Ticket, zone: &TimeZone) -> String {
     sentences.extend(asked(ticket));
     sentences.extend(told(ticket));
     sentences.push(needed(ticket));
+    if ticket.priority == Priority::Urgent {
+        sentences.push("The dial plan made it urgent: where calls wait, it waits before others.".to_owned());
+    }
     sentences.extend(rung(ticket));
     sentences.push(outcome(ticket));
     sentences.extend(holds_and_transfers(ticket));

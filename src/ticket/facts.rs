@@ -18,7 +18,7 @@ use crate::ids::{
     AnalystId, CallId, Extension, HospitalId, IncidentId, Language, OfferId, PlanId, RungId, Seq, StepId, SystemId,
     TicketNumber, TrunkId, UnitId,
 };
-use crate::routing::{Choice, Decision, Need, OfferOutcome, Others, PassedOver};
+use crate::routing::{Choice, Decision, Need, OfferOutcome, Others, PassedOver, Priority};
 
 /// Keys kept for the story of a call; a child at the phone doesn't grow the ticket.
 const MAX_KEYS: usize = 64;
@@ -58,6 +58,8 @@ pub struct Ticket {
     pub keys: Vec<Digit>,
     pub collected: Vec<(StepId, bool)>,
     pub questions_skipped: Vec<StepId>,
+    #[serde(default)]
+    pub priority: Priority,
     /// The known problem that the caller was told of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<Told>,
@@ -279,6 +281,7 @@ impl Ticket {
             keys: Vec::new(),
             collected: Vec::new(),
             questions_skipped: Vec::new(),
+            priority: Priority::Normal,
             incident: None,
             need: None,
             need_by: None,
@@ -331,6 +334,7 @@ impl Ticket {
                 self.need_by = Some(*by);
             }
             Event::QuestionSkipped { step } => push(&mut self.questions_skipped, step.clone(), MAX_KEPT),
+            Event::PrioritySet { priority } => self.priority = *priority,
             Event::IncidentTold { incident, note } => self.incident = Some(Told::new(*incident, note)),
             Event::RouteDecided { decision } => push(&mut self.decisions, Routed::new(at, decision), MAX_KEPT),
             Event::OfferSent { offer, analyst, rung, outside } => {

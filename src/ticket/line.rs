@@ -10,8 +10,8 @@ use super::{
 };
 use crate::bridge::MediaReport;
 use crate::identity::{Caller, Confidence, PhoneClass};
-use crate::ids::Seq;
-use crate::routing::{Choice, Decision, Level, Need, OfferOutcome};
+use crate::ids::{IncidentId, Seq};
+use crate::routing::{Choice, Decision, Level, Need, OfferOutcome, Priority};
 
 /// One dated line of a ticket's timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,8 +46,8 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         Event::Collected { step, accepted: false } => format!("Keyed number not accepted ({step})."),
         Event::NeedSettled { need, by } => format!("Needed: {} ({}).", need_words(need), need_source_words(need, *by)),
         Event::QuestionSkipped { step } => format!("Nothing asked (step {step}): no answer would change who is rung."),
-        Event::IncidentTold { incident, note } if note.is_empty() => format!("Told of incident {incident}."),
-        Event::IncidentTold { incident, note } => format!("Told of incident {incident}: {note}"),
+        Event::PrioritySet { priority } => priority_words(*priority).to_owned(),
+        Event::IncidentTold { incident, note } => told_words(*incident, note),
         Event::RouteDecided { decision } => decision_words(decision),
         Event::OfferSent { analyst, rung, outside, .. } => {
             format!("Ringing {analyst}{} (rung {rung}).", if *outside { " on an outside phone" } else { "" })
@@ -152,6 +152,21 @@ fn confidence_words(confidence: Confidence) -> &'static str {
         Confidence::Unknown => "unknown",
         Confidence::Claimed => "claimed",
         Confidence::Verified => "verified",
+    }
+}
+
+fn priority_words(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Urgent => "Urgent by the dial plan: where calls wait, it waits before others.",
+        Priority::Normal => "Not urgent, by the dial plan.",
+    }
+}
+
+fn told_words(incident: IncidentId, note: &str) -> String {
+    if note.is_empty() {
+        format!("Told of incident {incident}.")
+    } else {
+        format!("Told of incident {incident}: {note}")
     }
 }
 

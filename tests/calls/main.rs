@@ -4,6 +4,7 @@
 //! `lines_*` the lines of SIP-BEHAVIOUR.md by number, `seeds` ten thousand random days.
 
 mod callbacks;
+mod conditions;
 mod hush;
 mod incidents;
 mod invariants;

@@ -16,6 +16,8 @@ use crate::phone::Phone;
 use crate::world::{DESK, PBX, WALL};
 
 const NODE: &str = include_str!("desk/wardline.toml");
+const HOSPITAL: &str = include_str!("desk/hospital.toml");
+pub const SAMPLE: &str = include_str!("../../sip-config/plans/hotline.toml");
 
 thread_local! {
     static CONFIG: OnceCell<Arc<Config>> = const { OnceCell::new() };
@@ -36,7 +38,17 @@ pub fn named_config() -> Arc<Config> {
     composed(&NODE.replace("host = \"10.0.1.1:5060\"", "host = \"pbx.harbor.test:5060\""))
 }
 
+/// Another plan for 7100, and a calendar of every day.
+pub fn planned_config(plan: &str) -> Arc<Config> {
+    let hospital = format!("{HOSPITAL}\n[calendars.week]\nhours = \"00:00-23:59\"\n");
+    composed_of(NODE, &hospital, plan)
+}
+
 fn composed(node: &str) -> Arc<Config> {
+    composed_of(node, HOSPITAL, SAMPLE)
+}
+
+fn composed_of(node: &str, hospital: &str, plan: &str) -> Arc<Config> {
     let file = |name: &str, stem: &str, text: &str| File {
         name: name.to_owned(),
         stem: stem.to_owned(),
@@ -46,11 +58,11 @@ fn composed(node: &str) -> Arc<Config> {
         name: "desk".to_owned(),
         base: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
         node: Some(file("wardline.toml", "wardline", node)),
-        hospitals: vec![file("hospital.toml", "hospital", include_str!("desk/hospital.toml"))],
+        hospitals: vec![file("hospital.toml", "hospital", hospital)],
         analysts: vec![file("analysts.toml", "analysts", include_str!("desk/analysts.toml"))],
         plans: vec![
             file("plans/front-desk.toml", "front-desk", include_str!("desk/front-desk.toml")),
-            file("plans/hotline.toml", "hotline", include_str!("../../sip-config/plans/hotline.toml")),
+            file("plans/hotline.toml", "hotline", plan),
         ],
         strange: Vec::new(),
     };

@@ -26,7 +26,7 @@ use wardline::time::{Duration, Instant};
 use crate::hush::Offers;
 use crate::media::MediaWorker;
 use crate::phone::{Phone, Pickup, State};
-use crate::setting::{account, desk_config, named_config, phones, untrusting_config};
+use crate::setting::{account, desk_config, named_config, phones, planned_config, untrusting_config};
 
 pub const DESK: &str = "10.0.0.10:5060";
 pub const PBX: &str = "10.0.1.1:5060";
@@ -227,6 +227,11 @@ impl World {
     /// A desk whose PBX is known by name alone.
     pub fn named(signed_in: &[&str], names: Names) -> World {
         World::of(named_config(), names, 1, signed_in)
+    }
+
+    /// A desk whose hotline has another plan.
+    pub fn planned(plan: &str, signed_in: &[&str]) -> World {
+        World::of(planned_config(plan), Names::Known, 1, signed_in)
     }
 
     fn of(config: Arc<Config>, names: Names, seed: u64, signed_in: &[&str]) -> World {

@@ -178,5 +178,5 @@ fn every_recipe_fits_the_sample_configuration() {
             }
         }
     }
-    assert_eq!(recipes, 5);
+    assert_eq!(recipes, 6);
 }

@@ -9,7 +9,7 @@ use crate::identity::PhoneClass;
 use crate::ids::PromptId;
 use crate::ivr::condition::{Condition, Pattern};
 use crate::ivr::plan::{Branch, Connect, LONGEST_PROMPT};
-use crate::ivr::{At, Origin, Plan, Prompts, Slot, StepKind, Utterance, Way, Word};
+use crate::ivr::{At, NeedPatch, Origin, Plan, Prompts, Slot, StepKind, Utterance, Way, Word};
 
 /// Letters of one line of a box and of an arrow.
 const BOX_LINE: usize = 30;
@@ -107,6 +107,7 @@ fn reached(kind: &StepKind) -> Option<(String, Look, String)> {
         | StepKind::Menu(_)
         | StepKind::Collect(_)
         | StepKind::Branch(_)
+        | StepKind::Set(_)
         | StepKind::Alert(_)
         | StepKind::Callback(_)
         | StepKind::Hangup(_) => None,
@@ -144,14 +145,13 @@ impl Drawing<'_> {
             }
             StepKind::Collect(step) => (Look::Says, self.quoted(&step.say)),
             StepKind::Branch(_) => (Look::Branches, vec!["which way?".to_owned()]),
+            StepKind::Set(step) => {
+                let urgent = step.priority.map(|priority| priority.as_str().to_owned());
+                let what: Vec<String> = need_words(&step.set).into_iter().chain(urgent).collect();
+                (Look::Branches, wrapped(&what.join(", "), BOX_LINE))
+            }
             StepKind::Alert(step) => {
-                let need = [
-                    step.set.system.as_ref().map(ToString::to_string),
-                    step.set.module.as_ref().map(ToString::to_string),
-                    step.set.language.as_ref().map(|language| language.as_str().to_owned()),
-                    step.set.level.map(|level| level.as_str().to_owned()),
-                ];
-                let need: Vec<String> = need.into_iter().flatten().collect();
+                let need = need_words(&step.set);
                 let for_whom = if need.is_empty() { String::new() } else { format!(": {}", need.join(", ")) };
                 (Look::Rings, wrapped(&format!("analysts' phones ring{for_whom}"), BOX_LINE))
             }
@@ -259,9 +259,19 @@ impl Drawing<'_> {
             StepKind::Callback(step) => Some(say(&step.say)),
             StepKind::Transfer(step) => Some(step.ring_for.max(say(&step.say))),
             StepKind::Connect(_) => Some(self.plan.hunting.give_up_after),
-            StepKind::Branch(_) | StepKind::Alert(_) | StepKind::Hangup(_) => None,
+            StepKind::Branch(_) | StepKind::Set(_) | StepKind::Alert(_) | StepKind::Hangup(_) => None,
         }
     }
+}
+
+fn need_words(set: &NeedPatch) -> Vec<String> {
+    let words = [
+        set.system.as_ref().map(ToString::to_string),
+        set.module.as_ref().map(ToString::to_string),
+        set.language.as_ref().map(|language| language.as_str().to_owned()),
+        set.level.map(|level| level.as_str().to_owned()),
+    ];
+    words.into_iter().flatten().collect()
 }
 
 /// "5.5 s".
@@ -305,6 +315,11 @@ fn told(when: &Condition) -> String {
     parts.extend(yes_no(when.person_known, "known caller", "unknown caller"));
     parts.extend(yes_no(when.on_shift, "somebody on shift", "nobody on shift"));
     parts.extend(yes_no(when.incident, "known problem", "no known problem"));
+    parts.extend(yes_no(when.open_ticket, "open ticket", "no open ticket"));
+    parts.extend(when.repeat_within.map(|within| format!("helped within {} min", within.as_secs() / 60)));
+    parts.extend(yes_no(when.holiday, "holiday", "no holiday"));
+    parts.extend(either(when.calendar.iter().map(ToString::to_string).collect(), "calendar "));
+    parts.extend(either(when.digits.iter().map(number).collect(), "digits "));
     parts.extend(yes_no(when.system_down, "system is down", "system is up"));
     parts.extend(either(when.unit.iter().map(ToString::to_string).collect(), "unit "));
     parts.extend(either(when.site.iter().map(ToString::to_string).collect(), "site "));

@@ -125,6 +125,7 @@ fn walk(facts: Facts, world: &Desk, inputs: &[(u64, usize)]) -> Result<Vec<Effec
                     Effect::Entered(_)
                     | Effect::Skipped(_)
                     | Effect::Told { .. }
+                    | Effect::Prioritise(_)
                     | Effect::Set(_)
                     | Effect::Alert { .. }
                     | Effect::Withdraw

@@ -3,6 +3,7 @@
 
 mod any;
 mod check;
+mod conditions;
 mod keys;
 mod rows;
 pub(crate) mod world;

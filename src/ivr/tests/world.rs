@@ -219,6 +219,7 @@ fn drain(
             Effect::Entered(_)
             | Effect::Skipped(_)
             | Effect::Told { .. }
+            | Effect::Prioritise(_)
             | Effect::Ringback
             | Effect::Set(_)
             | Effect::Withdraw
@@ -246,6 +247,7 @@ fn told(effect: &Effect) -> String {
             let names: Vec<&str> = prompts.iter().map(PromptId::as_str).collect();
             format!("say {}", names.join(" "))
         }
+        Effect::Prioritise(priority) => format!("priority {}", priority.as_str()),
         Effect::Told { incident } => format!("told of {incident}"),
         Effect::StopSaying => "stop".to_owned(),
         Effect::Ringback => "ringback".to_owned(),
@@ -304,6 +306,15 @@ impl World for Desk {
 
     fn system_down(&self, _: &NeedPatch) -> bool {
         self.incident
+    }
+
+    /// Whoever is told of an incident here has a ticket about it, of half an hour ago.
+    fn open_ticket(&self) -> bool {
+        self.incident
+    }
+
+    fn last_helped(&self, _: &NeedPatch) -> Option<Duration> {
+        self.incident.then_some(Duration::from_secs(1_800))
     }
 }
 

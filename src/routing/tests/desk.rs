@@ -1,5 +1,6 @@
 use super::fixture::*;
 use crate::routing::desk::{LEASE, MAX_WRAP_UP};
+use crate::routing::waiting::MAX_URGENT;
 use crate::routing::*;
 use crate::time::Duration;
 
@@ -161,12 +162,29 @@ fn only_what_may_free_somebody_wakes_the_waiting() {
 #[test]
 fn the_longest_wait_comes_first_and_keeps_its_place() {
     let mut line = WaitingLine::new();
-    assert!(line.join(call(3), at(300)));
-    assert!(line.join(call(1), at(100)));
-    assert!(line.join(call(2), at(100)));
-    assert!(line.join(call(1), at(900)));
+    assert!(line.join(call(3), at(300), Priority::Normal));
+    assert!(line.join(call(1), at(100), Priority::Normal));
+    assert!(line.join(call(2), at(100), Priority::Normal));
+    assert!(line.join(call(1), at(900), Priority::Normal));
     assert_eq!(line.in_order().collect::<Vec<_>>(), [call(1), call(2), call(3)]);
     line.leave(call(1));
     line.leave(call(1));
     assert_eq!(line.in_order().collect::<Vec<_>>(), [call(2), call(3)]);
+}
+
+#[test]
+fn urgent_calls_wait_before_all_others_and_no_more_than_the_bound_do() {
+    let mut line = WaitingLine::new();
+    line.join(call(1), at(100), Priority::Normal);
+    for number in 0..=MAX_URGENT as u128 {
+        line.join(call(1_000 + number), at(200), Priority::Urgent);
+    }
+    let order: Vec<_> = line.in_order().collect();
+    assert_eq!(order.len(), MAX_URGENT + 2);
+    assert_eq!(order[0], call(1_000));
+    assert_eq!(order[MAX_URGENT], call(1), "after those that are urgent");
+    assert_eq!(order[MAX_URGENT + 1], call(1_000 + MAX_URGENT as u128), "one too many waits in its turn");
+    // A place that was given is kept, also when urgent ones leave.
+    line.leave(call(1_000));
+    assert_eq!(line.in_order().last(), Some(call(1_000 + MAX_URGENT as u128)));
 }

@@ -141,7 +141,7 @@ impl World {
                 HuntAction::Decided(decision) => self.decisions.push(*decision),
                 HuntAction::News(news) => {
                     if let HuntNews::WaitingSince { since } = news {
-                        self.line.join(call, since);
+                        self.line.join(call, since, crate::routing::Priority::Normal);
                     }
                     self.note(call, format!("{news:?}"));
                 }
