@@ -1,12 +1,18 @@
 //! Who sent a request: digest challenge and verification (RFC 3261 section 22, RFC 7616, RFC 8760).
 //!
-//! Known and unknown users get the same answers after the same work. A request is judged in this order: response digest,
-//! locks, Request-URI, nonce and its count. So only somebody who knows the password ever hears `stale=true`.
+//! Known and unknown users get the same answers after the same work. A request is judged in this order: locks, whether
+//! its nonce was given to its source, response digest, Request-URI, age and count of the nonce. So only somebody who knows
+//! the password ever hears `stale=true`, and nobody is locked by what a forged source sends: it has heard no nonce.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
 
 use super::nonce::NonceKey;
 use super::{Arrival, Change, Registrar};
 use crate::sip::digest::{Algorithm, Authorization, Challenge};
 use crate::sip::{Method, Request, Response, Status, Uri};
+use crate::time::Instant;
 
 /// Which digests an account is offered. An old phone may trip over a challenge that names SHA-256 first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -74,14 +80,22 @@ impl Registrar {
         Auth::Refused { response: Box::new(at.respond(request, status)), changes }
     }
 
+    /// Whether a REGISTER deserves a transaction: its nonce was given to its source and is live, so the source is not
+    /// forged, and it is not locked. What else comes is answered just as well without one.
+    pub fn expects(&self, now: Instant, wall: Timestamp, source: IpAddr, request: &Request) -> bool {
+        self.credentials(request).is_some_and(|credentials| {
+            self.nonces.is_live(wall, &credentials.nonce, source)
+                && (!self.guard.source_locked(now, source) || self.is_home(source))
+        })
+    }
+
     fn judge(&mut self, at: Arrival, request: &Request, changes: &mut Vec<Change>) -> Verdict {
         let source = at.flow.remote.ip();
         let source_locked = self.guard.source_locked(at.now, source);
         let Some(credentials) = self.credentials(request) else {
-            return if source_locked {
-                Verdict::Refused(Status::FORBIDDEN)
-            } else {
-                Verdict::Challenge { stale: false }
+            return match source_locked && !self.is_home(source) {
+                true => Verdict::Refused(Status::FORBIDDEN),
+                false => Verdict::Challenge { stale: false },
             };
         };
         let user = credentials.username.as_str();
@@ -89,10 +103,14 @@ impl Registrar {
         let known = self.accounts.get(user).and_then(|account| account.ha1(credentials.algorithm));
         let proved = credentials.proves(known.unwrap_or(&dummy), &request.method) && known.is_some();
 
-        // A phone that is registered from here goes on, so nobody can lock a user out by guessing at the name.
+        // A phone that is registered from here goes on, so nobody can lock it out by guessing, not even at its address.
         let at_home = || self.bindings(user, at.now).iter().any(|binding| binding.flow.remote.ip() == source);
-        if source_locked || (self.guard.user_locked(at.now, user) && !at_home()) {
+        if (source_locked || self.guard.user_locked(at.now, user)) && !at_home() {
             return Verdict::Refused(Status::FORBIDDEN);
+        }
+        // Says nothing of the password: whoever makes up nonces could guess without being counted.
+        if !self.nonces.gave(&credentials.nonce, source) {
+            return Verdict::Challenge { stale: false };
         }
         if !proved {
             changes.extend(self.guard.failed(at.now, user, source).into_iter().map(Change::Locked));
@@ -103,7 +121,7 @@ impl Registrar {
         }
         // Without qop there is no count, and a replay could not be told (RFC 7616 section 3.4.5).
         let Some(count) = credentials.count() else { return Verdict::Challenge { stale: false } };
-        match self.nonces.spend(at.wall, &credentials.nonce, count) {
+        match self.nonces.spend(at.wall, &credentials.nonce, source, count) {
             Some(record) => {
                 changes.push(Change::NonceUsed(record));
                 self.guard.succeeded(user);
@@ -121,7 +139,7 @@ impl Registrar {
 
     /// 401 with a fresh nonce (RFC 3261 section 22.2).
     pub fn challenge(&self, at: Arrival, request: &Request, stale: bool) -> Response {
-        let nonce = self.nonces.issue(at.wall, at.random);
+        let nonce = self.nonces.issue(at.wall, at.random, at.flow.remote.ip());
         let mut response = at.respond(request, Status::UNAUTHORIZED);
         let algorithms: &[Algorithm] = match self.policy_for(request) {
             DigestPolicy::Both => &[Algorithm::Sha256, Algorithm::Md5],

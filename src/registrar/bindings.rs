@@ -1,6 +1,7 @@
 //! Which contacts each user has, in which order they are rung, and until when.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -86,11 +87,17 @@ pub(super) struct Bindings {
     by_user: BTreeMap<Arc<str>, Vec<Binding>>,
     /// One entry for each binding: so expiry costs what expires, not what is there.
     deadlines: BTreeSet<(Instant, Arc<str>)>,
+    /// How many bindings came from each address: asked for every packet of a stranger.
+    homes: BTreeMap<IpAddr, usize>,
 }
 
 impl Bindings {
     pub fn len(&self) -> usize {
         self.by_user.values().map(Vec::len).sum()
+    }
+
+    pub fn is_home(&self, source: IpAddr) -> bool {
+        self.homes.contains_key(&source)
     }
 
     /// Those that live, the most wanted first (`q`), then the one heard of last.
@@ -221,6 +228,7 @@ impl Bindings {
 
     fn put(&mut self, user: &Arc<str>, binding: Binding) {
         self.deadlines.insert((binding.expires, Arc::clone(user)));
+        *self.homes.entry(binding.flow.remote.ip()).or_default() += 1;
         self.by_user.entry(Arc::clone(user)).or_default().push(binding);
     }
 
@@ -232,11 +240,21 @@ impl Bindings {
             if kept.iter().all(|other| other.expires != binding.expires) {
                 self.deadlines.remove(&(binding.expires, Arc::clone(&key)));
             }
+            self.leave_home(binding.flow.remote.ip());
         }
         if !kept.is_empty() {
             self.by_user.insert(key, kept);
         }
         gone
+    }
+
+    fn leave_home(&mut self, source: IpAddr) {
+        if let Some(count) = self.homes.get_mut(&source) {
+            *count -= 1;
+            if *count == 0 {
+                self.homes.remove(&source);
+            }
+        }
     }
 }
 

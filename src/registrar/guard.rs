@@ -1,4 +1,5 @@
-//! Locks against guessing (line C45): failures are counted for each user name, known or not, and for each source.
+//! Locks against guessing (line C45): failures are counted for each user name, known or not, and for each source; only
+//! wrong answers to nonces that the source was given come here, so a forged source counts for nothing.
 //!
 //! ```text
 //! Counting ── LIMIT failures ──► Locked for 30 s, 60 s, … 15 min ── time ──► Counting (anew, next lock is longer)

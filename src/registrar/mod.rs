@@ -20,6 +20,7 @@ mod nonce;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -172,6 +173,11 @@ impl Registrar {
     /// The phones of a user, the most wanted first.
     pub fn bindings(&self, user: &str, now: Instant) -> Vec<&Binding> {
         self.bindings.of(user, now)
+    }
+
+    /// Whether a phone of anybody is registered from this address.
+    pub fn is_home(&self, source: IpAddr) -> bool {
+        self.bindings.is_home(source)
     }
 
     /// The address of record of a user.

@@ -1,8 +1,12 @@
 //! Nonces that need no memory: time and a random number under a MAC, so a restart invalidates none (line C44). Only the
 //! highest nonce count is remembered, and journaled, so that nothing is taken twice.
+//!
+//! The MAC also covers the address that the nonce was given to, not its port, which a NAT may change: so whoever sends
+//! one from there has heard our answer there, and has not forged the source.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -77,21 +81,26 @@ impl Nonces {
         &self.key
     }
 
-    /// A new nonce: time, `random` and their MAC, in hexadecimal.
-    pub fn issue(&self, wall: Timestamp, random: u64) -> String {
-        self.write(Issued { at: wall.as_second().max(0), random })
+    /// A new nonce for `source`: time, `random` and their MAC, in hexadecimal.
+    pub fn issue(&self, wall: Timestamp, random: u64, source: IpAddr) -> String {
+        self.write(Issued { at: wall.as_second().max(0), random }, source)
+    }
+
+    /// Whether we gave `nonce` to `source` at any time.
+    pub fn gave(&self, nonce: &str, source: IpAddr) -> bool {
+        self.read(nonce, source).is_some()
+    }
+
+    /// Whether we gave `nonce` to `source`, and it may still be used.
+    pub fn is_live(&self, wall: Timestamp, nonce: &str, source: IpAddr) -> bool {
+        self.read(nonce, source).is_some_and(|issued| self.in_time(wall, issued))
     }
 
     /// Whether `nonce` is ours, in time, and `count` higher than any before. Then `count` is remembered, and what is
     /// returned belongs in the journal.
-    pub fn spend(&mut self, wall: Timestamp, nonce: &str, count: u32) -> Option<NonceRecord> {
+    pub fn spend(&mut self, wall: Timestamp, nonce: &str, source: IpAddr, count: u32) -> Option<NonceRecord> {
         self.sweep(wall);
-        let issued = self.read(nonce)?;
-        let now = wall.as_second();
-        let old = issued.at.saturating_add(self.life_seconds()) <= now;
-        if old || issued.at > now + CLOCK_SLACK_SECONDS || self.forgotten.is_some_and(|until| issued.at <= until) {
-            return None;
-        }
+        let issued = self.read(nonce, source).filter(|issued| self.in_time(wall, *issued))?;
         if self.highest.get(&issued).is_some_and(|highest| count <= *highest) {
             return None;
         }
@@ -99,9 +108,15 @@ impl Nonces {
         Some(NonceRecord { nonce: nonce.to_owned(), count, expires: self.expiry(issued) })
     }
 
-    /// Takes a count from the journal.
+    fn in_time(&self, wall: Timestamp, issued: Issued) -> bool {
+        let now = wall.as_second();
+        let old = issued.at.saturating_add(self.life_seconds()) <= now;
+        !old && issued.at <= now + CLOCK_SLACK_SECONDS && self.forgotten.is_none_or(|until| issued.at > until)
+    }
+
+    /// Takes a count from the journal, which holds only nonces whose MAC was right.
     pub fn restore(&mut self, record: &NonceRecord) {
-        if let Some(issued) = self.read(&record.nonce) {
+        if let Some(issued) = Issued::parse(&record.nonce) {
             let highest = self.highest.get(&issued).copied().unwrap_or(0);
             self.remember(issued, record.count.max(highest));
         }
@@ -137,8 +152,11 @@ impl Nonces {
         Timestamp::from_second(issued.at.saturating_add(self.life_seconds())).unwrap_or(Timestamp::MAX)
     }
 
-    fn write(&self, issued: Issued) -> String {
-        let mac = self.key.mac("nonce", &[&issued.at.to_be_bytes(), &issued.random.to_be_bytes()]);
+    fn write(&self, issued: Issued, source: IpAddr) -> String {
+        // A peer of a listener for both families is the same as one of a listener for IPv4.
+        let source = source.to_canonical().to_string();
+        let parts = [&issued.at.to_be_bytes()[..], &issued.random.to_be_bytes(), source.as_bytes()];
+        let mac = self.key.mac("nonce", &parts);
         let (mac, _) = mac.split_at(16);
         let mut text = format!("{:010x}{:016x}", issued.at, issued.random);
         mac.iter().for_each(|byte| text.push_str(&format!("{byte:02x}")));
@@ -146,11 +164,18 @@ impl Nonces {
     }
 
     /// The parts of a nonce whose MAC is ours.
-    fn read(&self, nonce: &str) -> Option<Issued> {
+    fn read(&self, nonce: &str, source: IpAddr) -> Option<Issued> {
+        let issued = Issued::parse(nonce)?;
+        crate::sip::digest::same(&self.write(issued, source), nonce).then_some(issued)
+    }
+}
+
+impl Issued {
+    /// What stands in front of the MAC.
+    fn parse(nonce: &str) -> Option<Issued> {
         let at = i64::from_str_radix(nonce.get(..10)?, 16).ok()?;
         let random = u64::from_str_radix(nonce.get(10..26)?, 16).ok()?;
-        let issued = Issued { at, random };
-        crate::sip::digest::same(&self.write(issued), nonce).then_some(issued)
+        Some(Issued { at, random })
     }
 }
 
@@ -159,6 +184,7 @@ mod tests {
     use super::*;
 
     const LIFE: Duration = Duration::from_secs(300);
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 10));
 
     fn nonces() -> Nonces {
         Nonces::new(NonceKey::new([7; 32]), LIFE)
@@ -171,51 +197,55 @@ mod tests {
     #[test]
     fn c44_any_count_may_begin_and_none_is_taken_twice() {
         let mut nonces = nonces();
-        let nonce = nonces.issue(at(0), 1);
+        let nonce = nonces.issue(at(0), 1, HOME);
         assert_eq!(nonce.len(), 58);
-        let record = nonces.spend(at(1), &nonce, 7).unwrap();
+        let record = nonces.spend(at(1), &nonce, HOME, 7).unwrap();
         assert_eq!(record, NonceRecord { nonce: nonce.clone(), count: 7, expires: at(300) });
         for replayed in [7, 6, 1] {
-            assert_eq!(nonces.spend(at(2), &nonce, replayed), None);
+            assert_eq!(nonces.spend(at(2), &nonce, HOME, replayed), None);
         }
-        assert!(nonces.spend(at(2), &nonce, 8).is_some());
-        assert!(nonces.spend(at(299), &nonce, 9).is_some());
-        assert_eq!(nonces.spend(at(300), &nonce, 10), None);
+        assert!(nonces.spend(at(2), &nonce, HOME, 8).is_some());
+        assert!(nonces.spend(at(299), &nonce, HOME, 9).is_some());
+        assert_eq!(nonces.spend(at(300), &nonce, HOME, 10), None);
     }
 
     #[test]
     fn c44_a_restart_keeps_nonces_and_their_counts() {
         let mut before = nonces();
-        let (used, fresh) = (before.issue(at(0), 1), before.issue(at(0), 2));
-        let record = before.spend(at(1), &used, 5).unwrap();
+        let (used, fresh) = (before.issue(at(0), 1, HOME), before.issue(at(0), 2, HOME));
+        let record = before.spend(at(1), &used, HOME, 5).unwrap();
         let mut after = nonces();
         after.restore(&record);
-        assert_eq!(after.spend(at(2), &used, 5), None);
-        assert!(after.spend(at(2), &used, 6).is_some());
-        assert!(after.spend(at(2), &fresh, 1).is_some());
+        assert_eq!(after.spend(at(2), &used, HOME, 5), None);
+        assert!(after.spend(at(2), &used, HOME, 6).is_some());
+        assert!(after.spend(at(2), &fresh, HOME, 1).is_some());
     }
 
     #[test]
     fn nonces_of_others_and_of_the_future_are_refused() {
         let mut nonces = nonces();
-        let other = Nonces::new(NonceKey::new([8; 32]), LIFE).issue(at(0), 1);
-        for nonce in ["", "é", "00", other.as_str(), &format!("{}0", nonces.issue(at(0), 1)), &"0".repeat(58)] {
-            assert_eq!(nonces.spend(at(0), nonce, 1), None, "{nonce}");
+        let other = Nonces::new(NonceKey::new([8; 32]), LIFE).issue(at(0), 1, HOME);
+        for nonce in ["", "é", "00", other.as_str(), &format!("{}0", nonces.issue(at(0), 1, HOME)), &"0".repeat(58)] {
+            assert_eq!(nonces.spend(at(0), nonce, HOME, 1), None, "{nonce}");
         }
-        let ahead = nonces.issue(at(61), 1);
-        assert_eq!(nonces.spend(at(0), &ahead, 1), None);
+        let elsewhere: IpAddr = "192.0.2.11".parse().unwrap();
+        let given = nonces.issue(at(0), 1, HOME);
+        assert_eq!(nonces.spend(at(0), &given, elsewhere, 1), None);
+        assert!(!nonces.gave(&given, elsewhere) && nonces.gave(&given, "::ffff:192.0.2.10".parse().unwrap()));
+        let ahead = nonces.issue(at(61), 1, HOME);
+        assert_eq!(nonces.spend(at(0), &ahead, HOME, 1), None);
     }
 
     #[test]
     fn the_table_is_bounded_and_what_it_forgets_stays_refused() {
         let mut nonces = nonces();
-        let first = nonces.issue(at(0), 0);
-        nonces.spend(at(1), &first, 1).unwrap();
+        let first = nonces.issue(at(0), 0, HOME);
+        nonces.spend(at(1), &first, HOME, 1).unwrap();
         for random in 0..20_000 {
-            let nonce = nonces.issue(at(1), random);
-            nonces.spend(at(1), &nonce, 1).unwrap();
+            let nonce = nonces.issue(at(1), random, HOME);
+            nonces.spend(at(1), &nonce, HOME, 1).unwrap();
         }
         assert_eq!(nonces.highest.len(), 20_000);
-        assert_eq!(nonces.spend(at(2), &first, 2), None);
+        assert_eq!(nonces.spend(at(2), &first, HOME, 2), None);
     }
 }

@@ -387,6 +387,88 @@ fn c45_a_lock_refuses_the_right_password_too_but_not_the_phone_that_is_registere
 }
 
 #[test]
+fn c45_a_locked_address_does_not_lock_out_the_phone_that_is_registered_there() {
+    let mut world = World::new();
+    assert_eq!(code(&world.register("anna", &[("Contact", CONTACT)])), 200);
+    for number in 0..20 {
+        let user = format!("user{number}");
+        let request = world.request(&user, &[]);
+        assert_eq!(code(&world.register_as(&user, "guess", request)), 401);
+    }
+    assert_eq!(code(&world.register("anna", &[("Contact", CONTACT)])), 200);
+    assert_eq!(code(&world.register("bert", &[("Contact", CONTACT)])), 403, "who comes anew waits");
+    world.remote = ELSEWHERE.parse().unwrap();
+    assert_eq!(code(&world.register("bert", &[("Contact", CONTACT)])), 200);
+}
+
+#[test]
+fn c45_wrong_answers_to_nonces_that_the_source_was_not_given_are_not_counted_and_say_nothing() {
+    let mut world = World::new();
+    let mut request = world.request("anna", &[("Contact", CONTACT)]);
+    world.remote = ELSEWHERE.parse().unwrap();
+    let given_elsewhere = world.send(&request).response;
+    world.remote = HOME.parse().unwrap();
+    let mut made_up = challenges(&given_elsewhere)[0].clone();
+    made_up.nonce = "0".repeat(58);
+    for nonce in [challenges(&given_elsewhere)[0].clone(), made_up] {
+        for (n, password) in (1..).zip(["guess", "secret of anna"].repeat(50)) {
+            let line = RequestLine { method: &Method::Register, uri: "sip:desk.example" };
+            request.headers.set("Authorization", nonce.answer("anna", password, line, "cnonce", n));
+            let outcome = world.send(&request);
+            assert_eq!((code(&outcome), outcome.changes.len()), (401, 0), "{n}");
+            assert!(challenges(&outcome.response).iter().all(|challenge| !challenge.stale), "{n}: {password}");
+        }
+    }
+    assert_eq!(code(&world.register("anna", &[("Contact", CONTACT)])), 200);
+}
+
+#[test]
+fn c45_an_expired_nonce_is_no_way_to_guess_without_being_counted() {
+    let mut world = World::new();
+    let mut request = world.request("anna", &[("Contact", CONTACT)]);
+    let challenged = world.send(&request).response;
+    world.seconds += 300;
+    let mut locks = 0;
+    for count in 1..=5 {
+        sign(&mut request, &challenged, Algorithm::Sha256, "anna", "guess", count);
+        locks += world.send(&request).changes.len();
+    }
+    assert_eq!(locks, 1);
+    assert_eq!(code(&world.send(&request)), 403);
+}
+
+#[test]
+fn c44_a_nonce_survives_a_new_port_of_the_nat_and_not_another_address() {
+    let mut world = World::new();
+    let mut request = world.request("anna", &[("Contact", CONTACT)]);
+    let challenged = world.send(&request).response;
+    for (count, (remote, status)) in (1..).zip([("192.0.2.10:40001", 200), (ELSEWHERE, 401), ("192.0.2.10:9", 200)]) {
+        world.remote = remote.parse().unwrap();
+        request.headers.set("CSeq", format!("{} REGISTER", 100 + count));
+        sign(&mut request, &challenged, Algorithm::Sha256, "anna", "secret of anna", count);
+        assert_eq!(code(&world.send(&request)), status, "{remote}");
+    }
+}
+
+#[test]
+fn a_home_is_an_address_with_a_live_binding() {
+    let mut world = World::new();
+    let (home, elsewhere): (SocketAddr, SocketAddr) = (HOME.parse().unwrap(), ELSEWHERE.parse().unwrap());
+    let homes = |world: &World| [home, elsewhere].map(|address| world.registrar.is_home(address.ip()));
+    world.register("anna", &[("Contact", CONTACT)]);
+    world.register("bert", &[("Contact", "<sip:bert@192.0.2.10>")]);
+    assert_eq!(homes(&world), [true, false]);
+    world.register("anna", &[("Contact", "*"), ("Expires", "0")]);
+    assert_eq!(homes(&world), [true, false], "bert is still there");
+    world.remote = elsewhere;
+    world.register("bert", &[("Contact", "<sip:bert@192.0.2.10>")]);
+    assert_eq!(homes(&world), [false, true]);
+    world.seconds += 3600;
+    world.registrar.handle_timeout(world.now());
+    assert_eq!(homes(&world), [false, false]);
+}
+
+#[test]
 fn c46_someone_elses_address_is_403_and_audited() {
     let mut world = World::new();
     let request = world.request("bert", &[("Contact", CONTACT)]);

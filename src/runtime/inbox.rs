@@ -15,6 +15,9 @@ use crate::time::{Duration, Instant};
 
 /// Inputs that one turn of the loop takes: enough to amortise a wake-up, few enough to keep the order honest.
 pub const MAX_BATCH: usize = 64;
+/// Of them, places that wait for INVITEs when there are any: whoever floods a lane before theirs (a BYE looks like a running
+/// call's until it is parsed) delays new calls and does not stop them.
+const INVITES_A_BATCH: usize = 8;
 /// An INVITE older than this is not worth answering: its sender has already sent it again (T1 = 500 ms).
 pub const INVITE_STALE_AFTER: Duration = Duration::from_millis(400);
 
@@ -163,9 +166,11 @@ impl Inbox {
     fn batch(&self, lanes: &mut Lanes) -> Vec<Input> {
         let now = self.clock.now();
         let mut batch = Vec::with_capacity(MAX_BATCH);
+        let kept = lanes.queues[Lane::Invites as usize].len().min(INVITES_A_BATCH);
         for lane in Lane::ALL {
             let queue = &mut lanes.queues[lane as usize];
-            while batch.len() < MAX_BATCH {
+            let most = if lane < Lane::Invites { MAX_BATCH - kept } else { MAX_BATCH };
+            while batch.len() < most {
                 let Some(waiting) = queue.pop_front() else { break };
                 if lane == Lane::Invites && now.since(waiting.since) > INVITE_STALE_AFTER {
                     self.stale.fetch_add(1, Ordering::Relaxed);
@@ -228,6 +233,22 @@ mod tests {
             })
             .collect();
         assert_eq!(order, ["Stored(Seq(1))", "BYE", "INV", "OPT"]);
+    }
+
+    #[test]
+    fn a_flood_of_byes_leaves_new_calls_their_places() {
+        let inbox = Inbox::new(MonotonicClock::new());
+        for _ in 0..1_000 {
+            inbox.push(Lane::Running, message("BYE sip:a SIP/2.0\r\n"));
+            inbox.push(Lane::Responses, message("SIP/2.0 200 OK\r\n"));
+        }
+        // What has no age, so that a slow machine drops none.
+        (0..20).for_each(|_| assert!(inbox.push(Lane::Invites, Input::Timeout)));
+        let invites = || {
+            let batch = inbox.take(None).expect("open");
+            (batch.len(), batch.iter().filter(|input| matches!(input, Input::Timeout)).count())
+        };
+        assert_eq!([invites(), invites(), invites(), invites()], [(64, 8), (64, 8), (64, 4), (64, 0)]);
     }
 
     #[test]

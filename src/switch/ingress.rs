@@ -1,8 +1,8 @@
 //! What comes in from the network: bytes to messages, messages to their transaction, requests to whoever they are for.
 //!
 //! ```text
-//!  bytes ─parse─▶ stranger? ─▶ transaction ─▶ in a dialog? ─▶ its leg
-//!                   403, few                    INVITE ─▶ trunk or registered phone ─▶ a call
+//!  bytes ─parse─▶ admitted? ─▶ transaction ─▶ in a dialog? ─▶ its leg
+//!                   403, 401: few, stateless    INVITE ─▶ trunk or registered phone ─▶ a call
 //!                                               REGISTER ─▶ registrar · OPTIONS ─▶ 200 · the rest ─▶ 4xx
 //! ```
 
@@ -16,13 +16,12 @@ use crate::dialog::{ALLOW, LocalIdentity, hang_up_stray};
 use crate::identity::{NumberRules, Signalled};
 use crate::ids::{Extension, ServerKey, TicketNumber};
 use crate::registrar::{Arrival, Auth};
-use crate::routing::PhoneKind;
 use crate::sip::{Flow, Message, Method, NameAddr, Request, Response, Status, Transport, Uri};
 use crate::switch::carry::guarded;
 use crate::switch::reach::{SIP_PORT, advertised};
 use crate::switch::{Action, ClientOwner, Switch};
 use crate::time::Instant;
-use crate::transaction::{Received, stateless_response};
+use crate::transaction::{Peer, Received, stateless_response};
 
 /// What a draining or full node tells streams and strangers; a trusted trunk is told nothing, as it would stop using
 /// this node for everything (RFC 3261 section 21.5.4, line G93).
@@ -41,16 +40,15 @@ impl Switch {
             Ok(message) => message,
             Err(error) => return self.malformed(now, flow, error.reply.map(|reply| *reply)),
         };
-        if let Message::Request(request) = &message
-            && !self.is_known(now, flow)
-            && !self.is_welcome(request)
-        {
-            if request.method == Method::Register {
-                return self.challenge_stranger(now, flow, request.clone());
-            }
-            return self.turn_away(now, flow, request);
-        }
-        match self.transactions.receive(now, flow, message) {
+        let peer = match &message {
+            Message::Response(_) => Peer::Trusted,
+            Message::Request(request) => match self.admit(now, flow, request) {
+                Admission::Admitted(peer) => peer,
+                Admission::Challenged => return self.challenge(now, flow, request),
+                Admission::TurnedAway => return self.turn_away(now, flow, request),
+            },
+        };
+        match self.transactions.receive(now, flow, peer, message) {
             Received::Request { server, request } => self.request(now, flow, server, &request),
             Received::Ack { request } => {
                 if let Some(leg) = self.leg_of(&request) {
@@ -80,44 +78,47 @@ impl Switch {
         }
     }
 
-    /// Whether a source deserves transactions: a trunk, a phone that has registered, or a phone at a fixed address.
-    fn is_known(&self, now: Instant, flow: Flow) -> bool {
-        self.trunks.of(&self.config, flow.remote.ip()).is_some() || self.is_phone_of_ours(now, flow)
+    /// What a request may take. A source over UDP can be forged, so a REGISTER gets a transaction only when it answers a
+    /// challenge of ours; what names a dialog of ours has heard our tag.
+    fn admit(&self, now: Instant, flow: Flow, request: &Request) -> Admission {
+        if self.trunks.of(&self.config, flow.remote.ip()).is_some() || self.leg_of(request).is_some() {
+            return Admission::Admitted(Peer::Trusted);
+        }
+        // A copy of what was answered, though its dialog may be gone by now.
+        if self.transactions.knows(request) {
+            return Admission::Admitted(Peer::Other);
+        }
+        let register = request.method == Method::Register;
+        let admitted = match register {
+            true => self.registrar.expects(now, self.clock.wall(now), flow.remote.ip(), request),
+            false => self.is_phone_of_ours(flow),
+        };
+        match (admitted, register) {
+            (true, _) => Admission::Admitted(Peer::Other),
+            (false, true) => Admission::Challenged,
+            (false, false) => Admission::TurnedAway,
+        }
     }
 
-    fn is_phone_of_ours(&self, now: Instant, flow: Flow) -> bool {
-        let mut phones = self.config.staff.iter().flat_map(|analyst| &analyst.phones);
-        phones.any(|phone| match &phone.kind {
-            PhoneKind::Registered { user } => {
-                self.registrar.bindings(user, now).iter().any(|binding| binding.flow.remote.ip() == flow.remote.ip())
-            }
-            PhoneKind::Sip { uri } => Uri::parse(uri).is_ok_and(|uri| uri.host.ip() == Some(flow.remote.ip())),
-            PhoneKind::Trunk { .. } => false,
-        })
+    /// Whether a phone has registered from this address, or is declared to be there.
+    fn is_phone_of_ours(&self, flow: Flow) -> bool {
+        let source = flow.remote.ip();
+        self.registrar.is_home(source) || self.fixed_phones.contains(&source)
     }
 
-    /// Whether a request of an unknown source is served all the same: inside a dialog of ours, with credentials, or a copy
-    /// of what was answered already, though its dialog may be gone by now.
-    fn is_welcome(&self, request: &Request) -> bool {
-        self.leg_of(request).is_some()
-            || (request.method == Method::Register && request.headers.has("Authorization"))
-            || self.transactions.knows(request)
-    }
-
-    /// The first REGISTER of a phone from anywhere: challenged without keeping any state (RFC 3261 section 26.3.2.4), and
-    /// within a bound for each source, so that a flood takes neither memory nor transactions.
-    fn challenge_stranger(&mut self, now: Instant, flow: Flow, mut request: Request) {
-        if !self.strangers.challenge(now, flow.remote.ip()) {
+    /// A REGISTER that answers no live challenge of ours: challenged or refused without keeping any state (RFC 3261
+    /// sections 8.2.7 and 26.3.2.4). Strangers hear so within a bound for each source and for all, so that a flood takes
+    /// neither memory nor transactions; phones that are registered do not share it.
+    fn challenge(&mut self, now: Instant, flow: Flow, request: &Request) {
+        if !self.is_phone_of_ours(flow) && !self.strangers.challenge(now, flow.remote.ip()) {
             return self.count("strangers");
         }
-        if let Ok(mut via) = request.headers.top_via() {
-            via.stamp(flow.remote);
-            request.headers.set_top_via(&via);
-        }
         let arrival = self.arrival_now(now, flow);
-        let outcome = self.registrar.register(arrival, &request);
-        self.registrations_changed(now, outcome.changes);
-        self.actions.push_back(Action::Transmit { flow, bytes: outcome.response.to_bytes() });
+        let outcome = self.registrar.register(arrival, request);
+        if !outcome.changes.is_empty() {
+            self.registrations_changed(now, outcome.changes);
+        }
+        self.transactions.respond_stateless(flow, request, outcome.response);
     }
 
     /// Strangers get nothing useful: a few 403s, counted (RFC 3261 section 21.4.4). ACK is never answered.
@@ -387,7 +388,8 @@ impl Switch {
             .headers
             .top_via()
             .is_ok_and(|via| via.host.ip() == Some(us.ip()) && via.port.unwrap_or(SIP_PORT) == us.port());
-        if !ours || !self.is_known(now, flow) {
+        let known = self.trunks.of(&self.config, flow.remote.ip()).is_some() || self.is_phone_of_ours(flow);
+        if !ours || !known {
             return self.count("refused");
         }
         self.count("stray_200");
@@ -441,6 +443,15 @@ impl Switch {
         request.headers.push("Accept", "application/sdp");
         request
     }
+}
+
+/// What becomes of a request before it has a transaction.
+enum Admission {
+    Admitted(Peer),
+    /// A REGISTER: answered without a transaction.
+    Challenged,
+    /// A stranger's.
+    TurnedAway,
 }
 
 /// Who calls, as far as signalling says.

@@ -24,6 +24,7 @@ mod strangers;
 mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -43,7 +44,8 @@ use crate::ticket::{Event, Record};
 use crate::time::{Clock, Duration, Instant};
 use crate::transaction::{SentBy, Transactions};
 use callbacks::Callbacks;
-use strangers::Strangers;
+use reach::fixed_phones;
+use strangers::{LockAudit, Strangers};
 use trunks::Trunks;
 
 /// Questions to the edge that wait for an answer; more would mean that the edge is gone.
@@ -65,6 +67,9 @@ pub struct Switch {
     registrar: Registrar,
     trunks: Trunks,
     strangers: Strangers,
+    lock_audit: LockAudit,
+    /// Where phones at fixed addresses are.
+    fixed_phones: BTreeSet<IpAddr>,
     desk: Desk,
     line: WaitingLine,
     continuity: Continuity,
@@ -132,6 +137,8 @@ impl Switch {
             registrar: Registrar::new(registrar_config(&config), memory.accounts.clone(), memory.nonce_key.clone()),
             trunks: Trunks::default(),
             strangers: Strangers::default(),
+            lock_audit: LockAudit::default(),
+            fixed_phones: fixed_phones(&config),
             desk: Desk::new(),
             line: WaitingLine::new(),
             continuity: Continuity::new(),
@@ -301,6 +308,7 @@ impl Switch {
         actor: String,
     ) {
         self.config = config;
+        self.fixed_phones = fixed_phones(&self.config);
         self.trunks.apply(&self.config, now);
         self.registrar.set_config(registrar_config(&self.config));
         let changes = self.registrar.set_accounts(accounts);
@@ -437,6 +445,9 @@ impl Switch {
                 }
                 Change::Locked(locked) => {
                     self.count("registration_locked");
+                    if !self.lock_audit.takes(now) {
+                        continue;
+                    }
                     let object = match locked.suspect {
                         Suspect::User(user) => format!("user {user}"),
                         Suspect::Source(source) => format!("source {source}"),

@@ -1,6 +1,7 @@
 //! Where phones are, by the bindings, trunks and listeners of this instant.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::call::{Reach, Target};
 use crate::config::Config;
@@ -95,4 +96,15 @@ impl Routes<'_> {
 pub(super) fn advertised(config: &Config, local: SocketAddr) -> SocketAddr {
     let listener = config.node.listeners.values().find(|listener| listener.bind == local);
     listener.map_or(local, |listener| listener.advertised)
+}
+
+/// Where phones at fixed addresses are: asked for every packet that is no trunk's.
+pub(super) fn fixed_phones(config: &Config) -> BTreeSet<IpAddr> {
+    let phones = config.staff.iter().flat_map(|analyst| &analyst.phones);
+    phones
+        .filter_map(|phone| match &phone.kind {
+            PhoneKind::Sip { uri } => Uri::parse(uri).ok()?.host.ip(),
+            PhoneKind::Registered { .. } | PhoneKind::Trunk { .. } => None,
+        })
+        .collect()
 }

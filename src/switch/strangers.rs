@@ -13,6 +13,10 @@ const ANSWERS_TOGETHER: u32 = 100;
 const CHALLENGES_PER_SOURCE: u32 = 200;
 /// Challenges to all of them together in a [`WINDOW`]: 10,000 phones register within a minute (line C47).
 const CHALLENGES_TOGETHER: u32 = 3_000;
+/// Locks that are written into the audit in a [`LOCK_WINDOW`]; more are counted. A row stays for years, and whoever has
+/// many addresses can begin many locks.
+const LOCK_ROWS: u32 = 60;
+const LOCK_WINDOW: Duration = Duration::from_secs(60);
 const WINDOW: Duration = Duration::from_secs(10);
 /// Sources remembered in a window; more are answered by the common bound alone.
 const MAX_SOURCES: usize = 4_096;
@@ -33,7 +37,7 @@ impl Strangers {
         spend(&mut self.together, ANSWERS_TOGETHER, &mut self.sources, ANSWERS_PER_SOURCE, source)
     }
 
-    /// Whether a REGISTER without credentials from `source` is worth a challenge at `now`.
+    /// Whether a REGISTER from `source` that answers no challenge of ours is worth an answer at `now`.
     pub fn challenge(&mut self, now: Instant, source: IpAddr) -> bool {
         self.turn_window(now);
         spend(&mut self.challenged, CHALLENGES_TOGETHER, &mut self.challenges, CHALLENGES_PER_SOURCE, source)
@@ -43,6 +47,24 @@ impl Strangers {
         if now >= self.window_ends {
             *self = Strangers { window_ends: now + WINDOW, ..Strangers::default() };
         }
+    }
+}
+
+/// Bounds what locks write.
+#[derive(Debug, Default)]
+pub struct LockAudit {
+    window_ends: Instant,
+    rows: u32,
+}
+
+impl LockAudit {
+    /// Whether a lock that begins at `now` gets its row.
+    pub fn takes(&mut self, now: Instant) -> bool {
+        if now >= self.window_ends {
+            *self = LockAudit { window_ends: now + LOCK_WINDOW, rows: 0 };
+        }
+        self.rows += 1;
+        self.rows <= LOCK_ROWS
     }
 }
 

@@ -22,7 +22,7 @@ mod tests;
 
 pub use crate::ids::{ClientKey, ServerKey};
 pub use build::{MAX_FORWARDS, stateless_response, stateless_tag};
-pub use table::{MAX_INVITE_TRANSACTIONS, MAX_TRANSACTIONS, SentBy, Transactions};
+pub use table::{MAX_INVITE_TRANSACTIONS, MAX_OTHER_TRANSACTIONS, MAX_TRANSACTIONS, Peer, SentBy, Transactions};
 pub use timers::{
     CANCEL_GIVE_UP, T1, T2, T4, TIMER_A, TIMER_B, TIMER_D, TIMER_E, TIMER_F, TIMER_G, TIMER_H, TIMER_I, TIMER_J,
     TIMER_K, TIMER_L, TIMER_M, TRYING_AFTER, reliable,

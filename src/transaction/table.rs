@@ -25,6 +25,19 @@ pub const MAX_TRANSACTIONS: usize = 32_768;
 /// a full table must be able to empty itself.
 pub const MAX_INVITE_TRANSACTIONS: usize = MAX_TRANSACTIONS / 8 * 7;
 
+/// Of them, server transactions of [`Peer::Other`]. The 10,000 phones of line C47 may all register within the 32 s that
+/// one lingers; INVITEs of trunks keep 16,384 whatever phones and strangers send.
+pub const MAX_OTHER_TRANSACTIONS: usize = 12_288;
+
+/// What of the table a sender of requests may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A trunk, or whoever names a dialog of ours.
+    Trusted,
+    /// Anybody else, phones included: a source over UDP can be forged.
+    Other,
+}
+
 /// What stands in our Via for a listener: the address or name that peers can send to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentBy {
@@ -43,6 +56,8 @@ pub struct Transactions {
     client_index: BTreeMap<ClientMatch, ClientKey>,
     server_paths: Paths<ServerKey>,
     client_paths: Paths<ClientKey>,
+    /// Server transactions of [`Peer::Other`].
+    others: usize,
     /// At most one entry for each transaction: its earliest deadline.
     wakeups: BTreeSet<(Instant, Wakeup)>,
     last_key: u64,
@@ -59,6 +74,7 @@ enum Wakeup {
 #[derive(Debug)]
 struct ServerEntry {
     machine: ServerMachine,
+    peer: Peer,
     /// Where responses go (18.2.2).
     flow: Flow,
     matching: ServerMatch,
@@ -149,9 +165,9 @@ impl Transactions {
     // Messages in.
 
     /// One message from the network.
-    pub fn receive(&mut self, now: Instant, flow: Flow, message: Message) -> Received {
+    pub fn receive(&mut self, now: Instant, flow: Flow, peer: Peer, message: Message) -> Received {
         match message {
-            Message::Request(request) => self.receive_request(now, flow, request),
+            Message::Request(request) => self.receive_request(now, flow, peer, request),
             Message::Response(response) => self.receive_response(now, flow, response),
         }
     }
@@ -167,7 +183,7 @@ impl Transactions {
         matching.is_some_and(|matching| self.server_index.contains_key(&matching))
     }
 
-    fn receive_request(&mut self, now: Instant, flow: Flow, mut request: Request) -> Received {
+    fn receive_request(&mut self, now: Instant, flow: Flow, peer: Peer, mut request: Request) -> Received {
         let Ok(mut via) = request.headers.top_via() else {
             return Received::Refused("request without a readable Via");
         };
@@ -187,7 +203,7 @@ impl Transactions {
         let known = self.server_index.get(&matching).copied();
         match request.method {
             Method::Ack => self.receive_ack(now, known, request),
-            Method::Cancel => self.receive_cancel(now, flow, &via, known, request),
+            Method::Cancel => self.receive_cancel(now, flow, peer, &via, known, request),
             Method::Invite
             | Method::Bye
             | Method::Register
@@ -205,7 +221,7 @@ impl Transactions {
                     self.request_again(key);
                     Received::Absorbed
                 }
-                None => self.new_request(now, flow, &via, matching, request),
+                None => self.new_request(now, flow, peer, &via, matching, request),
             },
         }
     }
@@ -223,6 +239,7 @@ impl Transactions {
         &mut self,
         now: Instant,
         flow: Flow,
+        peer: Peer,
         via: &Via,
         matching: ServerMatch,
         request: Request,
@@ -239,11 +256,12 @@ impl Transactions {
             true => MAX_INVITE_TRANSACTIONS,
             false => MAX_TRANSACTIONS,
         };
-        if self.len() >= limit {
+        if self.len() >= limit || self.is_others_share_full(peer) {
             // Without Retry-After, which would silence a whole trunk (21.5.4, line G93).
             return self.refuse(flow, via, &request, Status::SERVICE_UNAVAILABLE, "too many transactions");
         }
         let server = self.open_server(now, flow, via, matching, merge, &request);
+        self.charge(server, peer);
         Received::Request { server, request }
     }
 
@@ -272,9 +290,22 @@ impl Transactions {
         }
         let flow = response_flow(flow, via);
         self.server_paths.insert(&flow, key);
-        self.servers.insert(key, ServerEntry { machine, flow, matching, merge, to_tag: None, wakeup: None });
+        let peer = Peer::Trusted;
+        self.servers.insert(key, ServerEntry { machine, peer, flow, matching, merge, to_tag: None, wakeup: None });
         self.server_step(key, Step::nothing());
         key
+    }
+
+    fn is_others_share_full(&self, peer: Peer) -> bool {
+        peer == Peer::Other && self.others >= MAX_OTHER_TRANSACTIONS
+    }
+
+    /// Counts a new transaction within its peer's share.
+    fn charge(&mut self, server: ServerKey, peer: Peer) {
+        if let Some(entry) = self.servers.get_mut(&server) {
+            entry.peer = peer;
+            self.others += usize::from(peer == Peer::Other);
+        }
     }
 
     fn receive_ack(&mut self, now: Instant, known: Option<ServerKey>, request: Request) -> Received {
@@ -295,6 +326,7 @@ impl Transactions {
         &mut self,
         now: Instant,
         flow: Flow,
+        peer: Peer,
         via: &Via,
         invite: Option<ServerKey>,
         request: Request,
@@ -308,10 +340,11 @@ impl Transactions {
         }
         let status = if invite.is_some() { Status::OK } else { Status::NO_SUCH_TRANSACTION };
         // One that finds its INVITE goes above the limit: it frees a transaction.
-        if invite.is_none() && self.len() >= MAX_TRANSACTIONS {
+        if invite.is_none() && (self.len() >= MAX_TRANSACTIONS || self.is_others_share_full(peer)) {
             return self.refuse(flow, via, &request, status, "CANCEL of nothing, too many transactions");
         }
         let server = self.open_server(now, flow, via, matching, None, &request);
+        self.charge(server, peer);
         let invite_tag = invite.and_then(|key| self.servers.get(&key)).and_then(|entry| entry.to_tag.clone());
         let response = match invite_tag {
             Some(tag) => Response::to_request(&request, status).with_to_tag(&tag),
@@ -373,6 +406,19 @@ impl Transactions {
             ServerMachine::Other(machine) => machine.respond(now, status, bytes),
         };
         self.server_step(*server, step);
+    }
+
+    /// Answers a request that gets no transaction, to where its transaction would (18.2.2). Its top Via need not be
+    /// stamped; each copy gets the same To tag (8.2.7), whatever tag `response` had.
+    pub fn respond_stateless(&mut self, flow: Flow, request: &Request, mut response: Response) {
+        let Ok(mut via) = request.headers.top_via() else { return };
+        via.stamp(flow.remote);
+        response.headers.set_top_via(&via);
+        if let Some(to) = request.headers.get("To") {
+            response.headers.set("To", to);
+        }
+        let response = response.with_to_tag(&build::stateless_tag(request));
+        self.transmits.push_back((response_flow(flow, &via), response.to_bytes()));
     }
 
     /// Sends a request (anything but ACK and CANCEL) to `flow`. Via, and Max-Forwards if it has none, are added here;
@@ -539,6 +585,7 @@ impl Transactions {
         {
             self.server_index.remove(&entry.matching);
             self.server_paths.remove(&entry.flow, key);
+            self.others -= usize::from(entry.peer == Peer::Other);
             if let Some(merge) = entry.merge {
                 self.merge_index.remove(&merge);
             }

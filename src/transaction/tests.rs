@@ -115,7 +115,7 @@ impl Rig {
             [method, branch, cseq] => request_text(method, branch, cseq.parse().unwrap()),
             other => panic!("{other:?}"),
         };
-        let received = self.table.receive(Instant::from_millis(ms), self.flow, parse(&text));
+        let received = self.table.receive(Instant::from_millis(ms), self.flow, Peer::Trusted, parse(&text));
         let line = match received {
             Received::Request { server, request } => {
                 (self.server, self.request) = (Some(server), Some(request));
@@ -580,7 +580,7 @@ fn d59_a_request_of_ours_that_comes_back_is_a_loop() {
     let flow = flow(Transport::Udp);
     table.request(Instant::ZERO, flow, own_request("INVITE"), "a");
     let (_, sent) = table.poll_transmit().unwrap();
-    let received = table.receive(Instant::ZERO, flow, Message::parse(&sent).unwrap());
+    let received = table.receive(Instant::ZERO, flow, Peer::Trusted, Message::parse(&sent).unwrap());
     assert!(matches!(received, Received::Refused("our own request came back")), "{received:?}");
     assert!(table.poll_transmit().unwrap().1.starts_with(b"SIP/2.0 482 "));
 }
@@ -600,7 +600,10 @@ fn responses_go_where_the_via_and_the_real_source_say() {
         let mut flow = flow(transport);
         flow.remote = "198.51.100.7:40000".parse().unwrap();
         let text = request_text("OPTIONS", "a", 1).replace("192.0.2.9:5060;branch", via);
-        let Received::Request { server, request } = table.receive(Instant::ZERO, flow, parse(&text)) else { panic!() };
+        let Received::Request { server, request } = table.receive(Instant::ZERO, flow, Peer::Trusted, parse(&text))
+        else {
+            panic!()
+        };
         table.respond(Instant::ZERO, &server, Response::to_request(&request, Status::OK));
         table.poll_transmit().unwrap().0.remote.to_string()
     };
@@ -630,9 +633,9 @@ fn the_ack_to_a_refusal_and_the_cancel_take_the_way_of_the_invite() {
     invite.headers.push("Route", "<sip:proxy.example;lr>");
     let client = table.request(Instant::ZERO, flow, invite, "a");
     table.poll_transmit();
-    table.receive(Instant::ZERO, flow, parse(&response_text("180", "a", "INVITE")));
+    table.receive(Instant::ZERO, flow, Peer::Trusted, parse(&response_text("180", "a", "INVITE")));
     table.cancel(Instant::ZERO, &client, Some("SIP;cause=200")).unwrap();
-    table.receive(Instant::ZERO, flow, parse(&response_text("487", "a", "INVITE")));
+    table.receive(Instant::ZERO, flow, Peer::Trusted, parse(&response_text("487", "a", "INVITE")));
     let texts: Vec<String> = std::iter::from_fn(|| table.poll_transmit())
         .map(|(_, bytes)| String::from_utf8(bytes.to_vec()).unwrap())
         .collect();
@@ -655,10 +658,39 @@ fn g93_a_full_table_refuses_invites_first_and_without_retry_after() {
         table.request(Instant::ZERO, flow, own_request("OPTIONS"), &n.to_string());
         table.poll_transmit();
     }
-    let refused = table.receive(Instant::ZERO, flow, parse(&request_text("INVITE", "new", 1)));
+    let refused = table.receive(Instant::ZERO, flow, Peer::Trusted, parse(&request_text("INVITE", "new", 1)));
     assert!(matches!(refused, Received::Refused("too many transactions")));
     let sent = String::from_utf8(table.poll_transmit().unwrap().1.to_vec()).unwrap();
     assert!(sent.starts_with("SIP/2.0 503 ") && !sent.contains("Retry-After") && sent.contains(";tag="), "{sent}");
-    let bye = table.receive(Instant::ZERO, flow, parse(&request_text("BYE", "bye", 1)));
+    let bye = table.receive(Instant::ZERO, flow, Peer::Trusted, parse(&request_text("BYE", "bye", 1)));
     assert!(matches!(bye, Received::Request { .. }));
+}
+
+#[test]
+fn g93_phones_and_strangers_together_never_take_the_room_of_trunks() {
+    let mut table = Transactions::new(BTreeMap::new());
+    let flow = flow(Transport::Udp);
+    let mut cseq = 0;
+    let mut ask = |table: &mut Transactions, now: Instant, peer: Peer, method: &str| {
+        cseq += 1;
+        let text = request_text(method, &format!("n{cseq}"), cseq);
+        let received = table.receive(now, flow, peer, parse(&text));
+        while table.poll_transmit().is_some() {}
+        let Received::Request { server, request } = received else { return None };
+        Some((server, request))
+    };
+    let others: Vec<_> = (0..13_000).filter_map(|_| ask(&mut table, Instant::ZERO, Peer::Other, "OPTIONS")).collect();
+    assert_eq!(others.len(), 12_288);
+    assert!(ask(&mut table, Instant::ZERO, Peer::Other, "CANCEL").is_none());
+    assert_eq!(table.len(), 12_288, "a CANCEL of nothing takes none either");
+    let trunk = (0..17_000).filter_map(|_| ask(&mut table, Instant::ZERO, Peer::Trusted, "INVITE")).count();
+    assert_eq!(trunk, 28_672 - 12_288);
+    // What is over makes room again.
+    for (server, request) in others {
+        table.respond(Instant::ZERO, &server, Response::to_request(&request, Status::OK));
+    }
+    let later = Instant::ZERO + TIMER_J;
+    table.handle_timeout(later);
+    assert!(ask(&mut table, later, Peer::Other, "OPTIONS").is_some());
+    assert_eq!(table.len(), 28_672 - 12_288 + 1);
 }

@@ -5,6 +5,7 @@
 
 mod callbacks;
 mod conditions;
+mod floods;
 mod hush;
 mod incidents;
 mod invariants;

@@ -12,7 +12,7 @@ use crate::dialog::{Failure, LocalIdentity, Output, Usage, UsageEvent};
 use crate::ids::{ClientKey, ServerKey};
 use crate::sip::{Flow, Message, Method, Transport, Uri};
 use crate::time::{Duration, Instant};
-use crate::transaction::{Event, Received, Transactions, stateless_response};
+use crate::transaction::{Event, Peer, Received, Transactions, stateless_response};
 
 /// How the wires behave.
 #[derive(Clone, Copy)]
@@ -67,7 +67,7 @@ impl End {
 
     fn receive(&mut self, now: Instant, bytes: &Bytes) {
         let message = Message::parse(bytes).unwrap();
-        match self.table.receive(now, self.flow, message) {
+        match self.table.receive(now, self.flow, Peer::Trusted, message) {
             Received::Request { server, request } => self.request(now, server, &request),
             Received::Ack { request } => self.with(|usage| usage.receive_ack(&request)),
             Received::Cancel { invite: Some(invite), request, .. } => {
