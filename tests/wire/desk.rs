@@ -63,7 +63,10 @@ fn config() -> Arc<Config> {
             node: Some(file("wardline.toml", "wardline", NODE)),
             hospitals: vec![file("hospital.toml", "hospital", include_str!("../calls/desk/hospital.toml"))],
             analysts: vec![file("analysts.toml", "analysts", include_str!("../calls/desk/analysts.toml"))],
-            plans: vec![file("plans/hotline.toml", "hotline", include_str!("../../sip-config/plans/hotline.toml"))],
+            plans: vec![
+                file("plans/hotline.toml", "hotline", include_str!("../../sip-config/plans/hotline.toml")),
+                file("plans/front-desk.toml", "front-desk", include_str!("../calls/desk/front-desk.toml")),
+            ],
             strange: Vec::new(),
         };
         let surroundings = Surroundings { variables: BTreeMap::new(), now: WALL.parse().expect("a time") };
