@@ -172,8 +172,10 @@ impl Carrier {
 
     fn send_failed(&self, flow: Flow, error: &std::io::Error) {
         tracing::debug!(remote = %flow.remote, %error, "sending SIP failed");
-        let gone = !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory);
-        if gone {
+        // No room is our own trouble and passes; everything else says that nobody is there.
+        let no_room = matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory)
+            || error.raw_os_error() == Some(libc::ENOBUFS);
+        if !no_room {
             self.inbox.push(Lane::Control, Input::Unreachable { flow });
         }
     }

@@ -14,6 +14,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use nix::cmsg_space;
 use nix::sys::socket::{MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
+use socket2::SockRef;
 
 use crate::runtime::inbox::{Inbox, Lane};
 use crate::sip::{Flow, Transport};
@@ -68,15 +69,21 @@ impl UdpListener {
 
     /// Sends at once or not at all: a full socket buffer is a lost datagram, which SIP's timers mend.
     pub fn send(&self, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
-        let sent = match self.socket.send_to(bytes, remote) {
+        let sent = match self.send_now(remote, bytes) {
             // The error belongs to an earlier datagram (IP_RECVERR); this one has not left yet.
-            Err(error) if is_unreachable(&error) => self.socket.send_to(bytes, remote),
+            Err(error) if is_unreachable(&error) => self.send_now(remote, bytes),
             sent => sent,
         };
         if sent.is_err() {
             self.send_errors.fetch_add(1, Ordering::Relaxed);
         }
         sent.map(|_| ())
+    }
+
+    /// The socket blocks for its receiving thread's sake; sending must not, or phones that no ARP answers for would fill its
+    /// buffer and stop the switch.
+    fn send_now(&self, remote: SocketAddr, bytes: &[u8]) -> io::Result<usize> {
+        SockRef::from(&*self.socket).send_to_with_flags(bytes, &remote.into(), libc::MSG_DONTWAIT)
     }
 
     /// Datagrams that the system would not send.
