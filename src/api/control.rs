@@ -19,9 +19,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::api::wire::{
-    Done, IncidentList, NodeStatus, OpenIncident, Refusal, Reload, ResolveIncident, SetDisposition, SetState,
+    self, Done, IncidentList, NodeStatus, OpenIncident, Refusal, Reload, ResolveIncident, SetDisposition, SetState,
 };
-use crate::api::{ApiState, ReloadRequest};
+use crate::api::{ApiState, Applied, Change, ChangeRequest, ReloadKind};
 use crate::ids::{AnalystId, CallId, IncidentId, TicketNumber};
 use crate::store::JournalState;
 use crate::switch::{Command, Reply};
@@ -32,8 +32,8 @@ use crate::time::Duration;
 const MAX_BODY: usize = 64 << 10;
 /// Longest note or reason; a ticket is no document.
 const MAX_TEXT: usize = 2_000;
-/// A reload reads and checks every file and prompt.
-const RELOAD_PATIENCE: Duration = Duration::from_secs(60);
+/// A new version is read and checked with every file and prompt.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(60);
 /// The name service may be a directory on the network.
 const NAME_PATIENCE: Duration = Duration::from_secs(1);
 /// Connections that wait to be accepted.
@@ -94,6 +94,8 @@ fn router(state: Arc<ApiState>) -> Router {
         .route("/v1/tickets/{number}/disposition", post(set_disposition))
         .route("/v1/incidents", get(incidents).post(open_incident))
         .route("/v1/incidents/{id}/resolve", post(resolve_incident))
+        .route("/v1/publish", post(publish))
+        .route("/v1/rollback", post(rollback))
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is no such resource") })
@@ -176,6 +178,8 @@ fn unexpected(reply: &Reply) -> Problem {
 
 async fn status(State(state): State<Arc<ApiState>>) -> Answer<NodeStatus> {
     let switch = state.status().await?;
+    let read = Arc::clone(&state.published);
+    let published = tokio::task::spawn_blocking(move || read()).await.map_err(anyhow::Error::from)?;
     let gauges = (state.gauges)();
     let journal = match gauges.journal {
         JournalState::Healthy => "healthy",
@@ -195,6 +199,7 @@ async fn status(State(state): State<Arc<ApiState>>) -> Answer<NodeStatus> {
         journal: journal.to_owned(),
         trouble,
         store_behind: gauges.written.0.saturating_sub(gauges.projected.stored.0),
+        published,
         switch,
     }))
 }
@@ -302,21 +307,56 @@ async fn resolve_incident(
     change(&state, command, format!("incident {incident} is resolved; who waits for it is called")).await
 }
 
+async fn publish(
+    State(state): State<Arc<ApiState>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Json(wanted): Json<wire::Publish>,
+) -> Answer<wire::Published> {
+    said("message", &wanted.message)?;
+    let wire::Publish { folder, message, onto, at_restart } = wanted;
+    versioned(&state, peer.actor().await, Change::Publish { folder, message, onto, at_restart }).await
+}
+
+async fn rollback(
+    State(state): State<Arc<ApiState>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Json(wanted): Json<wire::Rollback>,
+) -> Answer<wire::Published> {
+    said("message", &wanted.message)?;
+    let wire::Rollback { to, message, at_restart } = wanted;
+    versioned(&state, peer.actor().await, Change::Rollback { to, message, at_restart }).await
+}
+
+async fn versioned(state: &ApiState, actor: String, change: Change) -> Answer<wire::Published> {
+    let Applied { done, version, new } = apply(state, actor, change).await?;
+    let missing = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the change made no version");
+    Ok(Json(wire::Published { done, version: version.ok_or_else(missing)?, new }))
+}
+
 async fn reload(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Json(wanted): Json<Reload>,
 ) -> Answer<Done> {
+    let actor = peer.actor().await;
+    let change = match wanted.what {
+        ReloadKind::Config => Change::reload(&actor),
+        ReloadKind::Accounts => Change::Accounts,
+    };
+    Ok(Json(Done { done: apply(&state, actor, change).await?.done }))
+}
+
+async fn apply(state: &ApiState, actor: String, change: Change) -> Result<Applied, Problem> {
     let (reply, answer) = oneshot::channel();
-    let request = ReloadRequest { actor: peer.actor().await, what: wanted.what, reply };
-    if state.reload.try_send(request).is_err() {
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many reloads wait already; try again"));
+    let request = ChangeRequest { actor, change, reply };
+    if state.changes.try_send(request).is_err() {
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many changes wait already; try again"));
     }
-    match tokio::time::timeout(RELOAD_PATIENCE, answer).await {
-        Ok(Ok(Ok(done))) => Ok(Json(Done { done })),
+    match tokio::time::timeout(CHANGE_PATIENCE, answer).await {
+        Ok(Ok(Ok(applied))) => Ok(applied),
         Ok(Ok(Err(report))) => Err(Problem::refused(report)),
         Ok(Err(_)) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping")),
-        Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the reload takes unusually long")),
+        Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the change takes unusually long")),
     }
 }
 
@@ -328,6 +368,14 @@ async fn change(state: &ApiState, command: Command, done: String) -> Answer<Done
     let reply = state.ask(command).await?;
     let Reply::Done = reply else { return Err(unexpected(&reply)) };
     Ok(Json(Done { done }))
+}
+
+/// Why a version is made is part of it.
+fn said(what: &str, text: &str) -> Result<(), Problem> {
+    if text.trim().is_empty() {
+        return Err(Problem::refused(format!("the {what} is empty: say why")));
+    }
+    bounded(what, Some(text))
 }
 
 fn bounded(what: &str, text: Option<&str>) -> Result<(), Problem> {

@@ -10,7 +10,9 @@
 //! | `GET /v1/incidents` | known problems that callers are told of |
 //! | `POST /v1/incidents` | `{"by", "hospital", "system", "module", "sites", "prompt", "note", "down"}`: opens one |
 //! | `POST /v1/incidents/{id}/resolve` | `{"by"}` |
-//! | `POST /v1/reload` | `{"what": "config" \| "accounts"}` |
+//! | `POST /v1/publish` | `{"folder", "message", "onto", "at_restart"}`: the files of a folder as the next version |
+//! | `POST /v1/rollback` | `{"to", "message", "at_restart"}`: an earlier version's files as the next one |
+//! | `POST /v1/reload` | `{"what": "config" \| "accounts"}`: publishes the node's own folder, or reads passwords |
 //! | `POST /v1/drain` | new calls are refused from now on |
 //!
 //! Answers are JSON; a refusal is 409 or 422 with `{"error": "in words"}`. Whoever may open the socket may do all of it:
@@ -51,17 +53,54 @@ pub struct ApiState {
     pub data_dir: PathBuf,
     /// `false` before the node serves, and while it stops.
     pub ready: watch::Receiver<bool>,
-    pub reload: mpsc::Sender<ReloadRequest>,
+    pub changes: mpsc::Sender<ChangeRequest>,
+    /// Reads which version runs and how the files differ; blocks for it.
+    pub published: Arc<dyn Fn() -> wire::PublishedStatus + Send + Sync>,
     /// Reads every figure that the switch does not know.
     pub gauges: Arc<dyn Fn() -> Gauges + Send + Sync>,
 }
 
-/// A reload that somebody waits for.
-pub struct ReloadRequest {
+/// A change of what runs, that somebody waits for.
+pub struct ChangeRequest {
     pub actor: String,
-    pub what: ReloadKind,
+    pub change: Change,
     /// What changed, in words; or what is wrong, rendered for people.
-    pub reply: oneshot::Sender<Result<String, String>>,
+    pub reply: oneshot::Sender<Result<Applied, String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The passwords of analysts' phones.
+    Accounts,
+    /// `folder`: `None` for the node's own.
+    Publish {
+        folder: Option<PathBuf>,
+        message: String,
+        onto: Option<u32>,
+        at_restart: bool,
+    },
+    Rollback {
+        to: u32,
+        message: String,
+        at_restart: bool,
+    },
+}
+
+impl Change {
+    /// The node's own folder, as it is.
+    pub fn reload(actor: &str) -> Change {
+        Change::Publish { folder: None, message: format!("reload by {actor}"), onto: None, at_restart: false }
+    }
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// In words.
+    pub done: String,
+    /// The version that is newest now.
+    pub version: Option<u32>,
+    pub new: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

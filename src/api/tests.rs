@@ -11,24 +11,25 @@ use crate::runtime::clock::MonotonicClock;
 
 struct Node {
     state: Arc<ApiState>,
-    reloads: Receiver<ReloadRequest>,
+    changes: Receiver<ChangeRequest>,
     folder: tempfile::TempDir,
 }
 
 /// A node without a switch: what is asked of it waits in the inbox.
 fn node() -> Node {
     let folder = tempfile::tempdir().expect("a folder");
-    let (reload, reloads) = mpsc::channel(1);
+    let (changes, wanted) = mpsc::channel(1);
     let (_, ready) = watch::channel(true);
     let state = ApiState {
         inbox: Arc::new(Inbox::new(MonotonicClock::new())),
         desk: Arc::new(Replies::default()),
         data_dir: folder.path().to_path_buf(),
         ready,
-        reload,
+        changes,
+        published: Arc::new(|| unreachable!("no test here asks for the version")),
         gauges: Arc::new(|| unreachable!("no test here asks for figures")),
     };
-    Node { state: Arc::new(state), reloads, folder }
+    Node { state: Arc::new(state), changes: wanted, folder }
 }
 
 async fn post(socket: &Path, path: &'static str, body: Value) -> anyhow::Result<Done> {
@@ -59,10 +60,11 @@ async fn a_reload_carries_who_asked_and_brings_back_the_report() {
     let socket = node.folder.path().join("control.sock");
     let _serving = control(Arc::clone(&node.state), &socket).await.expect("serving");
     let asked = tokio::spawn(async move { post(&socket, "/v1/reload", json!({ "what": "config" })).await });
-    let request = node.reloads.recv().await.expect("a request");
-    assert_eq!(request.what, ReloadKind::Config);
+    let request = node.changes.recv().await.expect("a request");
     let me = nix::unistd::User::from_uid(nix::unistd::Uid::effective()).expect("users").expect("this user");
     assert_eq!(request.actor, me.name);
+    let message = format!("reload by {}", me.name);
+    assert_eq!(request.change, Change::Publish { folder: None, message, onto: None, at_restart: false });
     request.reply.send(Err("error: unknown key `max_cals`\n --> …".to_owned())).expect("somebody waits");
     let refused = asked.await.expect("no panic").expect_err("refused");
     assert!(refused.is::<Refused>());
@@ -77,6 +79,8 @@ async fn what_is_not_understood_changes_nothing_and_says_so() {
     for (path, body) in [
         ("/v1/nothing", json!({})),
         ("/v1/reload", json!({ "what": "everything" })),
+        ("/v1/publish", json!({ "message": " ", "at_restart": false })),
+        ("/v1/rollback", json!({ "to": "first", "message": "why", "at_restart": false })),
         ("/v1/analysts/amara-osei/state", json!({ "state": "available", "reason": "x".repeat(2_001) })),
     ] {
         let error = post(&socket, path, body).await.expect_err(path);

@@ -1,5 +1,8 @@
 //! What travels over the control socket, for both of its ends.
 
+use std::path::PathBuf;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::api::ReloadKind;
@@ -21,7 +24,56 @@ pub struct NodeStatus {
     pub trouble: Vec<String>,
     /// Records that are in the journal and not in the store yet.
     pub store_behind: u64,
+    pub published: PublishedStatus,
     pub switch: Status,
+}
+
+/// Which version runs, and what does not agree with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedStatus {
+    pub version: u32,
+    pub digest: String,
+    pub author: String,
+    pub at: Timestamp,
+    pub message: String,
+    /// A later version that runs from the next start.
+    pub waiting: Option<u32>,
+    /// Files of the node's folder that are not as the version has them.
+    pub differs: Vec<String>,
+    /// Versions that are damaged or cannot run, in words.
+    pub faults: Vec<String>,
+}
+
+/// `POST /v1/publish`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    /// Absolute; absent: the node's own.
+    pub folder: Option<PathBuf>,
+    pub message: String,
+    /// The version that the files are based on, whatever the folder says.
+    pub onto: Option<u32>,
+    pub at_restart: bool,
+}
+
+/// `POST /v1/rollback`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    pub to: u32,
+    pub message: String,
+    pub at_restart: bool,
+}
+
+/// The answer to both.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Published {
+    /// What changed, in words.
+    pub done: String,
+    /// The newest version now.
+    pub version: u32,
+    /// It was made by this request.
+    pub new: bool,
 }
 
 /// `POST /v1/analysts/{id}/state`.

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::diagnostic::nearest;
 use crate::ids::HospitalId;
 use crate::routing::{Analyst, PhoneKind};
+use crate::runtime::versions::own_user;
 use crate::store::{self, blocking};
 use crate::ticket::AnalystStateRecord;
 
@@ -219,7 +220,7 @@ fn set_password(place: &Place, args: &SetPasswordArgs, out: &mut Out) -> anyhow:
         bail!("a password has at least {MIN_PASSWORD} characters; nothing was changed");
     }
     let realm = &config.node.registration.realm;
-    let actor = actor();
+    let actor = own_user();
     store::make_dir(&place.data_dir)?;
     blocking(async || store::set_password(&place.data_dir, &user, realm, &password, &actor).await)??;
     let client = Client::new(&place.socket)?;
@@ -292,13 +293,6 @@ fn typed_twice(user: &str) -> anyhow::Result<String> {
         bail!("the two are not the same; nothing was changed");
     }
     Ok(first)
-}
-
-/// Who runs this command, for the audit.
-fn actor() -> String {
-    let user = nix::unistd::Uid::effective();
-    let found = nix::unistd::User::from_uid(user).ok().flatten();
-    found.map_or_else(|| format!("uid {user}"), |user| user.name)
 }
 
 #[cfg(test)]

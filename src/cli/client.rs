@@ -65,11 +65,11 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
-        let unreachable = |why: String| Unreachable { socket: self.socket.display().to_string(), why };
+        let unreachable = |why: String| Unreachable { socket: self.socket.display().to_string(), why, nobody: false };
         let stream = tokio::time::timeout(CONNECT_PATIENCE, UnixStream::connect(&self.socket))
             .await
             .map_err(|_| unreachable("it does not accept".to_owned()))?
-            .map_err(|error| unreachable(why(&error)))?;
+            .map_err(|error| Unreachable { nobody: nobody(&error), ..unreachable(why(&error)) })?;
         let answer = async {
             let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
             tokio::spawn(connection);
@@ -85,6 +85,10 @@ impl Client {
             Err(_) => Err(unreachable("it does not answer".to_owned()).into()),
         }
     }
+}
+
+fn nobody(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
 }
 
 fn why(error: &std::io::Error) -> String {
@@ -124,6 +128,6 @@ mod tests {
     fn a_missing_socket_is_unreachable() {
         let client = Client::new(Path::new("/nonexistent/control.sock")).expect("client");
         let error = client.get::<serde_json::Value>("/v1/status").expect_err("nobody is there");
-        assert!(error.is::<Unreachable>(), "{error:#}");
+        assert!(error.downcast_ref::<Unreachable>().is_some_and(|gone| gone.nobody), "{error:#}");
     }
 }

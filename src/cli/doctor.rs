@@ -9,14 +9,16 @@ use jiff::Timestamp;
 use nix::sys::resource::{Resource, getrlimit};
 use serde::Serialize;
 
-use crate::api::wire::NodeStatus;
+use crate::api::wire::{NodeStatus, PublishedStatus};
 use crate::cli::client::Client;
 use crate::cli::exit::Outcome;
 use crate::cli::out::{Out, green, padded, red, yellow};
 use crate::cli::place::Place;
 use crate::config::{self, Config, Media, NextHop, Node, Surroundings, render};
 use crate::routing::PhoneKind;
+use crate::runtime::drafts;
 use crate::sip::Transport;
+use crate::store::published::Published;
 use crate::store::{self, Filter, blocking, open_readonly};
 use crate::switch::Health;
 
@@ -26,6 +28,8 @@ const DISK_LOW: u64 = 1 << 30;
 const DISK_NONE: u64 = 128 << 20;
 /// Open files beside media sockets: connections, database, journal.
 const OTHER_FILES: u64 = 512;
+/// Files that a finding names.
+const MAX_FILES: usize = 8;
 /// No node was set up before; a clock that says so has lost its battery.
 const EARLIEST: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
 
@@ -107,8 +111,14 @@ fn examine(folder: &Path) -> Vec<Finding> {
     };
     let server = Client::new(&place.socket).and_then(|client| client.get::<NodeStatus>("/v1/status"));
     match &server {
-        Ok(status) => findings.extend(running(status)),
-        Err(error) => findings.push(Finding::warn("server", format!("{error:#}"), "start it: wardline serve")),
+        Ok(status) => {
+            findings.extend(running(status));
+            findings.extend(version_that_runs(&status.published));
+        }
+        Err(error) => {
+            findings.push(Finding::warn("server", format!("{error:#}"), "start it: wardline serve"));
+            findings.extend(version_to_run(folder, &place.data_dir));
+        }
     }
     findings.push(data_dir(&place.data_dir));
     findings.push(disk(&place.data_dir));
@@ -157,6 +167,55 @@ fn running(status: &NodeStatus) -> Vec<Finding> {
         }
     });
     findings
+}
+
+/// What runs is what was published last, and the files say the same.
+fn version_that_runs(status: &PublishedStatus) -> Vec<Finding> {
+    let PublishedStatus { version, author, at, differs, faults, waiting, .. } = status;
+    let found = format!("version {version} runs, of {author} at {at:.0}");
+    let mut findings: Vec<Finding> = faults
+        .iter()
+        .map(|fault| Finding::fail("version", fault.clone(), "publish what shall run: wardline publish -m \"…\""))
+        .collect();
+    findings.extend(waiting.map(|waiting| {
+        let found = format!("version {waiting} is published and waits for a restart");
+        Finding::warn("version", found, "restart the server when it is quiet")
+    }));
+    findings.push(drafts_differ(&found, differs));
+    findings
+}
+
+/// Without a server: what a start would run.
+fn version_to_run(folder: &Path, data_dir: &Path) -> Vec<Finding> {
+    let newest = match Published::of(data_dir).newest() {
+        Ok(newest) => newest,
+        Err(error) => return vec![Finding::fail("version", format!("{error:#}"), "run as the server's user")],
+    };
+    let damaged = newest.damaged.iter().map(|(number, why)| {
+        let found = format!("version {number} cannot run: {why}");
+        Finding::fail("version", found, "publish what shall run: wardline publish -m \"…\"")
+    });
+    let mut findings: Vec<Finding> = damaged.collect();
+    findings.push(match newest.whole {
+        None => Finding::ok("version", "nothing is published yet: a start publishes the files"),
+        Some(whole) => {
+            let drafts = drafts::read(folder).map(|drafts| drafts.content).unwrap_or_default();
+            let differs = drafts::differences(&whole.content, &drafts);
+            drafts_differ(&format!("a start runs version {}", whole.version.number), &differs)
+        }
+    });
+    findings
+}
+
+fn drafts_differ(found: &str, differs: &[String]) -> Finding {
+    if differs.is_empty() {
+        return Finding::ok("version", format!("{found}; the files are the same"));
+    }
+    let shown: Vec<&str> = differs.iter().take(MAX_FILES).map(String::as_str).collect();
+    let more = differs.len().saturating_sub(MAX_FILES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let found = format!("{found}; these files differ: {}{more}", shown.join(", "));
+    Finding::warn("version", found, "wardline diff shows how; wardline publish -m \"…\" puts them into force")
 }
 
 // -- The disk ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use thiserror::Error;
 
 use crate::cli::out::tell;
-use crate::runtime::serve::Invalid;
+use crate::runtime::publish::Invalid;
 
 /// Done as asked.
 pub const OK: u8 = 0;
@@ -40,6 +40,8 @@ pub enum Outcome {
 pub struct Unreachable {
     pub socket: String,
     pub why: String,
+    /// No process holds the socket; else somebody does, and does not answer us.
+    pub nobody: bool,
 }
 
 /// The server said no, in words that may be a whole report.

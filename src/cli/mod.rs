@@ -22,6 +22,7 @@ mod report;
 mod simulate;
 mod schema;
 mod tickets;
+mod versions;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,10 @@ const EXAMPLES: &str = "Examples:
   wardline incidents open --system meridian-prod --prompt known-problem-charting --note … --by …
   wardline explain 1042                      one call in a paragraph
   wardline call sip:7100@127.0.0.1:5060 --from 4710 --ladder
-  wardline reload                            apply what was edited";
+  wardline diff                              what would change if I published now?
+  wardline publish -m 'night rota'           check what was edited, and put it into force
+  wardline versions                          who published what, when and why
+  wardline rollback 7 -m 'as on Monday'      an earlier version again, files included";
 
 /// Clinical service desk hotline: a ward phone calls, a qualified analyst answers, a ticket remains
 #[derive(Debug, Parser)]
@@ -75,8 +79,9 @@ enum Command {
     /// Run the node
     ///
     /// Runs until SIGTERM or SIGINT: then new calls are refused, calls that are up may finish within `drain`, and the
-    /// rest are ended. SIGHUP reloads. The log goes to standard error: text on a terminal, JSON otherwise. Exits 64 when
-    /// the configuration has errors.
+    /// rest are ended. The newest published version runs; the files are drafts of the next one, and the log says where
+    /// they differ. Where nothing was published, the files become version 1. SIGHUP publishes them. The log goes to
+    /// standard error: text on a terminal, JSON otherwise. Exits 64 when neither a version nor the files can run.
     #[command(after_long_help = exit::TABLE)]
     Serve,
     /// Check the configuration: every error at once, with file, line, column and remedy
@@ -123,7 +128,30 @@ environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
     Report(report::ReportArgs),
     /// Look at everything that can keep the node from answering calls; exits 1 when something does
     Doctor(doctor::DoctorArgs),
-    /// Apply edited files to the running node; invalid ones change nothing and are shown
+    /// Put the edited files into force as a new version: checked, numbered, kept
+    ///
+    /// Calls that are up finish on the version they began with; nobody is signed out. Files with errors change nothing
+    /// and are shown. If somebody else has published since your files were taken, nothing is published and you are shown
+    /// what they changed. Without a running node the next start runs the new version.
+    #[command(after_help = "Examples:
+  wardline publish -m \"ring the night mobile for 20 s\"
+  wardline publish --onto 9 -m \"both rotas\"           after taking version 9 in
+  wardline publish --at-restart -m \"second listener\"  for what needs a restart")]
+    Publish(versions::PublishArgs),
+    /// What was published: number, time, author, digest, why, and which is active
+    Versions(versions::VersionsArgs),
+    /// What differs: steps, rungs, people, extensions, field by field
+    #[command(after_help = "Examples:
+  wardline diff           from the active version to the files
+  wardline diff 7         from version 7 to the files
+  wardline diff 7 9       from version 7 to version 9
+  wardline diff --text    line by line, comments included")]
+    Diff(versions::DiffArgs),
+    /// Make an earlier version the next one; the files follow, and what was edited by hand is kept beside
+    Rollback(versions::RollbackArgs),
+    /// Show a version's files, or write them into a folder
+    ShowVersion(versions::ShowVersionArgs),
+    /// Publish the running node's own files, as SIGHUP does; invalid ones change nothing and are shown
     Reload,
     /// Refuse new calls from now on, as before a restart; calls that are up go on
     Drain(node::DrainArgs),
@@ -160,6 +188,11 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
         Command::Incidents(command) => incidents::run(&Place::find(folder)?, command, out),
         Command::Report(args) => report::run(&Place::find(folder)?, args, out),
         Command::Doctor(args) => doctor::run(folder, args, out),
+        Command::Publish(args) => versions::publish(folder, args, out),
+        Command::Versions(args) => versions::versions(folder, args, out),
+        Command::Diff(args) => versions::diff(folder, args, out),
+        Command::Rollback(args) => versions::rollback(folder, args, out),
+        Command::ShowVersion(args) => versions::show(folder, args, out),
         Command::Reload => node::reload(&Place::find(folder)?, out),
         Command::Drain(args) => node::drain(&Place::find(folder)?, args, out),
     }

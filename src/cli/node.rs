@@ -13,7 +13,7 @@ use crate::cli::exit::{Outcome, Unreachable};
 use crate::cli::logging;
 use crate::cli::out::{Out, tell};
 use crate::cli::place::Place;
-use crate::runtime::serve;
+use crate::runtime::{serve, versions};
 use crate::time::Duration;
 
 /// How often `drain --wait` looks.
@@ -28,10 +28,10 @@ pub struct DrainArgs {
 
 /// Runs until a signal stops it.
 pub fn serve(folder: &Path) -> anyhow::Result<Outcome> {
-    let loaded = serve::load(folder);
+    let chosen = versions::choose(folder);
     // Held to the end: the last lines are written when it is dropped.
-    let _logging = logging::start(loaded.as_ref().ok().map(|loaded| &loaded.config.node.log));
-    serve::serve(folder, loaded?)?;
+    let _logging = logging::start(chosen.as_ref().ok().map(|chosen| &chosen.loaded.config.node.log));
+    serve::serve(chosen?)?;
     Ok(Outcome::Done)
 }
 

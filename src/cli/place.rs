@@ -45,20 +45,14 @@ impl Place {
 
     fn without_check(folder: &Path) -> anyhow::Result<Place> {
         let path = folder.join("wardline.toml");
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            Usage(format!("{} cannot be read ({error}); name the folder that holds it with --config", path.display()))
-        })?;
-        let table: toml_edit::Document<String> =
-            toml_edit::Document::parse(text).with_context(|| format!("{} is no TOML", path.display()))?;
-        let base = folder.parent().unwrap_or(Path::new(""));
-        let written = |key: &str| -> Option<PathBuf> {
-            let variable = std::env::var_os(format!("WARDLINE__{}", key.to_uppercase())).map(PathBuf::from);
-            let value = variable.or_else(|| table.get(key)?.as_str().map(PathBuf::from))?;
-            Some(base.join(value))
-        };
-        let data_dir = written("data_dir").unwrap_or_else(|| base.join("data"));
-        let socket = written("control_socket").unwrap_or_else(|| data_dir.join("control.sock"));
-        Ok(Place { data_dir, socket, config: None })
+        if let Err(error) = std::fs::metadata(&path) {
+            let path = path.display();
+            return Err(
+                Usage(format!("{path} cannot be read ({error}); name the folder that holds it with --config")).into()
+            );
+        }
+        let at = config::whereabouts(folder, &Surroundings::of_process(Timestamp::now()));
+        Ok(Place { data_dir: at.data_dir, socket: at.control_socket, config: None })
     }
 
     /// The configuration, for commands that cannot do without.

@@ -6,10 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::config::check::{self, Checked, Files};
+use crate::config::content::MANIFEST;
 use crate::config::raw_analysts::{RawAnalyst, Reach};
 use crate::config::raw_hospital::HospitalFile;
 use crate::config::reader::Problems;
@@ -53,6 +55,17 @@ pub struct Folder {
     pub plans: Vec<File>,
     /// Files that belong to nothing.
     pub strange: Vec<String>,
+    pub recordings: Recordings,
+}
+
+/// Where the recorded words are read from.
+#[derive(Clone, Debug, Default)]
+pub enum Recordings {
+    /// prompts/ beside the folder.
+    #[default]
+    Beside,
+    /// In memory, by path inside prompts/: "en/manifest.toml", "en/desk.wav".
+    Held(BTreeMap<String, Bytes>),
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +89,8 @@ pub fn load(folder: &Path, surroundings: &Surroundings) -> Result<Loaded, Report
     }
 }
 
-fn gather(path: &Path, report: &mut Report) -> Option<Folder> {
+/// Reads the files of a folder, unchecked.
+pub fn gather(path: &Path, report: &mut Report) -> Option<Folder> {
     let name = path.file_name().map_or_else(|| ".".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut folder = Folder { base: path.parent().unwrap_or(Path::new("")).to_path_buf(), name, ..Folder::default() };
     for (stem, path) in toml_files(path, report)? {
@@ -237,9 +251,16 @@ fn read_prompts(folder: &Folder, hospitals: &[HospitalFile], report: &mut Report
     let languages: BTreeSet<Language> = languages.collect();
     let prompts = folder.base.join("prompts");
     // A language without a folder is reported where the hospital names it.
-    let installed = |language: &Language| prompts.join(language.as_str()).join("manifest.toml").is_file();
+    let installed = |language: &Language| match &folder.recordings {
+        Recordings::Beside => prompts.join(language.as_str()).join(MANIFEST).is_file(),
+        Recordings::Held(held) => held.contains_key(&format!("{language}/{MANIFEST}")),
+    };
     let languages: Vec<Language> = languages.into_iter().filter(installed).collect();
-    Prompts::load(&languages, |path| fs::read(prompts.join(path)), report)
+    let read = |path: &str| match &folder.recordings {
+        Recordings::Beside => fs::read(prompts.join(path)).map(Bytes::from),
+        Recordings::Held(held) => held.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into()),
+    };
+    Prompts::load(&languages, |path| read(path).map(Vec::from), report)
 }
 
 type Plans = BTreeMap<PlanId, Option<Arc<Plan>>>;

@@ -6,6 +6,8 @@
 mod check;
 mod check_node;
 mod check_staff;
+pub mod compare;
+mod content;
 pub mod grammar;
 mod hospital;
 mod load;
@@ -29,8 +31,9 @@ use crate::ids::{Extension, HospitalId, PlanId, TrunkId};
 use crate::ivr::{Plan, Prompts};
 use crate::routing::Staff;
 
+pub use content::{Content, Whereabouts, digest, digest_of, hash, whereabouts};
 pub use hospital::{Calendar, Hospital, Hotline, Target};
-pub use load::{File, Folder, Surroundings, compose, load};
+pub use load::{File, Folder, Recordings, Surroundings, compose, gather, load};
 pub use node::{Canary, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Trunk};
 
 /// The checked configuration of a whole node.

@@ -87,7 +87,10 @@ impl Read for OldDigest {
 /// A fixed SIP address: "sip:lena@10.1.2.3:5062". An INVITE to a phone waits for no name to be looked up, so a host name
 /// would never be rung.
 #[derive(Debug)]
-struct SipAddress(String);
+struct SipAddress {
+    text: String,
+    password: bool,
+}
 
 impl Read for SipAddress {
     fn read(tree: &Tree) -> Result<SipAddress, Vec<Wrong>> {
@@ -98,7 +101,7 @@ impl Read for SipAddress {
             return Err(wrong("a SIP address", "write one such as \"sip:lena@10.1.2.3:5062\""));
         };
         match uri.host.ip() {
-            Some(_) => Ok(SipAddress(text)),
+            Some(_) => Ok(SipAddress { password: uri.password().is_some(), text }),
             None => {
                 let remedy = "write the phone's address, or let it register: { register = \"lena\" }";
                 Err(wrong("a SIP URI with an IP address, for no name is looked up when it rings", remedy))
@@ -139,7 +142,7 @@ fn read_analyst(id: Spanned<String>, entry: &Fields<'_>) -> RawAnalyst {
 
 fn read_phone(entry: &Fields<'_>) -> Option<RawPhone> {
     let register = entry.optional::<Spanned<String>>("register");
-    let sip = entry.optional::<SipAddress>("sip");
+    let sip = entry.optional::<Spanned<SipAddress>>("sip");
     let trunk = entry.optional::<Spanned<TrunkId>>("trunk");
     let number = entry.optional::<Extension>("number");
     let (outside, usage) = (entry.or("outside", false), entry.or("role", PhoneUse::Desk));
@@ -152,6 +155,11 @@ fn read_phone(entry: &Fields<'_>) -> Option<RawPhone> {
         entry.problems.push(finding.remedy(remedy));
         return None;
     }
+    if let Some(sip) = sip.as_ref().filter(|sip| sip.value.password) {
+        entry.problems.hide(&sip.place);
+        let finding = sip.place.error("a password stands in this address").why("files are kept, compared and shown");
+        entry.problems.push(finding.remedy("leave it out; let the phone register: { register = \"user\" }"));
+    }
     if entry.has("trunk") != entry.has("number") {
         let finding = entry.place.error("`trunk` and `number` belong together");
         entry.problems.push(finding.remedy("write { trunk = \"pbx\", number = \"4801\" }"));
@@ -163,7 +171,7 @@ fn read_phone(entry: &Fields<'_>) -> Option<RawPhone> {
         return None;
     }
     let of_trunk = trunk.zip(number).map(|(trunk, number)| Reach::Trunk { trunk, number });
-    let reach = register.map(Reach::Registered).or(sip.map(|sip| Reach::Sip(sip.0))).or(of_trunk)?;
+    let reach = register.map(Reach::Registered).or(sip.map(|sip| Reach::Sip(sip.value.text))).or(of_trunk)?;
     Some(RawPhone { reach, outside, usage, md5_only })
 }
 

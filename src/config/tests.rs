@@ -135,7 +135,7 @@ fn folder(node: &str, hospitals: &[&str], analysts: &str) -> Folder {
         hospitals: names.iter().zip(hospitals).map(|(name, text)| file(name, text)).collect(),
         analysts: vec![file("analysts", analysts)],
         plans: vec![file("plans/hotline", PLAN)],
-        strange: Vec::new(),
+        ..Folder::default()
     }
 }
 

@@ -137,6 +137,19 @@ impl Prompts {
         self.languages.insert(language.clone(), entries);
     }
 
+    /// Beside its own those of an earlier version that are gone: calls that began with it still speak them.
+    pub fn with_those_of(mut self, before: &Prompts) -> Prompts {
+        for (language, prompts) in &before.languages {
+            let own = self.languages.entry(language.clone()).or_default();
+            for (id, prompt) in prompts {
+                if own.len() < MAX_PROMPTS && !own.contains_key(id) {
+                    own.insert(id.clone(), prompt.clone());
+                }
+            }
+        }
+        self
+    }
+
     pub fn languages(&self) -> impl Iterator<Item = &Language> {
         self.languages.keys()
     }

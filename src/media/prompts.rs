@@ -5,7 +5,6 @@
 //! is encoded by whoever plays it, so that nothing is spoken late: a prompt of 4 s takes about 10 ms then.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -14,6 +13,7 @@ use thiserror::Error;
 
 use super::codec::{BYTES_PER_MS, at_narrow_rate, encode_all, encoded_length, sample_rate};
 use crate::bridge::Codec;
+use crate::config::{Content, hash};
 use crate::ids::{Language, PromptId};
 use crate::time::Duration;
 
@@ -108,38 +108,76 @@ impl Prompt {
     }
 }
 
-/// All prompts of all languages. Immutable: a reload makes a new one (see [`super::Workers::set_library`]).
+/// All prompts of all languages. Immutable: a new version makes a new one (see [`super::Workers::set_library`]).
 #[derive(Debug, Default)]
 pub struct PromptLibrary {
-    languages: BTreeMap<Language, BTreeMap<PromptId, Arc<Prompt>>>,
+    languages: BTreeMap<Language, BTreeMap<PromptId, Kept>>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    audio: Arc<Prompt>,
+    /// SHA-256 of the WAV file; empty where there was none.
+    source: String,
 }
 
 impl PromptLibrary {
-    /// Reads `dir/<language>/<prompt>.wav` of every given language; [`PromptLibrary::encode`] does the rest. The file's name
-    /// is the prompt's id.
-    pub fn load(dir: &Path, languages: &[Language]) -> Result<PromptLibrary, PromptError> {
+    /// Every `prompts/<language>/<prompt>.wav` of the content, of these languages; [`PromptLibrary::encode`] does the rest.
+    /// What `before` has of the same file is taken over as it is. What only `before` has is kept: calls that began with
+    /// it still speak it.
+    ///
+    /// # Errors
+    /// Names the first recording that is no prompt.
+    pub fn of(content: &Content, languages: &[&Language], before: Option<&PromptLibrary>) -> Result<Self, PromptError> {
         let mut library = PromptLibrary::default();
         for language in languages {
-            for path in wav_files(&dir.join(language.as_str()))? {
-                let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
-                let (samples, rate) = read_wav(&path)?;
-                library.insert(language.clone(), PromptId::new(name), Prompt::new(samples, rate));
+            let start = format!("prompts/{language}/");
+            for (path, bytes) in content {
+                let name = path.strip_prefix(&start).and_then(|name| name.strip_suffix(".wav"));
+                let Some(prompt) = name.map(PromptId::new) else { continue };
+                let source = hash(bytes);
+                let known = before.and_then(|before| before.kept(language, &prompt));
+                let kept = match known.filter(|known| known.source == source) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let (samples, rate) = read_wav(Path::new(path), bytes)?;
+                        Kept { audio: Arc::new(Prompt::new(samples, rate)), source }
+                    }
+                };
+                let of_language = library.languages.entry((*language).clone()).or_default();
+                of_language.insert(prompt, kept);
+                if of_language.len() > MAX_PROMPTS {
+                    return Err(PromptError::TooMany { path: start.into() });
+                }
+            }
+        }
+        for (language, prompts) in before.iter().flat_map(|before| &before.languages) {
+            let of_language = library.languages.entry(language.clone()).or_default();
+            for (prompt, kept) in prompts {
+                if of_language.len() < MAX_PROMPTS && !of_language.contains_key(prompt) {
+                    of_language.insert(prompt.clone(), kept.clone());
+                }
             }
         }
         Ok(library)
     }
 
+    fn kept(&self, language: &Language, prompt: &PromptId) -> Option<&Kept> {
+        self.languages.get(language)?.get(prompt)
+    }
+
     pub fn insert(&mut self, language: Language, prompt: PromptId, audio: Prompt) {
-        self.languages.entry(language).or_default().insert(prompt, Arc::new(audio));
+        let kept = Kept { audio: Arc::new(audio), source: String::new() };
+        self.languages.entry(language).or_default().insert(prompt, kept);
     }
 
     pub fn get(&self, language: &Language, prompt: &PromptId) -> Option<&Arc<Prompt>> {
-        self.languages.get(language)?.get(prompt)
+        self.kept(language, prompt).map(|kept| &kept.audio)
     }
 
     /// Encodes what was not played yet, G.711 first. Takes a second or so of one core.
     pub fn encode(&self) {
-        let all = || self.languages.values().flat_map(BTreeMap::values);
+        let all = || self.languages.values().flat_map(BTreeMap::values).map(|kept| &kept.audio);
         for prompt in all() {
             prompt.narrow();
         }
@@ -162,7 +200,7 @@ impl PromptLibrary {
     pub fn durations(&self) -> impl Iterator<Item = (&Language, &PromptId, Duration)> {
         self.languages
             .iter()
-            .flat_map(|(language, prompts)| prompts.iter().map(move |(id, prompt)| (language, id, prompt.duration())))
+            .flat_map(|(language, prompts)| prompts.iter().map(move |(id, kept)| (language, id, kept.audio.duration())))
     }
 
     /// Number of prompts, over all languages.
@@ -175,28 +213,10 @@ impl PromptLibrary {
     }
 }
 
-/// The WAV files of a folder, sorted.
-fn wav_files(folder: &Path) -> Result<Vec<PathBuf>, PromptError> {
-    let unreadable =
-        |error: std::io::Error| PromptError::Unreadable { path: folder.to_owned(), reason: error.to_string() };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav")) {
-            files.push(path);
-        }
-        if files.len() > MAX_PROMPTS {
-            return Err(PromptError::TooMany { path: folder.to_owned() });
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
 /// Samples and rate of one WAV file.
-fn read_wav(path: &Path) -> Result<(Vec<i16>, usize), PromptError> {
+fn read_wav(path: &Path, file: &[u8]) -> Result<(Vec<i16>, usize), PromptError> {
     let unreadable = |error: hound::Error| PromptError::Unreadable { path: path.to_owned(), reason: error.to_string() };
-    let reader = hound::WavReader::open(path).map_err(unreadable)?;
+    let reader = hound::WavReader::new(file).map_err(unreadable)?;
     let spec = reader.spec();
     let fits = spec.channels == 1
         && spec.bits_per_sample == 16
@@ -224,28 +244,44 @@ fn read_wav(path: &Path) -> Result<(Vec<i16>, usize), PromptError> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
-    fn write(path: &Path, channels: u16, rate: u32, count: u32) {
+    fn wav(channels: u16, rate: u32, count: u32) -> Bytes {
         let spec = hound::WavSpec {
             channels,
             sample_rate: rate,
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,
         };
-        let mut writer = hound::WavWriter::create(path, spec).unwrap();
+        let mut file = io::Cursor::new(Vec::new());
+        let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
         (0..count).for_each(|n| writer.write_sample((n % 100) as i16 * 50).unwrap());
         writer.finalize().unwrap();
+        file.into_inner().into()
+    }
+
+    fn content<const N: usize>(files: [(&str, Bytes); N]) -> Content {
+        files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect()
+    }
+
+    fn english(content: &Content, before: Option<&PromptLibrary>) -> Result<PromptLibrary, PromptError> {
+        PromptLibrary::of(content, &[&"en".into()], before)
     }
 
     #[test]
     fn loads_both_rates_in_whole_frames() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("en")).unwrap();
-        write(&dir.path().join("en/welcome.wav"), 1, 16_000, 16_100);
-        write(&dir.path().join("en/beep.wav"), 1, 8_000, 1_600);
-        fs::write(dir.path().join("en/manifest.toml"), "").unwrap();
-        let library = PromptLibrary::load(dir.path(), &["en".into()]).unwrap();
+        let library = english(
+            &content([
+                ("prompts/en/beep.wav", wav(1, 8_000, 1_600)),
+                ("prompts/en/manifest.toml", Bytes::new()),
+                ("prompts/en/welcome.wav", wav(1, 16_000, 16_100)),
+                ("prompts/de/welcome.wav", wav(1, 16_000, 16_100)),
+            ]),
+            None,
+        )
+        .unwrap();
         let all: Vec<_> = library.durations().map(|(_, id, duration)| (id.as_str(), duration.as_millis())).collect();
         assert_eq!(all, [("beep", 200), ("welcome", 1_020)]);
         let prompt = library.get(&"en".into(), &"welcome".into()).unwrap();
@@ -285,16 +321,18 @@ mod tests {
 
     #[test]
     fn refuses_stereo_and_names_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("en")).unwrap();
-        write(&dir.path().join("en/wide.wav"), 2, 44_100, 100);
-        let error = PromptLibrary::load(dir.path(), &["en".into()]).unwrap_err().to_string();
+        let error = english(&content([("prompts/en/wide.wav", wav(2, 44_100, 100))]), None).unwrap_err().to_string();
         assert!(error.contains("en/wide.wav is 16-bit PCM with 2 channel(s) at 44100 Hz"), "{error}");
     }
 
     #[test]
-    fn a_missing_language_folder_is_an_error() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(PromptLibrary::load(dir.path(), &["xx".into()]), Err(PromptError::Unreadable { .. })));
+    fn a_new_version_takes_over_what_is_the_same_and_keeps_what_calls_may_still_speak() {
+        let (same, gone) = (("prompts/en/same.wav", wav(1, 8_000, 800)), ("prompts/en/gone.wav", wav(1, 8_000, 160)));
+        let first = english(&content([same.clone(), gone, ("prompts/en/new.wav", wav(1, 8_000, 160))]), None).unwrap();
+        let next = english(&content([same, ("prompts/en/new.wav", wav(1, 8_000, 320))]), Some(&first)).unwrap();
+        let of = |library: &PromptLibrary, name: &str| Arc::clone(library.get(&"en".into(), &name.into()).unwrap());
+        assert!(Arc::ptr_eq(&of(&first, "same"), &of(&next, "same")), "not encoded anew");
+        assert!(Arc::ptr_eq(&of(&first, "gone"), &of(&next, "gone")));
+        assert_eq!(of(&next, "new").duration(), Duration::from_millis(40));
     }
 }

@@ -11,4 +11,7 @@ pub mod names;
 pub mod tcp;
 pub mod udp;
 pub mod recall;
+pub mod drafts;
+pub mod publish;
+pub mod versions;
 pub mod serve;

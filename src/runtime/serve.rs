@@ -1,26 +1,26 @@
 //! The life of a node: read, open, bind, serve, drain, stop.
 //!
 //! ```text
-//!  config ─▶ store (restore) ─▶ prompts read ─▶ sockets ─▶ switch thread ─▶ ready
-//!                                    └──▶ encoded on a thread of their own
-//!     SIGHUP, `wardline reload`: a new configuration, or a report of what is wrong with it
+//!  version ─▶ store (restore) ─▶ prompts read ─▶ sockets ─▶ switch thread ─▶ ready
+//!                                     └──▶ encoded on a thread of their own
+//!     SIGHUP, `wardline publish`, `rollback`, `reload`: a new version, or a report of what is wrong with it
 //!     SIGTERM, SIGINT: drain (503 to new calls), at most `drain`, BYE to the rest, journal flushed, exit 0
 //! ```
 //! `serve` never supervises itself: systemd or compose restarts it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
-use crate::api::{ApiState, Gauges, ReloadKind, ReloadRequest};
+use crate::api::{ApiState, Change, ChangeRequest, Gauges};
 use crate::call::media::MediaEvent;
-use crate::config::{Config, Loaded, Node, Surroundings};
+use crate::config::{Config, Content};
 use crate::ids::Language;
 use crate::media::{MediaOptions, PromptLibrary, Workers};
 use crate::runtime::canary::{self, CanaryWatch};
@@ -31,6 +31,7 @@ use crate::runtime::names::Names;
 use crate::runtime::recall;
 use crate::runtime::tcp::SipTcp;
 use crate::runtime::udp::UdpListener;
+use crate::runtime::versions::{Chosen, Publisher};
 use crate::sip::Transport;
 use crate::store::{self, Restored, Store};
 use crate::switch::{Command, Input, Reply, Switch};
@@ -40,59 +41,43 @@ use crate::time::Duration;
 const ASYNC_THREADS: usize = 2;
 /// Media events between the workers and the inbox.
 const MEDIA_EVENTS: usize = 16_384;
-/// Reloads that wait: each reads the whole folder.
-const MAX_RELOADS: usize = 8;
+/// Changes that wait: each reads a whole folder.
+const MAX_CHANGES: usize = 8;
 /// How often a draining node looks whether its last call has gone.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// After BYE went to the last calls: time for their answers.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// A configuration that cannot run, rendered for people: exit code 64.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Invalid(pub String);
-
-/// Serves what was [`load`]ed from the folder `config_dir` until a signal stops it.
+/// Serves what was [`chosen`](crate::runtime::versions::choose) until a signal stops it.
 ///
 /// # Errors
 /// What could not be opened or bound, in words.
-pub fn serve(config_dir: &Path, loaded: Loaded) -> anyhow::Result<()> {
-    let (store, restored) = store::open(&loaded.config.node.data_dir, store::journal::Options::default())?;
+pub fn serve(chosen: Chosen) -> anyhow::Result<()> {
+    let (store, restored) = store::open(&chosen.loaded.config.node.data_dir, store::journal::Options::default())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(ASYNC_THREADS).enable_all().build()?;
-    for warning in loaded.warnings.diagnostics() {
+    for warning in chosen.loaded.warnings.diagnostics() {
         tracing::warn!(file = %warning.file, "{}", warning.what);
     }
-    let served = runtime.block_on(run(config_dir.to_path_buf(), Arc::new(loaded.config), &store, restored));
+    let served = runtime.block_on(run(chosen, &store, restored));
     // The journal and the projector's last batch are closed properly, whatever came before.
     drop(store);
     tracing::info!("stopped");
     served
 }
 
-/// Reads and checks the folder.
-///
-/// # Errors
-/// [`Invalid`] when there is nothing valid to run.
-pub fn load(config_dir: &Path) -> anyhow::Result<Loaded> {
-    let surroundings = Surroundings::of_process(MonotonicClock::wall());
-    Ok(crate::config::load(config_dir, &surroundings)
-        .map_err(|report| Invalid(crate::config::render::text(&report, false)))?)
-}
-
-async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: Restored) -> anyhow::Result<()> {
+async fn run(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Result<()> {
     let clock = MonotonicClock::new();
+    let content = chosen.content.clone();
+    let (config, versions) = chosen.settled()?;
     let inbox = Arc::new(Inbox::new(clock));
     let data_dir = config.node.data_dir.clone();
-    for damage in &store.replay.damaged {
-        tracing::error!(?damage, "the journal was damaged here; the records around it are whole");
-    }
+    tell_damage(store);
     let memory = recall::memory(&config, &restored, MonotonicClock::wall());
-    let media = Arc::new(start_media(&config_dir, &config, &inbox)?);
+    let library = library(&content, &config)?;
+    let media = Arc::new(start_media(&library, &config, &inbox)?);
     let udp = Arc::new(bind_udp(&config, &inbox)?);
     let tcp = Arc::new(bind_tcp(&config, &inbox).await?);
-    let mut seed = [0u8; 32];
-    getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    let switch = Switch::new(Arc::clone(&config), memory, seed, clock.now(), MonotonicClock::wall());
+    let switch = Switch::new(Arc::clone(&config), memory, seed()?, clock.now(), MonotonicClock::wall());
     let desk = Arc::new(Replies::default());
     let carrier = Carrier {
         clock,
@@ -114,32 +99,35 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
 
     let canary = canary::start(&config, clock)?;
     let (ready, ready_seen) = watch::channel(true);
-    let (reload, reloads) = mpsc::channel(MAX_RELOADS);
+    let (changes, wanted) = mpsc::channel(MAX_CHANGES);
+    let published = versions.clone();
     let state = Arc::new(ApiState {
         inbox: Arc::clone(&inbox),
         desk: Arc::clone(&desk),
         data_dir,
         ready: ready_seen,
-        reload: reload.clone(),
+        changes: changes.clone(),
+        published: Arc::new(move || published.status()),
         gauges: gauges(clock, store, &media, &inbox, (&udp, &tcp), canary),
     });
-    let control = crate::api::control(Arc::clone(&state), &config.node.control_socket).await?;
-    if let Some(address) = config.node.metrics {
-        crate::api::public(Arc::clone(&state), address).await?;
-    }
+    let control = open_api(state, &config).await?;
     let (name, drain) = (config.node.name.clone(), config.node.drain);
-    let reloader = tokio::spawn(serve_reloads(config_dir, config, Arc::clone(&inbox), Arc::clone(&media), reloads));
+    let publisher =
+        Publisher { versions, current: config, library, inbox: Arc::clone(&inbox), desk: Arc::clone(&desk), media };
+    let publisher = publisher.start(wanted).await;
+    // Whoever reads "ready" may send a signal at once.
+    let signals = Signals::caught()?;
     tracing::info!(node = %name, version = env!("CARGO_PKG_VERSION"), "ready");
 
     let fault = tokio::select! {
-        stopped = wait_for_stop(&reload) => stopped.err(),
+        () = signals.wait_for_stop(&changes) => None,
         _ = ended => Some(anyhow::anyhow!("the switch ended by a fault of ours; the message above says where")),
     };
     ready.send_replace(false);
     if fault.is_none() {
         stop(&inbox, &desk, drain).await;
     }
-    reloader.abort();
+    publisher.abort();
     control.abort();
     inbox.close();
     // A panic of that thread is on stderr already.
@@ -149,12 +137,36 @@ async fn run(config_dir: PathBuf, config: Arc<Config>, store: &Store, restored: 
 
 // -- Starting ---------------------------------------------------------------------------------------------------------
 
-fn start_media(config_dir: &Path, config: &Config, inbox: &Arc<Inbox>) -> anyhow::Result<Workers> {
+fn tell_damage(store: &Store) {
+    for damage in &store.replay.damaged {
+        tracing::error!(?damage, "the journal was damaged here; the records around it are whole");
+    }
+}
+
+fn seed() -> anyhow::Result<[u8; 32]> {
+    let mut seed = [0u8; 32];
+    getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    Ok(seed)
+}
+
+fn library(content: &Content, config: &Config) -> anyhow::Result<Arc<PromptLibrary>> {
+    let languages: Vec<&Language> = config.prompts.languages().collect();
+    Ok(Arc::new(PromptLibrary::of(content, &languages, None)?))
+}
+
+async fn open_api(state: Arc<ApiState>, config: &Config) -> anyhow::Result<JoinHandle<()>> {
+    let control = crate::api::control(Arc::clone(&state), &config.node.control_socket).await?;
+    if let Some(address) = config.node.metrics {
+        crate::api::public(state, address).await?;
+    }
+    Ok(control)
+}
+
+fn start_media(library: &Arc<PromptLibrary>, config: &Config, inbox: &Arc<Inbox>) -> anyhow::Result<Workers> {
     let (events, mut heard) = mpsc::channel::<MediaEvent>(MEDIA_EVENTS);
-    let library = Arc::new(library(config_dir, config)?);
     library.encode_apart()?;
     let options = MediaOptions { workers: config.node.media.workers, ..MediaOptions::default() };
-    let workers = Workers::start(options, library, events)?;
+    let workers = Workers::start(options, Arc::clone(library), events)?;
     let inbox = Arc::clone(inbox);
     tokio::spawn(async move {
         while let Some(event) = heard.recv().await {
@@ -162,13 +174,6 @@ fn start_media(config_dir: &Path, config: &Config, inbox: &Arc<Inbox>) -> anyhow
         }
     });
     Ok(workers)
-}
-
-/// prompts/ lies beside the configuration folder.
-fn library(config_dir: &Path, config: &Config) -> anyhow::Result<PromptLibrary> {
-    let folder = config_dir.parent().unwrap_or(Path::new("")).join("prompts");
-    let languages: Vec<Language> = config.prompts.languages().cloned().collect();
-    PromptLibrary::load(&folder, &languages).with_context(|| format!("cannot load {}", folder.display()))
 }
 
 fn bind_udp(config: &Config, inbox: &Arc<Inbox>) -> anyhow::Result<BTreeMap<SocketAddr, UdpListener>> {
@@ -231,107 +236,37 @@ fn gauges(
     })
 }
 
-// -- While it runs ----------------------------------------------------------------------------------------------------
-
-/// Applies new versions one at a time. An invalid one changes nothing and says why.
-async fn serve_reloads(
-    config_dir: PathBuf,
-    mut current: Arc<Config>,
-    inbox: Arc<Inbox>,
-    media: Arc<Workers>,
-    mut requests: mpsc::Receiver<ReloadRequest>,
-) {
-    while let Some(request) = requests.recv().await {
-        let applied = match request.what {
-            ReloadKind::Accounts => apply_accounts(&current, &inbox).await,
-            ReloadKind::Config => match apply_config(&config_dir, &current, &inbox, &media, &request.actor).await {
-                Ok((next, told)) => {
-                    current = next;
-                    Ok(told)
-                }
-                Err(error) => Err(error),
-            },
-        };
-        match &applied {
-            Ok(told) => tracing::info!(actor = %request.actor, "{told}"),
-            Err(error) => tracing::warn!(actor = %request.actor, %error, "reload refused; nothing changed"),
-        }
-        // Whoever asked may have gone away meanwhile.
-        let _ = request.reply.send(applied.map_err(|error| error.to_string()));
-    }
-}
-
-async fn apply_accounts(config: &Config, inbox: &Inbox) -> anyhow::Result<String> {
-    let credentials = store::credentials(&config.node.data_dir).await?;
-    let accounts = recall::accounts(config, &credentials);
-    let told = format!("{} phones have a password", accounts.len());
-    inbox.push(Lane::Control, Input::Accounts(accounts));
-    Ok(told)
-}
-
-async fn apply_config(
-    config_dir: &Path,
-    current: &Config,
-    inbox: &Inbox,
-    media: &Workers,
-    actor: &str,
-) -> anyhow::Result<(Arc<Config>, String)> {
-    let (folder, actor) = (config_dir.to_path_buf(), actor.to_owned());
-    let loaded = tokio::task::spawn_blocking(move || load(&folder)).await??;
-    let next = Arc::new(loaded.config);
-    if next.version == current.version {
-        return Ok((next, "nothing has changed".to_owned()));
-    }
-    let needs_restart = needs_restart(&current.node, &next.node);
-    anyhow::ensure!(
-        needs_restart.is_empty(),
-        "{} cannot change while calls are up; restart the node to apply it",
-        needs_restart.join(", ")
-    );
-    let read = {
-        let (config_dir, next) = (config_dir.to_path_buf(), Arc::clone(&next));
-        move || library(&config_dir, &next).inspect(PromptLibrary::encode)
-    };
-    media.set_library(Arc::new(tokio::task::spawn_blocking(read).await??));
-    let credentials = store::credentials(&next.node.data_dir).await?;
-    let accounts = recall::accounts(&next, &credentials);
-    let told = format!("configuration {} is in force (was {})", next.version, current.version);
-    inbox.push(Lane::Control, Input::Config { config: Arc::clone(&next), accounts, actor });
-    Ok((next, told))
-}
-
-/// What sockets and files were opened for, and what is read at the start alone: these stay until a restart.
-fn needs_restart(now: &Node, then: &Node) -> Vec<&'static str> {
-    let changes = [
-        ("name", now.name != then.name),
-        ("listeners", now.listeners != then.listeners),
-        ("media", now.media != then.media),
-        ("data_dir", now.data_dir != then.data_dir),
-        ("control_socket", now.control_socket != then.control_socket),
-        ("metrics", now.metrics != then.metrics),
-        ("drain", now.drain != then.drain),
-        ("log", now.log != then.log),
-        ("canary", now.canary != then.canary),
-        ("registration.realm", now.registration.realm != then.registration.realm),
-    ];
-    changes.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
-}
-
 // -- Stopping ---------------------------------------------------------------------------------------------------------
 
-/// Returns at SIGTERM or SIGINT; SIGHUP reloads on the way.
-async fn wait_for_stop(reload: &mpsc::Sender<ReloadRequest>) -> anyhow::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => {
-                let (reply, _) = tokio::sync::oneshot::channel();
-                let request = ReloadRequest { actor: "SIGHUP".to_owned(), what: ReloadKind::Config, reply };
-                if reload.try_send(request).is_err() {
-                    tracing::warn!("too many reloads wait already");
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn caught() -> anyhow::Result<Signals> {
+        let caught = |kind| signal(kind).context("cannot catch signals");
+        Ok(Signals {
+            terminate: caught(SignalKind::terminate())?,
+            interrupt: caught(SignalKind::interrupt())?,
+            hang_up: caught(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns at SIGTERM or SIGINT; SIGHUP publishes on the way.
+    async fn wait_for_stop(mut self, changes: &mpsc::Sender<ChangeRequest>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    let (reply, _) = oneshot::channel();
+                    let actor = "SIGHUP".to_owned();
+                    let request = ChangeRequest { change: Change::reload(&actor), actor, reply };
+                    if changes.try_send(request).is_err() {
+                        tracing::warn!("too many changes wait already");
+                    }
                 }
             }
         }
@@ -367,56 +302,4 @@ async fn quiet_within(inbox: &Inbox, desk: &Replies, at_most: Duration) -> bool 
         }
     };
     tokio::time::timeout(at_most, quiet).await.is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::LogFormat;
-    use crate::ids::ListenerId;
-
-    fn sample() -> Node {
-        load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config")).expect("the sample is whole").config.node
-    }
-
-    type Change = fn(&mut Node);
-
-    #[test]
-    fn a_reload_refuses_what_is_read_at_the_start_alone() {
-        let now = sample();
-        let changes: [(&str, Change); 10] = [
-            ("name", |node| node.name = "other".to_owned()),
-            ("listeners", |node| _ = node.listeners.remove(&ListenerId::new("lab"))),
-            ("media", |node| node.media.workers += 1),
-            ("data_dir", |node| node.data_dir = "other".into()),
-            ("control_socket", |node| node.control_socket = "other".into()),
-            ("metrics", |node| node.metrics = None),
-            ("drain", |node| node.drain = Duration::from_secs(1)),
-            ("log", |node| node.log.format = LogFormat::Json),
-            ("canary", |node| {
-                node.canary = Some(crate::config::Canary {
-                    hospital: "mercy-harbor".into(),
-                    every: Duration::from_secs(60),
-                    number: "7199".into(),
-                    analyst: "canary".into(),
-                });
-            }),
-            ("registration.realm", |node| node.registration.realm = "other.example".to_owned()),
-        ];
-        for (name, change) in changes {
-            let mut then = now.clone();
-            change(&mut then);
-            assert_eq!(needs_restart(&now, &then), [name]);
-        }
-    }
-
-    #[test]
-    fn a_reload_applies_trunks_and_limits() {
-        let now = sample();
-        let mut then = now.clone();
-        then.max_calls = 7;
-        then.trunks.clear();
-        then.registration.max_expires = Duration::from_secs(600);
-        assert!(needs_restart(&now, &then).is_empty());
-    }
 }

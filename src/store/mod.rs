@@ -15,7 +15,8 @@
 //! The order at a start: [`open`] takes the journal, projects its rest and gives [`Restored`]; the runtime then feeds
 //! [`Journal::append`] and hands [`Journal::watch_durable`] to the switch as `Input::Stored`.
 //!
-//! A data directory holds `journal/` (with its `lock`), `wardline.db` (with -wal and -shm) and `store.key`. Who makes it is
+//! A data directory holds `journal/` (with its `lock`), `wardline.db` (with -wal and -shm), `store.key` and `published/`
+//! (the versions of the configuration; see [`published`]). Who makes it is
 //! the only one who may enter: directories are 0700, files 0600.
 
 #![allow(clippy::disallowed_methods)] // An edge module: a start has to know what has expired.
@@ -23,6 +24,7 @@
 pub mod journal;
 mod projection;
 mod projector;
+pub mod published;
 mod restore;
 mod rows;
 mod secrets;

@@ -55,7 +55,7 @@ pub enum Input {
     Config {
         config: Arc<Config>,
         accounts: Vec<Account>,
-        actor: String,
+        publication: Publication,
     },
     /// A password was set.
     Accounts(Vec<Account>),
@@ -63,6 +63,17 @@ pub enum Input {
     Wall(jiff::Timestamp),
     /// `now` has reached [`super::Switch::poll_timeout`].
     Timeout,
+}
+
+/// Whose version it is, and why: journaled in the batch in which it comes into force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    pub actor: String,
+    /// "publish", "rollback".
+    pub action: String,
+    /// "version 7 (3fa9c1d20b44)".
+    pub object: String,
+    pub reason: Option<String>,
 }
 
 /// Everything the switch asks of the runtime.

@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use contract::{Action, Answer, Command, Input, Query, Reply, Status};
+pub use contract::{Action, Answer, Command, Input, Publication, Query, Reply, Status};
 pub use memory::{CutCall, Memory, OwedCallback};
 pub use trunks::Health;
 
@@ -187,7 +187,7 @@ impl Switch {
             Input::Answer { query, answer } => self.answered(now, query, answer),
             Input::Stored(upto) => self.stored(now, upto),
             Input::Command { id, command } => self.command(now, id, command),
-            Input::Config { config, accounts, actor } => self.configure(now, config, accounts, actor),
+            Input::Config { config, accounts, publication } => self.configure(now, config, accounts, publication),
             Input::Accounts(accounts) => {
                 let changes = self.registrar.set_accounts(accounts);
                 self.registrations_changed(now, changes);
@@ -305,7 +305,7 @@ impl Switch {
         now: Instant,
         config: Arc<Config>,
         accounts: Vec<crate::registrar::Account>,
-        actor: String,
+        publication: Publication,
     ) {
         self.config = config;
         self.fixed_phones = fixed_phones(&self.config);
@@ -316,8 +316,8 @@ impl Switch {
         self.desk.keep_only(&self.config.staff);
         self.desk.shifts_changed();
         self.shifts_at = now;
-        let object = self.config.version.clone();
-        self.record(now, None, Event::Audit { actor, action: "apply configuration".to_owned(), object, reason: None });
+        let Publication { actor, action, object, reason } = publication;
+        self.record(now, None, Event::Audit { actor, action, object, reason });
     }
 
     fn timeout(&mut self, now: Instant) {

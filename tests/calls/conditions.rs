@@ -18,7 +18,7 @@ fn urgent_if(condition: &str) -> String {
 }
 
 fn ticket_of(world: &World, calling: &str) -> Ticket {
-    world.tickets().into_values().filter(|ticket| ticket.calling == calling).last().expect("a ticket")
+    world.tickets().into_values().rfind(|ticket| ticket.calling == calling).expect("a ticket")
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod lines_d;
 mod lines_f;
 mod media;
 mod phone;
+mod publishes;
 mod raw;
 mod restart;
 mod rows;

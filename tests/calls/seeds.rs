@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use wardline::config::Config;
 use wardline::ids::AnalystId;
 use wardline::routing::OfferOutcome;
 use wardline::sip::Transport;
@@ -12,6 +14,8 @@ use wardline::switch::Command;
 use wardline::ticket::{AnalystStateRecord, Event};
 
 use crate::phone::{Hold, Pickup};
+use crate::publishes::other_plan;
+use crate::setting::desk_with;
 use crate::world::{Act, EVERYBODY, Net, Rng, World};
 
 /// Overridden by WARDLINE_SEEDS.
@@ -179,6 +183,11 @@ fn analysts_day(world: &mut World, rng: &mut Rng, name: &str) {
     }
 }
 
+thread_local! {
+    /// The same people and numbers; plans and rungs differ.
+    static VERSIONS: [Arc<Config>; 2] = [desk_with(&[]), other_plan()];
+}
+
 /// What befalls the desk as a whole.
 fn accidents(world: &mut World, rng: &mut Rng) {
     let at = rng.range(0, BUSY_MS);
@@ -198,6 +207,13 @@ fn accidents(world: &mut World, rng: &mut Rng) {
         5 => world.mute_queries = true,
         6 | 7 => world.journal_ms = rng.range(1, 400),
         8 => world.journal_stuck = true,
+        9 | 10 => {
+            let versions = VERSIONS.with(|versions| versions.clone());
+            for number in 0..rng.range(1, 6) {
+                let config = Arc::clone(rng.pick(&versions));
+                world.at(at + number * rng.range(0, 4_000), Act::Publish(config));
+            }
+        }
         _ => {}
     }
 }

@@ -15,8 +15,6 @@ use wardline::sip::digest::{Algorithm, ha1};
 use crate::phone::Phone;
 use crate::world::{DESK, PBX, WALL};
 
-const NODE: &str = include_str!("desk/wardline.toml");
-const HOSPITAL: &str = include_str!("desk/hospital.toml");
 pub const SAMPLE: &str = include_str!("../../sip-config/plans/hotline.toml");
 
 thread_local! {
@@ -25,46 +23,50 @@ thread_local! {
 
 /// The desk's files, as every test but a few has them.
 pub fn desk_config() -> Arc<Config> {
-    CONFIG.with(|config| Arc::clone(config.get_or_init(|| composed(NODE))))
+    CONFIG.with(|config| Arc::clone(config.get_or_init(|| desk_with(&[]))))
 }
 
 /// The PBX's word for who calls counts for nothing.
 pub fn untrusting_config() -> Arc<Config> {
-    composed(&NODE.replace("trusted = true", "trusted = false"))
+    desk_with(&[("wardline", "trusted = true", "trusted = false")])
 }
 
 /// The PBX is known by a name only.
 pub fn named_config() -> Arc<Config> {
-    composed(&NODE.replace("host = \"10.0.1.1:5060\"", "host = \"pbx.harbor.test:5060\""))
+    desk_with(&[("wardline", "host = \"10.0.1.1:5060\"", "host = \"pbx.harbor.test:5060\"")])
 }
 
 /// Another plan for 7100, and a calendar of every day.
 pub fn planned_config(plan: &str) -> Arc<Config> {
-    let hospital = format!("{HOSPITAL}\n[calendars.week]\nhours = \"00:00-23:59\"\n");
-    composed_of(NODE, &hospital, plan)
+    let calendar = "[calendars.week]\nhours = \"00:00-23:59\"\n\n[hotlines.7100]";
+    composed(&[("hospital", "[hotlines.7100]", calendar)], plan)
 }
 
-fn composed(node: &str) -> Arc<Config> {
-    composed_of(node, HOSPITAL, SAMPLE)
+/// With texts of the files replaced: (stem, from, to).
+pub fn desk_with(edits: &[(&str, &str, &str)]) -> Arc<Config> {
+    composed(edits, SAMPLE)
 }
 
-fn composed_of(node: &str, hospital: &str, plan: &str) -> Arc<Config> {
-    let file = |name: &str, stem: &str, text: &str| File {
-        name: name.to_owned(),
-        stem: stem.to_owned(),
-        bytes: text.as_bytes().to_vec(),
+fn composed(edits: &[(&str, &str, &str)], plan: &str) -> Arc<Config> {
+    let file = |name: &str, stem: &str, text: &str| {
+        let mut text = text.to_owned();
+        for (_, from, to) in edits.iter().filter(|(file, _, _)| *file == stem) {
+            assert!(text.contains(from), "{stem}: {from}");
+            text = text.replacen(from, to, 1);
+        }
+        File { name: name.to_owned(), stem: stem.to_owned(), bytes: text.into_bytes() }
     };
     let folder = Folder {
         name: "desk".to_owned(),
         base: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
-        node: Some(file("wardline.toml", "wardline", node)),
-        hospitals: vec![file("hospital.toml", "hospital", hospital)],
+        node: Some(file("wardline.toml", "wardline", include_str!("desk/wardline.toml"))),
+        hospitals: vec![file("hospital.toml", "hospital", include_str!("desk/hospital.toml"))],
         analysts: vec![file("analysts.toml", "analysts", include_str!("desk/analysts.toml"))],
         plans: vec![
             file("plans/front-desk.toml", "front-desk", include_str!("desk/front-desk.toml")),
             file("plans/hotline.toml", "hotline", plan),
         ],
-        strange: Vec::new(),
+        ..Folder::default()
     };
     let now: Timestamp = WALL.parse().expect("a time");
     let surroundings = Surroundings { variables: BTreeMap::new(), now };
@@ -74,7 +76,12 @@ fn composed_of(node: &str, hospital: &str, plan: &str) -> Arc<Config> {
     }
 }
 
-pub fn account(user: &str, password: &str) -> Account {
+/// The phones that may register.
+pub fn accounts() -> Vec<Account> {
+    vec![account("cho", "secret-cho"), account("zoe", "secret-zoe")]
+}
+
+fn account(user: &str, password: &str) -> Account {
     Account {
         user: user.to_owned(),
         ha1_md5: Some(ha1(Algorithm::Md5, user, "desk.test", password)),

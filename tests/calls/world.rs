@@ -19,14 +19,14 @@ use wardline::digit::{Digit, DigitSource};
 use wardline::ids::{AnalystId, CallId, CommandId, ConnId, LegId, QueryId, Seq};
 use wardline::routing::Presence;
 use wardline::sip::{Flow, Message, Transport};
-use wardline::switch::{Action, Answer, Command, Input, Memory, Query, Reply, Status, Switch};
+use wardline::switch::{Action, Answer, Command, Input, Memory, Publication, Query, Reply, Status, Switch};
 use wardline::ticket::{Event, Record, Ticket};
 use wardline::time::{Duration, Instant};
 
 use crate::hush::Offers;
 use crate::media::MediaWorker;
 use crate::phone::{Phone, Pickup, State};
-use crate::setting::{account, desk_config, named_config, phones, planned_config, untrusting_config};
+use crate::setting::{accounts, desk_config, named_config, phones, planned_config, untrusting_config};
 
 pub const DESK: &str = "10.0.0.10:5060";
 pub const PBX: &str = "10.0.1.1:5060";
@@ -160,6 +160,8 @@ pub enum Act {
         key: char,
     },
     Command(Command),
+    /// This version comes into force.
+    Publish(Arc<Config>),
     /// The phone's stream breaks.
     CloseStream {
         phone: usize,
@@ -236,7 +238,7 @@ impl World {
 
     fn of(config: Arc<Config>, names: Names, seed: u64, signed_in: &[&str]) -> World {
         let mut memory = Memory::blank([7; 32]);
-        memory.accounts = vec![account("cho", "secret-cho"), account("zoe", "secret-zoe")];
+        memory.accounts = accounts();
         for (place, analyst) in signed_in.iter().enumerate() {
             let idle = Duration::from_secs(3_600 - place as u64 * 60);
             memory.analysts.push((AnalystId::new(analyst), Presence::Available, idle));
@@ -371,6 +373,17 @@ impl World {
         self.handle(Input::Media(event));
     }
 
+    /// This version comes into force.
+    pub fn publish(&mut self, config: &Arc<Config>) {
+        let publication = Publication {
+            actor: "ann".to_owned(),
+            action: "publish".to_owned(),
+            object: format!("version {}", config.version),
+            reason: Some("why".to_owned()),
+        };
+        self.handle(Input::Config { config: Arc::clone(config), accounts: accounts(), publication });
+    }
+
     fn act(&mut self, act: Act) {
         let now = self.now;
         match act {
@@ -409,6 +422,7 @@ impl World {
             Act::Command(command) => {
                 self.command(command);
             }
+            Act::Publish(config) => self.publish(&config),
             Act::CloseStream { phone } => self.handle(Input::StreamClosed { conn: ConnId(phone as u64) }),
         }
     }

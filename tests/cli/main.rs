@@ -1,6 +1,7 @@
 //! The built program as people and scripts meet it: what it prints, and the exit codes that it promises.
 
 mod large;
+mod publish;
 mod simulate;
 
 use std::fs;
@@ -14,14 +15,20 @@ struct Run {
     err: String,
 }
 
+impl Run {
+    fn of(command: &mut Command) -> Run {
+        let output: Output = command.output().expect("the program runs");
+        Run {
+            code: output.status.code().expect("it ended by itself"),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+}
+
 /// Runs `wardline` in `folder`, away from this process's settings.
 fn wardline(folder: &Path, words: &[&str]) -> Run {
-    let output: Output = program(folder, words).output().expect("the program runs");
-    Run {
-        code: output.status.code().expect("it ended by itself"),
-        out: String::from_utf8(output.stdout).expect("UTF-8"),
-        err: String::from_utf8(output.stderr).expect("UTF-8"),
-    }
+    Run::of(&mut program(folder, words))
 }
 
 fn program(folder: &Path, words: &[&str]) -> Command {
@@ -57,8 +64,24 @@ fn help_names_every_command_and_every_exit_code() {
     let run = wardline(nowhere().path(), &["--help"]);
     assert_eq!(run.code, 0);
     let commands = [
-        "serve", "check", "graph", "schema", "call", "answer", "tickets", "explain", "analysts", "report", "doctor",
-        "reload", "drain",
+        "serve",
+        "check",
+        "graph",
+        "schema",
+        "call",
+        "answer",
+        "tickets",
+        "explain",
+        "analysts",
+        "report",
+        "doctor",
+        "publish",
+        "versions",
+        "diff",
+        "rollback",
+        "show-version",
+        "reload",
+        "drain",
     ];
     for command in commands {
         assert!(run.out.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not in\n{}", run.out);

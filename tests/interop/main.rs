@@ -25,5 +25,6 @@ mod keys;
 mod late_offer;
 mod moves;
 mod node_failure;
+mod publishes;
 mod races;
 mod torture;

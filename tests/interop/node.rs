@@ -151,6 +151,17 @@ impl Node {
         self.cli(&["analysts", "set-state", analyst, "available"]);
     }
 
+    /// Puts one extension more on the map, and that into force as a version.
+    pub fn publish(&self, number: u64) {
+        let path = self.folder.path().join("sip-config/hospital.toml");
+        let mut text = fs::read_to_string(&path).expect("a file");
+        text.push_str(&format!("\n[[extensions]]\nnumber = \"{}\"\nunit = \"4-west\"\n", 6_000 + number));
+        fs::write(&path, text).expect("written");
+        let output = self.cli(&["publish", "-m", &format!("extension {number}")]);
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(told.starts_with(&format!("version {} (", number + 1)), "{told}");
+    }
+
     pub fn tickets(&self) -> Vec<Value> {
         let tickets = self.json(&["tickets", "list", "--limit", "1000", "--json"]);
         tickets.as_array().expect("an array of tickets").clone()

@@ -67,7 +67,7 @@ fn config() -> Arc<Config> {
                 file("plans/hotline.toml", "hotline", include_str!("../../sip-config/plans/hotline.toml")),
                 file("plans/front-desk.toml", "front-desk", include_str!("../calls/desk/front-desk.toml")),
             ],
-            strange: Vec::new(),
+            ..Folder::default()
         };
         let surroundings = Surroundings { variables: BTreeMap::new(), now: WALL.parse().expect("a time") };
         match compose(&folder, &surroundings, Report::new()) {

@@ -90,7 +90,7 @@ fn sample_with(input: &[u8], rng: &mut Rng) -> Folder {
             file("analysts-2.toml", "analysts-2", include_str!("../../sip-config/analysts-cedar-point.toml")),
         ],
         plans: vec![file("plans/hotline.toml", "hotline", include_str!("../../sip-config/plans/hotline.toml"))],
-        strange: Vec::new(),
+        ..Folder::default()
     };
     let text = String::from_utf8_lossy(input);
     let has = |word: &str| text.contains(word);

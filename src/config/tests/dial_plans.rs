@@ -59,7 +59,7 @@ fn sample(base: &Path, changed: &[(String, String)]) -> Result<Loaded, Report> {
         hospitals: vec![of("hospital"), of("hospital-cedar-point")],
         analysts: vec![of("analysts"), of("analysts-cedar-point")],
         plans: vec![of("plans/hotline")],
-        strange: Vec::new(),
+        ..Folder::default()
     };
     compose(&folder, &surroundings(), Report::new())
 }

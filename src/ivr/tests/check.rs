@@ -134,6 +134,24 @@ fn steps_that_go_round_are_named_in_their_order() {
 }
 
 #[test]
+fn f79_a_step_that_leads_to_itself_is_refused() {
+    let (plan, said, _) = findings(&SAMPLE.replace("next = \"greet\"", "next = \"known\""));
+    assert!(plan.is_none());
+    assert!(said.iter().any(|said| said.ends_with("steps go round: known → known")), "{said:?}");
+}
+
+#[test]
+fn f79_a_plan_of_a_hundred_thousand_steps_is_refused_whole() {
+    for (count, why) in [(600, "more than 500 steps"), (100_000, "the plan is longer than 1 MiB")] {
+        let step = |number| format!("[steps.s{number}]\ntype = \"alert\"\nnext = \"s{}\"\n", number + 1);
+        let (plan, said, _) = findings(&format!("{SAMPLE}\n{}", (0..count).map(step).collect::<String>()));
+        assert!(plan.is_none());
+        assert!(said.iter().any(|said| said.contains(why)), "{:?}", said.first());
+        assert!(said.len() <= crate::diagnostic::MAX_DIAGNOSTICS);
+    }
+}
+
+#[test]
 fn nobody_waits_without_a_ringing_phone_and_no_call_ends_before_somebody_was_tried() {
     let text = SAMPLE.replace("[steps.known]\ntype = \"alert\"", "[steps.known]\ntype = \"play\"\nsay = [\"done\"]");
     assert!(findings(&text).1[0].ends_with("step `connect` may wait for a person while no phone rings"));

@@ -1,0 +1,440 @@
+//! Which version a node runs: chosen at the start, and changed while it runs.
+//!
+//! ```text
+//!  start: newest whole and valid version ─▶ runs      none: the files, as version 1      neither: nothing to run
+//!  publish, rollback, reload, SIGHUP: judged ─▶ on the disk ─▶ prompts, switch ─▶ journal ─▶ answered
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::api::wire::PublishedStatus;
+use crate::api::{Applied, Change, ChangeRequest};
+use crate::config::{Config, Content, Loaded, Node, Surroundings, Whereabouts, whereabouts};
+use crate::diagnostic::Report;
+use crate::ids::Language;
+use crate::ivr::Prompts;
+use crate::media::{PromptLibrary, Workers};
+use crate::registrar::Account;
+use crate::runtime::carrier::Replies;
+use crate::runtime::clock::MonotonicClock;
+use crate::runtime::drafts;
+use crate::runtime::inbox::{Inbox, Lane};
+use crate::runtime::publish::{self, Invalid, Judged, Ready, Wish, draft_of};
+use crate::runtime::recall;
+use crate::store;
+use crate::store::published::{Draft, Published, Version, Whole};
+use crate::switch::{Command, Input, Publication};
+use crate::time::Duration;
+
+/// A switch that does not answer within this time is not well; the version is on the disk all the same.
+const SWITCH_PATIENCE: Duration = Duration::from_secs(5);
+const FIRST_START: &str = "first start";
+
+// -- At the start -----------------------------------------------------------------------------------------------------
+
+/// What a node is going to run.
+pub struct Chosen {
+    pub config_dir: PathBuf,
+    pub loaded: Loaded,
+    pub content: Content,
+    version: Origin,
+    /// What is wrong with newer versions. Said loudly: the node does not run what was last published.
+    pub faults: Vec<String>,
+}
+
+enum Origin {
+    Published(Version),
+    /// Nothing was published that could run: the files become a version once the data directory is ours.
+    Files(Box<Draft>),
+}
+
+/// The newest version that can run; else the files.
+///
+/// # Errors
+/// [`Invalid`] when neither is valid.
+pub fn choose(config_dir: &Path) -> anyhow::Result<Chosen> {
+    let surroundings = Surroundings::of_process(MonotonicClock::wall());
+    let at = whereabouts(config_dir, &surroundings);
+    let published = Published::of(&at.data_dir);
+    let mut faults = Vec::new();
+    for number in published.numbers()?.into_iter().rev() {
+        let checked = published.whole(number).and_then(|whole| {
+            let files = publish::of_version(&whole.content, config_dir);
+            Ok((publish::check(&files, Report::new(), &surroundings)?, whole))
+        });
+        match checked {
+            Ok((mut loaded, Whole { version, content })) => {
+                settle(&mut loaded, &at, &version);
+                let (config_dir, version) = (config_dir.to_path_buf(), Origin::Published(version));
+                return Ok(Chosen { config_dir, loaded, content, version, faults });
+            }
+            Err(error) => faults.push(format!("version {number} cannot run: {error:#}")),
+        }
+    }
+    from_files(config_dir, &at, &surroundings, faults)
+}
+
+fn from_files(
+    config_dir: &Path,
+    at: &Whereabouts,
+    surroundings: &Surroundings,
+    faults: Vec<String>,
+) -> anyhow::Result<Chosen> {
+    let invalid = |report: &Report| Invalid(crate::config::render::text(report, false));
+    let drafts = drafts::read(config_dir).map_err(|report| invalid(&report))?;
+    let mut loaded = publish::check(&drafts.files, drafts.report, surroundings)?;
+    loaded.config.node.data_dir.clone_from(&at.data_dir);
+    loaded.config.node.control_socket.clone_from(&at.control_socket);
+    let message = if faults.is_empty() { FIRST_START } else { "no version that was published can run" };
+    let mut draft = draft_of(own_user(), message.to_owned(), surroundings.now);
+    draft.folder = config_dir.canonicalize().ok();
+    let (content, version) = (drafts.content, Origin::Files(Box::new(draft)));
+    Ok(Chosen { config_dir: config_dir.to_path_buf(), loaded, content, version, faults })
+}
+
+/// A version runs where it was found: the files and the environment say where the node lives, not the version.
+fn settle(loaded: &mut Loaded, at: &Whereabouts, version: &Version) {
+    loaded.config.node.data_dir.clone_from(&at.data_dir);
+    loaded.config.node.control_socket.clone_from(&at.control_socket);
+    loaded.config.version = version.label();
+}
+
+/// Who runs this process.
+pub fn own_user() -> String {
+    let user = nix::unistd::Uid::effective();
+    let found = nix::unistd::User::from_uid(user).ok().flatten();
+    found.map_or_else(|| format!("uid {user}"), |user| user.name)
+}
+
+impl Chosen {
+    /// Publishes the files if nothing was published; the data directory is ours by now. Says how the files differ.
+    ///
+    /// # Errors
+    /// When the first version can't be written.
+    pub fn settled(self) -> anyhow::Result<(Arc<Config>, Versions)> {
+        let Chosen { config_dir, mut loaded, content, version, faults } = self;
+        let published = Published::of(&loaded.config.node.data_dir);
+        for fault in &faults {
+            tracing::error!("{fault}");
+        }
+        let version = match version {
+            Origin::Published(version) => version,
+            Origin::Files(draft) => {
+                let version = published.add(*draft, &content)?;
+                publish::note_base(&config_dir, &version);
+                loaded.config.version = version.label();
+                version
+            }
+        };
+        tracing::info!(version = version.number, digest = %version.digest, "runs what was published");
+        let running = Arc::new(Mutex::new(Running { version, waiting: None, faults }));
+        let versions = Versions { config_dir, published, running };
+        let differs = versions.status().differs;
+        if !differs.is_empty() {
+            let files = differs.join(", ");
+            tracing::warn!(%files, "the files differ from the version that runs: see `wardline diff`, `wardline publish`");
+        }
+        Ok((Arc::new(loaded.config), versions))
+    }
+}
+
+// -- While it runs ----------------------------------------------------------------------------------------------------
+
+/// What runs, and what would run after a restart.
+#[derive(Clone)]
+pub struct Versions {
+    pub config_dir: PathBuf,
+    pub published: Published,
+    running: Arc<Mutex<Running>>,
+}
+
+struct Running {
+    version: Version,
+    /// Published for the next start.
+    waiting: Option<u32>,
+    faults: Vec<String>,
+}
+
+impl Versions {
+    /// Reads the drafts: not for the threads of the runtime.
+    pub fn status(&self) -> PublishedStatus {
+        let drafts = drafts::read(&self.config_dir).map(|drafts| drafts.content).unwrap_or_default();
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = &running.version;
+        let mut faults = running.faults.clone();
+        let differs = match self.published.content(version) {
+            Ok(content) => drafts::differences(&content, &drafts),
+            Err(error) => {
+                faults.push(format!("version {} runs, but would not start again: {error:#}", version.number));
+                Vec::new()
+            }
+        };
+        PublishedStatus {
+            version: version.number,
+            digest: version.digest.clone(),
+            author: version.author.clone(),
+            at: version.at,
+            message: version.message.clone(),
+            waiting: running.waiting,
+            differs,
+            faults,
+        }
+    }
+
+    fn set(&self, version: Version, waiting: bool) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting {
+            running.waiting = Some(version.number);
+        } else {
+            *running = Running { version, waiting: None, faults: Vec::new() };
+        }
+    }
+
+    /// Tells the journal of versions that it does not know: made while no node ran, or just before a crash.
+    pub async fn audit(&self, inbox: &Inbox, desk: &Replies) -> anyhow::Result<()> {
+        let known = self.published.audited();
+        let new: Vec<u32> = self.published.numbers()?.into_iter().filter(|number| *number > known).collect();
+        for number in new {
+            let Ok(version) = self.published.version(number) else { continue };
+            let Publication { actor, action, object, reason } = publication(&version);
+            let reason = reason.map(|reason| format!("{reason} (at {:.0})", version.at));
+            desk.ask(inbox, Command::Audit { actor, action, object, reason }).await?;
+            self.published.set_audited(number)?;
+        }
+        Ok(())
+    }
+}
+
+/// As the audit tells it.
+fn publication(version: &Version) -> Publication {
+    let object = format!("version {}", version.label());
+    let reason = match version.restores {
+        Some(restored) => format!("back to version {restored}: {}", version.message),
+        None => version.message.clone(),
+    };
+    Publication { actor: version.author.clone(), action: version.action().to_owned(), object, reason: Some(reason) }
+}
+
+/// Makes versions and puts them into force, one at a time.
+pub struct Publisher {
+    pub versions: Versions,
+    pub current: Arc<Config>,
+    pub library: Arc<PromptLibrary>,
+    pub inbox: Arc<Inbox>,
+    pub desk: Arc<Replies>,
+    pub media: Arc<Workers>,
+}
+
+impl Publisher {
+    /// Takes requests from when the journal knows of every version.
+    pub async fn start(self, requests: mpsc::Receiver<ChangeRequest>) -> JoinHandle<()> {
+        if let Err(error) = self.versions.audit(&self.inbox, &self.desk).await {
+            tracing::error!(%error, "the journal is not told of every version; the next start tries again");
+        }
+        tokio::spawn(self.run(requests))
+    }
+
+    /// Until nobody can ask any more.
+    async fn run(mut self, mut requests: mpsc::Receiver<ChangeRequest>) {
+        while let Some(ChangeRequest { actor, change, reply }) = requests.recv().await {
+            let applied = match change {
+                Change::Accounts => self.apply_accounts().await,
+                Change::Publish { folder, message, onto, at_restart } => {
+                    let folder = folder.unwrap_or_else(|| self.versions.config_dir.clone());
+                    let wish = Wish { folder, author: actor.clone(), message, onto };
+                    self.publish(wish, at_restart).await
+                }
+                Change::Rollback { to, message, at_restart } => {
+                    self.rollback(to, actor.clone(), message, at_restart).await
+                }
+            };
+            match &applied {
+                Ok(applied) => tracing::info!(%actor, "{}", applied.done),
+                // The rest may show lines of the files, and people's names in them.
+                Err(error) => {
+                    let error = error.to_string();
+                    let error = error.lines().next().unwrap_or_default();
+                    tracing::warn!(%actor, error, "refused; nothing changed");
+                }
+            }
+            // Whoever asked may have gone away meanwhile.
+            let _ = reply.send(applied.map_err(|error| error.to_string()));
+        }
+    }
+
+    async fn apply_accounts(&self) -> anyhow::Result<Applied> {
+        let credentials = store::credentials(&self.current.node.data_dir).await?;
+        let accounts = recall::accounts(&self.current, &credentials);
+        let done = format!("{} phones have a password", accounts.len());
+        self.inbox.push(Lane::Control, Input::Accounts(accounts));
+        Ok(Applied { done, version: None, new: false })
+    }
+
+    async fn publish(&mut self, wish: Wish, at_restart: bool) -> anyhow::Result<Applied> {
+        let folder = wish.folder.clone();
+        let (home, published) = (self.versions.config_dir.clone(), self.versions.published.clone());
+        let surroundings = Surroundings::of_process(MonotonicClock::wall());
+        let judge = move || publish::judge(wish, &home, &published, &surroundings);
+        let judged = tokio::task::spawn_blocking(judge).await??;
+        let (applied, version) = self.apply(judged, at_restart).await?;
+        publish::note_base(&folder, &version);
+        Ok(applied)
+    }
+
+    async fn rollback(
+        &mut self,
+        to: u32,
+        author: String,
+        message: String,
+        at_restart: bool,
+    ) -> anyhow::Result<Applied> {
+        let (home, published) = (self.versions.config_dir.clone(), self.versions.published.clone());
+        let surroundings = Surroundings::of_process(MonotonicClock::wall());
+        let draft = draft_of(author, message, surroundings.now);
+        let judge = move || publish::judge_rollback(to, draft, &home, &published, &surroundings);
+        let judged = tokio::task::spawn_blocking(judge).await??;
+        Ok(self.apply(judged, at_restart).await?.0)
+    }
+
+    /// On the disk first: what is in force now is in force after a crash.
+    async fn apply(&mut self, judged: Judged, at_restart: bool) -> anyhow::Result<(Applied, Version)> {
+        let ready = match judged {
+            Judged::Same(version) => {
+                let done = format!("nothing has changed: version {} has this content", version.number);
+                return Ok((Applied { done, version: Some(version.number), new: false }, version));
+            }
+            Judged::New(ready) => ready,
+        };
+        let Ready { content, mut loaded, draft } = *ready;
+        let needs = needs_restart(&self.current.node, &loaded.config.node).join(", ");
+        anyhow::ensure!(
+            needs.is_empty() || at_restart,
+            "{needs} cannot change while the node runs; `wardline publish --at-restart` makes it the version of the next start"
+        );
+        let (library, was) = (self.recordings(&content, &loaded.config).await?, self.current.version.clone());
+        let credentials = store::credentials(&self.current.node.data_dir).await?;
+        let accounts = recall::accounts(&loaded.config, &credentials);
+        let version = self.versions.published.add(draft, &content)?;
+        if at_restart {
+            self.versions.set(version.clone(), true);
+            self.versions.audit(&self.inbox, &self.desk).await?;
+            let done =
+                format!("version {} is published and runs from the next start; {was} runs until then", version.label());
+            return Ok((Applied { done, version: Some(version.number), new: true }, version));
+        }
+        let at = &self.current.node;
+        let at = Whereabouts { data_dir: at.data_dir.clone(), control_socket: at.control_socket.clone() };
+        settle(&mut loaded, &at, &version);
+        let prompts = Prompts::clone(&loaded.config.prompts).with_those_of(&self.current.prompts);
+        loaded.config.prompts = Arc::new(prompts);
+        self.put_in_force(Arc::new(loaded.config), accounts, library, &version).await?;
+        let done = format!("version {} is in force (was {was})", version.label());
+        Ok((Applied { done, version: Some(version.number), new: true }, version))
+    }
+
+    /// Only what is new is encoded.
+    async fn recordings(&self, content: &Content, config: &Config) -> anyhow::Result<Arc<PromptLibrary>> {
+        let languages: Vec<&Language> = config.prompts.languages().collect();
+        let library = Arc::new(PromptLibrary::of(content, &languages, Some(&self.library))?);
+        let encoded = tokio::task::spawn_blocking(move || {
+            library.encode();
+            library
+        });
+        Ok(encoded.await?)
+    }
+
+    async fn put_in_force(
+        &mut self,
+        next: Arc<Config>,
+        accounts: Vec<Account>,
+        library: Arc<PromptLibrary>,
+        version: &Version,
+    ) -> anyhow::Result<()> {
+        self.media.set_library(Arc::clone(&library));
+        let publication = publication(version);
+        self.inbox.push(Lane::Control, Input::Config { config: Arc::clone(&next), accounts, publication });
+        (self.current, self.library) = (next, library);
+        self.versions.set(version.clone(), false);
+        // Commands are taken in order: what is answered now comes after the version, whose audit line is in the journal.
+        match tokio::time::timeout(SWITCH_PATIENCE, self.desk.ask(&self.inbox, Command::Status)).await {
+            Ok(Ok(_)) => self.versions.published.set_audited(version.number),
+            Ok(Err(error)) => Err(error),
+            Err(_) => anyhow::bail!("version {} is published, but the switch does not answer", version.number),
+        }
+    }
+}
+
+/// What sockets and files were opened for, and what is read at the start alone: these stay until a restart.
+fn needs_restart(now: &Node, then: &Node) -> Vec<&'static str> {
+    let changes = [
+        ("name", now.name != then.name),
+        ("listeners", now.listeners != then.listeners),
+        ("media", now.media != then.media),
+        ("data_dir", now.data_dir != then.data_dir),
+        ("control_socket", now.control_socket != then.control_socket),
+        ("metrics", now.metrics != then.metrics),
+        ("drain", now.drain != then.drain),
+        ("log", now.log != then.log),
+        ("canary", now.canary != then.canary),
+        ("registration.realm", now.registration.realm != then.registration.realm),
+    ];
+    changes.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LogFormat;
+    use crate::ids::ListenerId;
+
+    fn sample() -> Node {
+        let surroundings = Surroundings::of_process(MonotonicClock::wall());
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
+        crate::config::load(&folder, &surroundings).expect("the sample is whole").config.node
+    }
+
+    type Change = fn(&mut Node);
+
+    #[test]
+    fn a_reload_refuses_what_is_read_at_the_start_alone() {
+        let now = sample();
+        let changes: [(&str, Change); 10] = [
+            ("name", |node| node.name = "other".to_owned()),
+            ("listeners", |node| _ = node.listeners.remove(&ListenerId::new("lab"))),
+            ("media", |node| node.media.workers += 1),
+            ("data_dir", |node| node.data_dir = "other".into()),
+            ("control_socket", |node| node.control_socket = "other".into()),
+            ("metrics", |node| node.metrics = None),
+            ("drain", |node| node.drain = Duration::from_secs(1)),
+            ("log", |node| node.log.format = LogFormat::Json),
+            ("canary", |node| {
+                node.canary = Some(crate::config::Canary {
+                    hospital: "mercy-harbor".into(),
+                    every: Duration::from_secs(60),
+                    number: "7199".into(),
+                    analyst: "canary".into(),
+                });
+            }),
+            ("registration.realm", |node| node.registration.realm = "other.example".to_owned()),
+        ];
+        for (name, change) in changes {
+            let mut then = now.clone();
+            change(&mut then);
+            assert_eq!(needs_restart(&now, &then), [name]);
+        }
+    }
+
+    #[test]
+    fn a_reload_applies_trunks_and_limits() {
+        let now = sample();
+        let mut then = now.clone();
+        then.max_calls = 7;
+        then.trunks.clear();
+        then.registration.max_expires = Duration::from_secs(600);
+        assert!(needs_restart(&now, &then).is_empty());
+    }
+}

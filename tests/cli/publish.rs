@@ -1,0 +1,420 @@
+//! `publish`, `versions`, `diff`, `rollback`: without a node, with one, by two admins at once, and after damage.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Run, says};
+
+/// How often a test looks for what a signal has to bring about; each look starts a process.
+const LOOKS: u32 = 500;
+const PLAN: &str = "plans/hotline.toml";
+
+/// A copy of the sample with a data directory of its own, on an address of its own.
+struct Site {
+    home: TempDir,
+    address: Ipv4Addr,
+}
+
+impl Site {
+    fn new() -> Site {
+        let site = Site { home: tempfile::tempdir().expect("a folder"), address: free_address() };
+        site.working_copy("sip-config");
+        let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
+        symlink(prompts, site.home.path().join("prompts")).expect("linked");
+        site
+    }
+
+    /// A second folder beside the first, as a second admin has one.
+    fn working_copy(&self, name: &str) -> PathBuf {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
+        let to = self.home.path().join(name);
+        fs::create_dir_all(to.join("plans")).expect("made");
+        for folder in ["", "plans"] {
+            for entry in fs::read_dir(from.join(folder)).expect("the sample") {
+                let path = entry.expect("an entry").path();
+                if path.extension().is_some_and(|extension| extension == "toml") {
+                    fs::copy(&path, to.join(folder).join(path.file_name().expect("a name"))).expect("copied");
+                }
+            }
+        }
+        to
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join("sip-config").join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.file(name)).expect("a file")
+    }
+
+    /// Replaces one text, which must be there.
+    #[track_caller]
+    fn edit(&self, name: &str, from: &str, to: &str) {
+        edit(&self.file(name), from, to);
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = crate::program(self.home.path(), words);
+        let at = |port: u16| format!("{}:{port}", self.address);
+        command.env("WARDLINE__LISTENERS__LAB__BIND", at(5060)).env("WARDLINE__METRICS", at(9464));
+        command.env("WARDLINE__MEDIA__BIND", self.address.to_string()).env("WARDLINE__LOG__FORMAT", "text");
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Run {
+        Run::of(&mut self.command(words))
+    }
+
+    #[track_caller]
+    fn done(&self, words: &[&str]) -> String {
+        let run = self.run(words);
+        assert_eq!(run.code, 0, "{words:?}: {}{}", run.out, run.err);
+        run.out
+    }
+
+    #[track_caller]
+    fn refused(&self, words: &[&str]) -> String {
+        let run = self.run(words);
+        assert_eq!(run.code, 1, "{words:?}: {}{}", run.out, run.err);
+        run.err
+    }
+
+    #[track_caller]
+    fn versions(&self) -> Vec<(u64, String)> {
+        let list: Value = serde_json::from_str(&self.done(&["versions", "--json"])).expect("JSON");
+        let row = |row: &Value| {
+            (row["version"].as_u64().expect("a number"), row["message"].as_str().unwrap_or("damaged").to_owned())
+        };
+        list.as_array().expect("a list").iter().map(row).collect()
+    }
+
+    /// Starts the node and waits for its line "ready".
+    #[track_caller]
+    fn serve(&self) -> Node {
+        let mut child = self.command(&["serve"]).stderr(Stdio::piped()).spawn().expect("the program runs");
+        let mut log = BufReader::new(child.stderr.take().expect("piped"));
+        let mut said = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).expect("UTF-8") > 0, "the node ended:\n{said}");
+            said.push_str(&line);
+            if line.contains(" ready ") {
+                break;
+            }
+        }
+        // Whoever writes a log needs somebody who reads it.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Node { child, said }
+    }
+
+    fn audit(&self) -> Vec<(String, String, Option<String>)> {
+        let database = self.home.path().join("data/wardline.db");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database).read_only(true);
+            let mut connection = sqlx::ConnectOptions::connect(&options).await.expect("the store");
+            sqlx::query_as(
+                "SELECT action, object, reason FROM audit WHERE action IN ('publish', 'rollback') ORDER BY id",
+            )
+            .fetch_all(&mut connection)
+            .await
+            .expect("the audit")
+        })
+    }
+}
+
+#[track_caller]
+fn edit(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).expect("a file");
+    assert!(text.contains(from), "{from} is not in {}", path.display());
+    fs::write(path, text.replacen(from, to, 1)).expect("written");
+}
+
+struct Node {
+    child: Child,
+    /// Its log until it was ready.
+    said: String,
+}
+
+impl Node {
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(pid, signal).expect("our child");
+    }
+
+    fn stop(mut self) {
+        self.signal(Signal::SIGTERM);
+        assert!(self.child.wait().expect("ended").success());
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Ended already, unless a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_address() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let pid = std::process::id();
+    let third = u8::try_from(pid % 250).expect("below 250");
+    for _ in 0..250 {
+        let address = Ipv4Addr::new(127, 90, third, NEXT.fetch_add(1, Ordering::Relaxed));
+        if UdpSocket::bind((address, 5060)).is_ok() {
+            return address;
+        }
+    }
+    panic!("every address of the loopback network is in use")
+}
+
+/// The first line that names an object of a version's file.
+fn object_of(site: &Site, number: u32, name: &str) -> PathBuf {
+    let published = site.home.path().join("data/published");
+    let text = fs::read(published.join(format!("{number:04}.json"))).expect("a version");
+    let version: Value = serde_json::from_slice(&text).expect("JSON");
+    let sha256 = version["files"][name]["sha256"].as_str().expect("a hash").to_owned();
+    published.join("objects").join(&sha256[..2]).join(&sha256[2..])
+}
+
+// -- Without a node ---------------------------------------------------------------------------------------------------
+
+#[test]
+fn versions_are_made_compared_and_brought_back_without_a_node() {
+    let site = Site::new();
+    says(&site.done(&["publish", "-m", "the sample"]), &["version 1 (", "no node runs: the next start runs it"]);
+    says(&site.done(&["publish", "-m", "again"]), &["nothing has changed: version 1"]);
+    site.edit(PLAN, "wait = \"1.5s\"", "wait = \"2s\" # slow fingers");
+    says(&site.done(&["diff"]), &["from version 1 to the files, 1 changed", "~ steps.question: wait 1.5s → 2s"]);
+    site.done(&["publish", "-m", "slow fingers"]);
+    assert_eq!(site.versions(), [(2, "slow fingers".to_owned()), (1, "the sample".to_owned())]);
+    says(&site.done(&["versions"]), &["slow fingers  active"]);
+    let difference: Value = serde_json::from_str(&site.done(&["diff", "1", "2", "--json"])).expect("JSON");
+    assert_eq!(difference["groups"][0]["changes"][0]["details"][0], "wait 1.5s → 2s");
+    says(&site.done(&["diff", "1", "2", "--text"]), &["-wait = \"1.5s\"", "+wait = \"2s\" # slow fingers"]);
+
+    site.edit("analysts.toml", "name = \"Amara Osei\"", "name = \"Amara O\"");
+    let told = site.done(&["rollback", "1", "-m", "fingers are fine"]);
+    says(&told, &["version 3 (", "plans/hotline.toml is as in version 1", "analysts.toml.draft-3"]);
+    assert!(site.text(PLAN).contains("wait = \"1.5s\"\n"), "the comment is gone with its version");
+    assert!(site.text("analysts.toml.draft-3").contains("Amara O\""), "what was edited by hand is kept");
+    assert!(site.text("analysts.toml").contains("Amara Osei"));
+    says(&site.done(&["diff"]), &["version 3 and the files are the same"]);
+    says(&site.done(&["versions"]), &["(back to 1) fingers are fine  active"]);
+    says(&site.done(&["diff", "1", "3"]), &["version 1 and version 3 are the same"]);
+
+    let out = site.home.path().join("then");
+    site.done(&["show-version", "2", "--out", out.to_str().expect("UTF-8")]);
+    assert!(fs::read_to_string(out.join("sip-config").join(PLAN)).expect("written").contains("# slow fingers"));
+    assert!(out.join("prompts/en/manifest.toml").is_file());
+}
+
+#[test]
+fn a_version_needs_a_reason_and_holds_nothing_that_check_refuses() {
+    let site = Site::new();
+    assert_eq!(site.run(&["publish"]).code, 64);
+    assert_eq!(site.run(&["publish", "-m", "  "]).code, 64);
+    site.edit(PLAN, "silence = \"ring\"", "silence = \"rong\"");
+    let run = site.run(&["publish", "-m", "a slip"]);
+    assert_eq!(run.code, 1);
+    says(&run.err, &["sip-config/plans/hotline.toml:", "rong", "did you mean `ring`?"]);
+    says(&site.done(&["versions"]), &["nothing is published yet"]);
+    says(&site.refused(&["rollback", "7", "-m", "why"]), &["there is no version 7"]);
+}
+
+#[test]
+fn a_literal_secret_stands_in_no_version() {
+    let site = Site::new();
+    for (from, to) in [
+        ("phones = [{ register = \"amara\" }]", "phones = [{ register = \"amara\", password = \"tell-nobody\" }]"),
+        ("phones = [{ register = \"amara\" }]", "phones = [{ sip = \"sip:amara:tell-nobody@10.1.2.3\" }]"),
+    ] {
+        site.edit("analysts.toml", from, to);
+        let run = site.run(&["publish", "-m", "why"]);
+        assert_eq!(run.code, 1, "{to}: {}", run.out);
+        assert!(!run.err.contains("tell-nobody"), "{}", run.err);
+        site.edit("analysts.toml", to, from);
+    }
+    site.edit("wardline.toml", "[registration]", "[registration]\nsecret = \"tell-nobody\"");
+    assert_eq!(site.run(&["publish", "-m", "why"]).code, 1);
+    assert!(!site.home.path().join("data/published").exists());
+}
+
+#[test]
+fn the_second_of_two_admins_is_told_what_changed_under_them() {
+    let site = Site::new();
+    site.done(&["publish", "-m", "the sample"]);
+    let theirs = site.working_copy("theirs");
+    fs::copy(site.file(".base"), theirs.join(".base")).expect("as a clone of the first has it");
+    let data = site.home.path().join("data");
+    let second = |words: &[&str]| {
+        let mut command = site.command(words);
+        Run::of(command.env("WARDLINE_CONFIG", &theirs).env("WARDLINE__DATA_DIR", &data))
+    };
+    site.edit(PLAN, "wait = \"1.5s\"", "wait = \"2s\"");
+    edit(&theirs.join("hospital.toml"), "operator = \"4000\"", "operator = \"4001\"");
+    site.done(&["publish", "-m", "slow fingers"]);
+
+    let run = second(&["publish", "-m", "a new operator"]);
+    assert_eq!(run.code, 1, "{}", run.out);
+    let expected = [
+        "taken from version 1, and version 2 is active now",
+        "version 2, published by ",
+        ": slow fingers",
+        "~ steps.question: wait 1.5s → 2s",
+        "wardline publish --onto 2",
+    ];
+    says(&run.err, &expected);
+    assert!(!run.err.contains("operator"), "it is theirs: {}", run.err);
+    assert_eq!(site.versions().len(), 2);
+    assert_eq!(second(&["publish", "--onto", "1", "-m", "a new operator"]).code, 1, "that one is not active");
+
+    edit(&theirs.join(PLAN), "wait = \"1.5s\"", "wait = \"2s\"");
+    let run = second(&["publish", "--onto", "2", "-m", "a new operator"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    says(&site.done(&["diff", "2", "3"]), &["~ operator 4000 → 4001"]);
+    // Now the first is behind.
+    site.edit("analysts.toml", "name = \"Amara Osei\"", "name = \"Amara O\"");
+    says(&site.refused(&["publish", "-m", "a name"]), &["taken from version 2", "~ operator 4000 → 4001"]);
+    // A folder that nobody ever published from.
+    site.working_copy("third");
+    let mut command = site.command(&["--config", "third", "publish", "-m", "mine"]);
+    let run = Run::of(&mut command);
+    assert_eq!(run.code, 1);
+    says(&run.err, &["does not say which version it was taken from", "~ operator 4001 → 4000", "--onto 3"]);
+}
+
+// -- With a node ------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_node_runs_what_was_published_and_says_how_the_files_differ() {
+    let site = Site::new();
+    let node = site.serve();
+    assert_eq!(site.versions(), [(1, "first start".to_owned())]);
+    says(&site.done(&["doctor"]), &["version 1 runs", "the files are the same"]);
+    site.edit(PLAN, "wait = \"1.5s\"", "wait = \"oops");
+    let doctor = site.run(&["doctor"]);
+    says(&doctor.out, &["version 1 runs", "these files differ: plans/hotline.toml"]);
+    says(&site.refused(&["publish", "-m", "broken"]), &["plans/hotline.toml:"]);
+    node.stop();
+    // A start does not need the files.
+    let node = site.serve();
+    says(&node.said, &["the files differ from the version that runs", "plans/hotline.toml"]);
+    says(&site.run(&["doctor"]).out, &["version 1 runs"]);
+    node.stop();
+    fs::remove_file(site.file("wardline.toml")).expect("removed");
+    site.serve().stop();
+}
+
+#[test]
+fn versions_come_into_force_by_publish_reload_sighup_and_rollback_each_with_its_audit_line() {
+    let site = Site::new();
+    let node = site.serve();
+    site.edit(PLAN, "wait = \"1.5s\"", "wait = \"2s\"");
+    says(&site.done(&["publish", "-m", "slow fingers"]), &["version 2 (", "is in force (was 1 ("]);
+    says(&site.done(&["publish", "-m", "slow fingers"]), &["nothing has changed: version 2"]);
+    site.edit(PLAN, "wait = \"2s\"", "wait = \"3s\"");
+    says(&site.done(&["reload"]), &["version 3 (", "is in force"]);
+    says(&site.done(&["reload"]), &["nothing has changed"]);
+    site.edit(PLAN, "wait = \"3s\"", "wait = \"4s\"");
+    node.signal(Signal::SIGHUP);
+    // Changes are taken one after the other.
+    let seen = (0..LOOKS).any(|_| site.versions().len() == 4);
+    assert!(seen, "SIGHUP published nothing");
+    says(
+        &site.done(&["rollback", "2", "-m", "too slow"]),
+        &["version 5 (", "is in force", "hotline.toml is as in version 2"],
+    );
+    says(&site.done(&["doctor"]), &["version 5 runs", "the files are the same"]);
+    let messages: Vec<String> = site.versions().into_iter().map(|(_, message)| message).collect();
+    assert_eq!(messages[0], "too slow");
+    assert_eq!(messages[1], "reload by SIGHUP");
+    assert!(messages[2].starts_with("reload by "));
+    node.stop();
+    let audit = site.audit();
+    let told: Vec<(&str, &str)> = audit
+        .iter()
+        .map(|(action, object, _)| (action.as_str(), object.split(" (").next().expect("a version")))
+        .collect();
+    let expected = [
+        ("publish", "version 1"),
+        ("publish", "version 2"),
+        ("publish", "version 3"),
+        ("publish", "version 4"),
+        ("rollback", "version 5"),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(audit[1].2.as_deref(), Some("slow fingers"));
+    assert_eq!(audit[4].2.as_deref(), Some("back to version 2: too slow"));
+    // Made while no node runs, it is audited by the next start, once.
+    site.edit(PLAN, "wait = \"2s\"", "wait = \"1s\"");
+    site.done(&["publish", "-m", "at night"]);
+    site.serve().stop();
+    site.serve().stop();
+    let audit = site.audit();
+    assert_eq!(audit.len(), 6, "{audit:#?}");
+    assert!(audit[5].2.as_deref().is_some_and(|reason| reason.starts_with("at night (at ")), "{audit:#?}");
+}
+
+#[test]
+fn what_needs_a_restart_is_said_and_waits_for_it() {
+    let site = Site::new();
+    let node = site.serve();
+    site.edit("wardline.toml", "drain = \"60s\"", "drain = \"5s\"");
+    says(&site.refused(&["publish", "-m", "shorter"]), &["drain cannot change while the node runs", "--at-restart"]);
+    assert_eq!(site.versions().len(), 1);
+    says(
+        &site.done(&["publish", "--at-restart", "-m", "shorter"]),
+        &["version 2 (", "runs from the next start", "1 ("],
+    );
+    says(&site.done(&["versions"]), &["shorter  active", "first start  runs until the next start"]);
+    says(&site.run(&["doctor"]).out, &["version 1 runs", "version 2 is published and waits for a restart"]);
+    node.stop();
+    let node = site.serve();
+    says(&site.done(&["doctor"]), &["version 2 runs"]);
+    node.stop();
+}
+
+#[test]
+fn a_damaged_version_is_said_loudly_and_the_one_before_runs() {
+    let site = Site::new();
+    site.done(&["publish", "-m", "whole"]);
+    site.edit(PLAN, "wait = \"1.5s\"", "wait = \"2s\"");
+    site.done(&["publish", "-m", "soon damaged"]);
+    let object = object_of(&site, 2, PLAN);
+    fs::write(&object, "name = \"hotline\"\n").expect("damaged");
+    let node = site.serve();
+    says(&node.said, &["ERROR", "version 2 cannot run: plans/hotline.toml is damaged"]);
+    let doctor = site.run(&["doctor"]);
+    assert_eq!(doctor.code, 1);
+    says(&doctor.out, &["version 2 cannot run", "version 1 runs"]);
+    // The files are still those of version 2; publishing them on top of what runs mends it.
+    says(&site.done(&["publish", "--onto", "1", "-m", "mended"]), &["version 3 ("]);
+    says(&site.done(&["doctor"]), &["version 3 runs"]);
+    node.stop();
+    fs::remove_file(object).expect("removed");
+    for number in [1, 2, 3] {
+        fs::write(site.home.path().join(format!("data/published/{number:04}.json")), "{").expect("damaged");
+    }
+    // No version is whole: the files run, as a version of their own.
+    let node = site.serve();
+    says(&node.said, &["version 3 cannot run", "version 2 cannot run", "version 1 cannot run"]);
+    assert_eq!(site.versions()[0], (4, "no version that was published can run".to_owned()));
+    node.stop();
+    // And with broken files there is nothing left.
+    fs::write(site.home.path().join("data/published/0004.json"), "{").expect("damaged");
+    site.edit(PLAN, "name = \"hotline\"", "name = 7");
+    assert_eq!(site.run(&["serve"]).code, 64);
+}
