@@ -54,6 +54,10 @@ trap 'stop $?' EXIT
 
 # -- Start ------------------------------------------------------------------------------------------------------------
 
+# What was edited becomes a version. A server that runs takes it at once, else it runs from the start below.
+say "publishing $config"
+"$wardline" publish -m "make run"
+
 health=$("$wardline" doctor || true)
 if grep -Eq '^(ok|warn) +server +version' <<<"$health"; then
   say "a server runs on $data already; it is used as it is"
