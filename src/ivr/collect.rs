@@ -37,7 +37,7 @@ impl Interpreter {
     pub(super) fn collect_key(&mut self, now: Instant, key: Digit, world: &dyn World) {
         self.quiet();
         let State::Collect { entry, until, .. } = &mut self.state else { return };
-        *until = Some(now + entry.number.wait);
+        *until = Some(entry.until(now));
         match entry.key(key) {
             EntryKey::More => {}
             EntryKey::Complete => {

@@ -1,14 +1,18 @@
 //! A number on its way through the keys. `0` and `9` are digits here; alone before the time-out they mean what they mean
-//! everywhere, and 911 goes to the operator on its last digit (HOTLINE.md).
+//! everywhere, and 911 goes to the operator on its last digit (HOTLINE.md). However it is keyed, begun anew or not, a
+//! number takes no longer than its digits times its wait.
 
 use crate::digit::Digit;
 use crate::ivr::plan::Number;
+use crate::time::Instant;
 
 /// Digits keyed so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub number: Number,
     digits: String,
+    /// Set when keys are first waited for.
+    ends: Option<Instant>,
 }
 
 /// What a key did to the number.
@@ -31,11 +35,18 @@ pub(super) enum Entered {
 
 impl Entry {
     pub(super) fn new(number: Number) -> Entry {
-        Entry { number, digits: String::new() }
+        Entry { number, digits: String::new(), ends: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.digits.is_empty()
+    }
+
+    /// How long the next key is waited for, from now. The whole number ends: `*` over and over holds nobody in it.
+    pub(super) fn until(&mut self, now: Instant) -> Instant {
+        let Number { wait, digits, .. } = self.number;
+        let ends = *self.ends.get_or_insert(now + wait * u32::from(digits));
+        ends.min(now + wait)
     }
 
     /// `#` ends the number, `*` begins it anew.

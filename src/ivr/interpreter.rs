@@ -334,7 +334,7 @@ impl Interpreter {
                     *until = Some(now + menu.wait);
                 }
             }
-            State::Collect { entry, until, .. } => *until = Some(now + entry.number.wait),
+            State::Collect { entry, until, .. } => *until = Some(entry.until(now)),
             State::Connect(ringing) => ringing.spoken(now),
             State::Transfer { .. } => self.ringback(),
             State::Closing { next } => {

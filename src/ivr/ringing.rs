@@ -79,7 +79,7 @@ impl Ringing {
         if let Some(asking) = &mut self.asking
             && asking.until.is_none()
         {
-            asking.until = Some(now + asking.entry.number.wait);
+            asking.until = Some(asking.entry.until(now));
         }
     }
 
@@ -212,8 +212,9 @@ impl Interpreter {
                 }),
                 Due::Ask(number) => connect.asks.get(number).is_some_and(|ask| {
                     let spoken = self.say(&ask.say);
-                    let until = (!spoken).then(|| now + ask.number.wait);
-                    ringing.asking = Some(Asking { ask: number, entry: Entry::new(ask.number), until });
+                    let mut entry = Entry::new(ask.number);
+                    let until = (!spoken).then(|| entry.until(now));
+                    ringing.asking = Some(Asking { ask: number, entry, until });
                     spoken
                 }),
             };
@@ -233,7 +234,7 @@ impl Interpreter {
             self.quiet();
         }
         if let Some(mut asking) = ringing.asking.take() {
-            asking.until = Some(now + asking.entry.number.wait);
+            asking.until = Some(asking.entry.until(now));
             match asking.entry.key(key) {
                 Keyed::More => ringing.asking = Some(asking),
                 Keyed::Complete => {

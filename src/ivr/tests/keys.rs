@@ -81,6 +81,17 @@ fn somebody_keying_911_reaches_the_operator_on_the_first_digit() {
 }
 
 #[test]
+fn a_number_begun_anew_again_and_again_ends_all_the_same() {
+    let plan = small("badge", BADGE);
+    // Begun anew every 1.9 s, before each time-out of 2 s: five digits take 10 s at the most, from the first key on.
+    let script = (0..12).fold(Script { until: 24_000, ..Script::of(ward_phone()) }, |script, star| {
+        script.at(1_000 + 1_900 * star, Input::Key(Digit::Star))
+    });
+    let ladder = script.ladder_of(&plan);
+    assert!(ladder.contains("11.000 say key-badge\n12.400 stop\n22.400 > ring\n"), "{ladder}");
+}
+
+#[test]
 fn while_a_number_is_keyed_911_goes_to_the_operator_on_its_last_digit() {
     let plan = small("badge", BADGE);
     let script = Script { until: 3_000, ..Script::of(ward_phone()) };
