@@ -25,7 +25,8 @@ pub mod call;
 pub mod switch;
 pub mod simulate;
 
-// What admins write, checked.
+// What admins write, proved and checked.
+pub mod proof;
 pub mod config;
 
 // The edge.

@@ -25,7 +25,8 @@ const PURE: &[(&str, &[&str])] = &[
     ("ivr", &["ids", "identity", "routing"]),
     ("bridge", &["sip", "dialog", "ids"]),
     ("ticket", &["ids", "identity", "routing", "bridge", "registrar", "sip"]),
-    ("config", &["sip", "registrar", "identity", "ivr", "routing", "bridge", "ids"]),
+    ("proof", &["ivr", "routing", "ids"]),
+    ("config", &["sip", "registrar", "identity", "ivr", "routing", "bridge", "proof", "ids"]),
     ("call", &["sip", "transaction", "dialog", "identity", "ivr", "routing", "bridge", "ticket", "config", "ids"]),
     (
         "switch",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::call::context::Context;
-use crate::call::open::{ACK_WITHIN, SPEECH_AFTER_200, SPEECH_AFTER_ACK, need_of};
+use crate::call::open::{ACK_WITHIN, need_of};
 use crate::call::ring::{Offer, TargetRing};
 use crate::call::{Call, OpenTickets, Stage};
 use crate::config::Config;
@@ -12,6 +12,7 @@ use crate::digit::{Digit, DigitSource};
 use crate::identity::{claim_badge, claim_extension};
 use crate::ids::{AnalystId, Extension, IncidentId, LegId, PromptId, StepId, TrunkId};
 use crate::ivr::plan::Keyed;
+use crate::ivr::timing::{SPEECH_AFTER_200, SPEECH_AFTER_ACK};
 use crate::ivr::{self, Facts, Input, Interpreter, KnownProblem, NeedPatch, Origin, Plan, SettledBy};
 use crate::routing::{Continuity, Desk, Hunt, Hunting, Incidents, Need, Question, would_change};
 use crate::ticket::{Event, HangupCause, NeedSource, Party};

@@ -10,12 +10,11 @@ use crate::config::Config;
 use crate::dialog::{Output, Usage, UsageEvent};
 use crate::digit::KeyMerge;
 use crate::ids::{AnalystId, CallId, Language, LegId, OfferId, PlayId, PromptId, TargetId, TrunkId};
+use crate::ivr::timing::PLAY_GRACE;
 use crate::sip::{Flow, Transport, Uri};
 use crate::ticket::Party;
 use crate::time::{Duration, Instant};
 
-/// How much longer than its prompts a playback may take before the core moves on without the worker's word.
-const PLAY_GRACE: Duration = Duration::from_millis(250);
 /// RTP gone for this long, with no RTCP either: the call is dead (line E68).
 const RTP_DEAD_AFTER: Duration = Duration::from_secs(60);
 /// SIP's port where a URI names none (RFC 3261 section 19.1.2).

@@ -19,10 +19,6 @@ use crate::sip::{Flow, Request, Status};
 use crate::ticket::{CallOpened, Event};
 use crate::time::Duration;
 
-/// Speech starts this long after the ACK; sooner, the phone's own click clips the first word (HOTLINE.md).
-pub(super) const SPEECH_AFTER_ACK: Duration = Duration::from_millis(400);
-/// Without an ACK, speech starts this long after the 200 all the same.
-pub(super) const SPEECH_AFTER_200: Duration = Duration::from_millis(1_000);
 /// Offers went out with our 200; a caller who has not acknowledged by then rings nobody any more.
 pub(super) const ACK_WITHIN: Duration = Duration::from_secs(2);
 

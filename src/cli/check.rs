@@ -1,4 +1,5 @@
-//! `wardline check`: the files of sip-config/ as one program, and everything that is wrong with them.
+//! `wardline check`: the files of sip-config/ as one program, everything that is wrong with them, and what was proved of
+//! their plans.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::Outcome;
 use crate::cli::out::{Out, green};
+use crate::cli::proofs;
 use crate::config::{self, Config, Node, Surroundings, render};
 use crate::diagnostic::Report;
 
@@ -40,6 +42,7 @@ pub fn run(folder: &Path, args: &CheckArgs, out: &mut Out) -> anyhow::Result<Out
             let mut value = render::json(report);
             value["valid"] = json!(config.is_some());
             value["version"] = json!(config.map(|config| &config.version));
+            value["proofs"] = json!(config.map(|config| proofs::json(&config.proofs)));
             value["node"] = json!(config.map(|config| node(&config.node)));
             out.json(&value)?;
         }
@@ -61,6 +64,7 @@ fn text(folder: &Path, report: &Report, config: Option<&Config>, out: &mut Out) 
     ];
     let (folder, version) = (folder.display(), &config.version);
     writeln!(out, "{folder} is {}: {} (version {version})", green("valid"), counts.join(", "))?;
+    write!(out, "{}", proofs::text(&config.proofs))?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod moment;
 mod node;
 mod out;
 mod place;
+mod proofs;
 mod report;
 mod simulate;
 mod schema;

@@ -20,6 +20,7 @@ use crate::config::{Config, Loaded, raw_analysts, raw_hospital, raw_node};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::ids::{Language, PlanId, TargetId};
 use crate::ivr::{Known, Plan, Prompts};
+use crate::proof::{self, Proof};
 
 /// More files than any group of hospitals has; a bound against the wrong folder.
 const MAX_FILES: usize = 1_000;
@@ -176,7 +177,7 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
     let md5_phones = md5_phones(&analysts);
     missing_files(folder, &mut report);
     let prompts = read_prompts(folder, &hospitals, &mut report);
-    let plans = read_plans(folder, &hospitals, &prompts, &mut report);
+    let (plans, proofs) = read_plans(folder, &hospitals, &prompts, &mut report);
     let checked = node.map(|node| {
         let files =
             Files { node, hospitals, hospital_ids, hospitals_complete, analysts, analysts_complete, plans, prompts };
@@ -189,7 +190,7 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
             let version = version(folder, surroundings);
             let Checked { node, hospitals, staff, plans, prompts } = checked;
             let prompts = Arc::new(prompts);
-            let config = Config { version, node, hospitals, staff, md5_phones, plans, prompts };
+            let config = Config { version, node, hospitals, staff, md5_phones, plans, proofs, prompts };
             Ok(Loaded { config, warnings: report })
         }
         Some(_) | None => Err(report),
@@ -265,8 +266,13 @@ fn read_prompts(folder: &Folder, hospitals: &[HospitalFile], report: &mut Report
 
 type Plans = BTreeMap<PlanId, Option<Arc<Plan>>>;
 
-fn read_plans(folder: &Folder, hospitals: &[HospitalFile], prompts: &Prompts, report: &mut Report) -> Plans {
-    let mut plans = Plans::new();
+fn read_plans(
+    folder: &Folder,
+    hospitals: &[HospitalFile],
+    prompts: &Prompts,
+    report: &mut Report,
+) -> (Plans, BTreeMap<PlanId, Proof>) {
+    let (mut plans, mut proofs) = (Plans::new(), BTreeMap::new());
     for file in &folder.plans {
         let id = PlanId::new(&file.stem);
         let uses = |hospital: &&HospitalFile| hospital.hotlines.iter().any(|hotline| hotline.plan.value == id);
@@ -292,9 +298,14 @@ fn read_plans(folder: &Folder, hospitals: &[HospitalFile], prompts: &Prompts, re
             let finding = Diagnostic::error(&Arc::from(file.name.as_str()), 0..0, what);
             report.push(finding.remedy(format!("write name = \"{id}\", as the file is called")));
         }
+        if let (Some(plan), Some(longest)) = (&plan, known.longest()) {
+            let proof = proof::prove(plan, &longest);
+            proof::judge(plan, &proof, report);
+            proofs.insert(id.clone(), proof);
+        }
         plans.insert(id, plan.map(Arc::new));
     }
-    plans
+    (plans, proofs)
 }
 
 fn names_no_plan(hospital: &HospitalFile, folder: &Folder) -> bool {
@@ -310,6 +321,7 @@ fn known_to<'a>(users: &[&HospitalFile], prompts: &'a Prompts) -> Known<'a> {
     };
     let shared = users.iter().map(targets).reduce(|all, more| all.intersection(&more).cloned().collect());
     let names = || users.iter().map(|file| &file.names);
+    let codes = users.iter().flat_map(|file| &file.code_numbers);
     Known {
         prompts: Some(prompts),
         targets: shared,
@@ -319,6 +331,8 @@ fn known_to<'a>(users: &[&HospitalFile], prompts: &'a Prompts) -> Known<'a> {
         calendars: Some(names().flat_map(|names| names.calendars.iter().cloned()).collect()),
         sites: Some(names().flat_map(|names| names.sites.iter().cloned()).collect()),
         trunks: Some(users.iter().filter_map(|file| Some(file.trunk.as_ref()?.value.clone())).collect()),
+        spoken_units: users.iter().flat_map(|file| &file.parts.units).filter_map(|unit| unit.spoken.clone()).collect(),
+        code_digits: codes.filter_map(|code| u32::try_from(code.value.as_str().len()).ok()).max(),
     }
 }
 

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use crate::diagnostic::Report;
 use crate::ids::{Extension, HospitalId, PlanId, TrunkId};
 use crate::ivr::{Plan, Prompts};
+use crate::proof::Proof;
 use crate::routing::Staff;
 
 pub use content::{Content, Whereabouts, digest, digest_of, hash, whereabouts};
@@ -47,6 +48,8 @@ pub struct Config {
     /// Users whose phones know digest by MD5 only and give up when SHA-256 is offered too (RFC 8760).
     pub md5_phones: BTreeSet<String>,
     pub plans: BTreeMap<PlanId, Arc<Plan>>,
+    /// What was proved of each plan.
+    pub proofs: BTreeMap<PlanId, Proof>,
     pub prompts: Arc<Prompts>,
 }
 

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use toml_edit::Document;
 
@@ -13,16 +12,14 @@ use crate::ids::{Language, PlanId, PromptId, TargetId};
 use crate::ivr::facts::CallbackCause;
 use crate::ivr::grammar::PLAN;
 use crate::ivr::parse::{Known, Name, Parser, RawPlan, RawStep};
-use crate::ivr::plan::{At, LONGEST_PROMPT, Plan, Slot, Step, StepKind, Utterance, Word};
-use crate::ivr::prompts::{self, Prompts};
+use crate::ivr::plan::{At, LONGEST_PROMPT, Plan, Step, StepKind, Utterance, Word};
+use crate::ivr::prompts::Prompts;
 use crate::ivr::read::{Reader, Table};
 
 /// Longest text that is read as a plan.
 pub const MAX_PLAN_BYTES: usize = 1 << 20;
 /// The target that every hospital has.
 const OPERATOR: &str = "operator";
-/// Digits of a code number, for the length of what is said of it.
-const CODE_DIGITS: u32 = 4;
 
 impl Plan {
     /// Reads and checks one plan. Everything that is wrong goes into `report`, all at once; `Some` only when nothing is.
@@ -46,7 +43,7 @@ impl Plan {
         let reader = Reader { file: Arc::clone(&file), report };
         let raw = Parser::new(reader, known).plan(&Table::new(document.as_table(), 0..0).of(&PLAN));
         let mut check = Check { file, report, raw: &raw, targets: known.targets.as_ref() };
-        check.spoken(known.prompts);
+        check.spoken(known);
         let graph = check.resolve();
         let order = graph.as_ref().and_then(|graph| check.order(graph));
         if let (Some(graph), Some(order)) = (&graph, &order) {
@@ -94,8 +91,8 @@ impl Check<'_> {
     // -- Words -----------------------------------------------------------------------------------------------------------
 
     /// Every language holds every prompt, and no utterance is too long in any.
-    fn spoken(&mut self, prompts: Option<&Prompts>) {
-        let Some(prompts) = prompts else { return };
+    fn spoken(&mut self, known: &Known) {
+        let (Some(prompts), Some(longest)) = (known.prompts, known.longest()) else { return };
         let raw = self.raw;
         if !prompts.has_language(&raw.language) {
             let what = format!("no prompts are installed in `{}`", raw.language);
@@ -108,7 +105,7 @@ impl Check<'_> {
                 if *language != raw.language {
                     self.translated(prompts, language, span, utterance, &mut missing);
                 }
-                let length = longest(prompts, language, utterance);
+                let length = longest.in_language(language, utterance);
                 if length > LONGEST_PROMPT {
                     let what = format!("up to {:.2} s of {language} speech in one breath", length.as_secs_f64());
                     let diagnostic = Diagnostic::error(&self.file, span.clone(), what)
@@ -379,33 +376,6 @@ fn set(mark: &mut [Mark], index: usize, to: Mark) {
     }
 }
 
-/// Longest that an utterance can be, whatever fills its slots.
-pub(super) fn longest(prompts: &Prompts, language: &Language, utterance: &Utterance) -> Duration {
-    let length = |prompt: &PromptId| prompts.length(language, prompt).unwrap_or_default();
-    let longest_of = |prefix: &str| {
-        let named = prompts.of(language).filter(|(id, _)| id.as_str().starts_with(prefix));
-        named.filter_map(|(_, prompt)| prompt.length).max().unwrap_or_default()
-    };
-    utterance
-        .0
-        .iter()
-        .map(|word| match word {
-            Word::Prompt(prompt) => length(prompt),
-            Word::Slot { slot, otherwise } => {
-                let filled = match slot {
-                    Slot::Unit => longest_of("unit-"),
-                    Slot::Module => longest_of("module-"),
-                    Slot::System => longest_of("system-"),
-                    Slot::Code => {
-                        prompts::digits("0123456789").iter().map(length).max().unwrap_or_default() * CODE_DIGITS
-                    }
-                };
-                filled.max(otherwise.as_ref().map(length).unwrap_or_default())
-            }
-        })
-        .sum()
-}
-
 /// Everything is proved: steps in their order, names as places in it.
 fn build(raw: RawPlan, file: Arc<str>, graph: &Graph, order: &[usize]) -> Option<Plan> {
     let mut places: Vec<Option<At>> = vec![None; order.len()];
@@ -430,7 +400,16 @@ fn build(raw: RawPlan, file: Arc<str>, graph: &Graph, order: &[usize]) -> Option
     ordered.sort_by_key(|(at, _)| *at);
     let steps = ordered.into_iter().map(|(_, step)| step).collect();
     let [start, person, operator] = graph.entries;
-    let entries = [at(start)?, at(person)?, at(operator)?];
-    let id = PlanId::new(&raw.name?.value);
-    Some(Plan::new(id, file, raw.language, Arc::new(raw.hunting), entries, raw.call_back_abandoned, steps))
+    Some(Plan {
+        id: PlanId::new(&raw.name?.value),
+        file,
+        language: raw.language,
+        hunting: Arc::new(raw.hunting),
+        start: at(start)?,
+        person: at(person)?,
+        operator: at(operator)?,
+        call_back_abandoned: raw.call_back_abandoned,
+        limits: raw.limits,
+        steps,
+    })
 }

@@ -6,7 +6,9 @@ use crate::grammar::{BLANK, Choice, Form, Kind, Need, Table, key};
 use crate::identity::PhoneClass;
 use crate::ivr::condition::DAY_NAMES;
 use crate::ivr::facts::{CallbackCause, Origin};
-use crate::ivr::plan::{Keyed, MAX_DIGITS, MAX_TARGET_RING, MAX_TRIES, MAX_WAIT, MAX_WHILE_RINGING, MAX_WORDS};
+use crate::ivr::plan::{
+    Keyed, MAX_DIGITS, MAX_LIMIT, MAX_TARGET_RING, MAX_TRIES, MAX_WAIT, MAX_WHILE_RINGING, MAX_WORDS,
+};
 use crate::routing::rungs::{MAX_AT_ONCE, MAX_GIVE_UP, MAX_RUNGS, MIN_RING};
 use crate::routing::{Level, Priority, Who};
 
@@ -37,6 +39,7 @@ const CLASSES: Kind = Kind::OneOrMore(&Kind::Words(&PhoneClass::NAMES), PhoneCla
 const TRIES: Kind = Kind::Number { least: 1, most: MAX_TRIES as u64 };
 const DIGITS: Kind = Kind::Number { least: 1, most: MAX_DIGITS as u64 };
 const HUNTING_TIME: Kind = Kind::Duration { least: Duration::ZERO, most: MAX_GIVE_UP };
+const LIMIT: Kind = Kind::Duration { least: Duration::ZERO, most: MAX_LIMIT };
 const WAIT: Kind = Kind::Duration { least: Duration::ZERO, most: MAX_WAIT };
 const KEYED: Kind = Kind::Words(&Keyed::NAMES);
 const NO_WORDS: Need = Need::Without("nothing is said");
@@ -70,6 +73,24 @@ pub static PLAN: Table = Table {
             CLASSES,
             Need::Default("[]"),
             "classes of phones that are called back when the caller hangs up before a human answered"
+        ),
+        key!(
+            "first_offer_within",
+            LIMIT,
+            Need::Default("\"8s\""),
+            "no path may take longer from the INVITE to the first offer to anybody; `wardline check` proves it"
+        ),
+        key!(
+            "qualified_offer_within",
+            LIMIT,
+            Need::Default("\"8s\""),
+            "the same to the first offer to somebody of the first rung that asks for the qualification"
+        ),
+        key!(
+            "ends_within",
+            LIMIT,
+            Need::Default("\"120s\""),
+            "the same to the end of a call that reaches nobody, its last words included"
         ),
         key!(
             "hunting",

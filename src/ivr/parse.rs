@@ -15,9 +15,10 @@ use crate::ids::{
 use crate::ivr::condition::{Condition, Hours, Pattern, weekday};
 use crate::ivr::facts::{CallbackCause, NeedPatch, Origin};
 use crate::ivr::grammar::{ANSWER, STEPS};
+use crate::ivr::longest::Longest;
 use crate::ivr::plan::{
-    Alert, Announcement, Answer, Branch, Callback, Case, Collect, Connect, Hangup, Keyed, MAX_DIGITS, MAX_STEPS, Menu,
-    Notice, Number, Play, Set, Slot, StepKind, Transfer, Utterance, Word,
+    Alert, Announcement, Answer, Branch, Callback, Case, Collect, Connect, ENDS_WITHIN, Hangup, Keyed, Limit, Limits,
+    MAX_DIGITS, MAX_STEPS, Menu, Notice, Number, OFFER_WITHIN, Play, Set, Slot, StepKind, Transfer, Utterance, Word,
 };
 use crate::ivr::prompts::Prompts;
 use crate::ivr::read::{Reader, Spanned, Table};
@@ -44,6 +45,17 @@ pub struct Known<'a> {
     pub sites: Option<BTreeSet<SiteId>>,
     pub trunks: Option<BTreeSet<TrunkId>>,
     pub calendars: Option<BTreeSet<CalendarId>>,
+    /// Prompts that units name for themselves, instead of `unit-…`.
+    pub spoken_units: BTreeSet<PromptId>,
+    /// Of the longest code number, as `{code}` speaks it.
+    pub code_digits: Option<u32>,
+}
+
+impl Known<'_> {
+    /// Measures what is spoken, when the prompts are known.
+    pub fn longest(&self) -> Option<Longest<'_>> {
+        Some(Longest::new(self.prompts?, &self.spoken_units, self.code_digits))
+    }
 }
 
 /// A plan as written: steps by name.
@@ -57,6 +69,7 @@ pub(super) struct RawPlan {
     pub operator: Option<Name>,
     pub call_back_abandoned: Vec<PhoneClass>,
     pub hunting: Hunting,
+    pub limits: Limits,
     /// In the file's order.
     pub steps: Vec<RawStep>,
     /// Every step's name, also of those that could not be read.
@@ -97,6 +110,12 @@ impl<'r, 'k> Parser<'r, 'k> {
         let person = self.needed_name(root, "the plan", "person");
         let operator = self.needed_name(root, "the plan", "operator");
         let call_back_abandoned = self.classes(root, "call_back_abandoned");
+        let place = name.as_ref().map_or(0..0, |name| name.span.clone());
+        let limits = Limits {
+            first_offer: self.limit(root, "first_offer_within", OFFER_WITHIN, &place),
+            qualified_offer: self.limit(root, "qualified_offer_within", OFFER_WITHIN, &place),
+            end: self.limit(root, "ends_within", ENDS_WITHIN, &place),
+        };
         let hunting = self.hunting(root);
         let (mut steps, mut names) = (Vec::new(), BTreeSet::new());
         let table = self.reader.table(root, "steps");
@@ -123,9 +142,17 @@ impl<'r, 'k> Parser<'r, 'k> {
             operator,
             call_back_abandoned,
             hunting,
+            limits,
             steps,
             names,
             spoken: self.spoken,
+        }
+    }
+
+    fn limit(&mut self, root: &Table, key: &str, usual: Duration, name: &Range<usize>) -> Limit {
+        match self.reader.duration(root, key) {
+            Some(within) => Limit { within, span: root.value_span(key) },
+            None => Limit { within: usual, span: name.clone() },
         }
     }
 

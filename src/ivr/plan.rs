@@ -28,6 +28,12 @@ pub const MAX_WHILE_RINGING: usize = 8;
 pub const MAX_TARGET_RING: Duration = Duration::from_secs(60);
 /// Prompts of one utterance; the number that is spoken digit by digit included.
 pub const MAX_WORDS: usize = 8;
+/// No plan may promise less than this: beyond it a caller has long hung up.
+pub const MAX_LIMIT: Duration = Duration::from_secs(600);
+/// The house's promise for the first offer, and for one to somebody qualified (DESIGN.md, "The promise").
+pub const OFFER_WITHIN: Duration = Duration::from_secs(8);
+/// The longest call that reaches nobody: 90 s of ringing, then the operator, and the words around them.
+pub const ENDS_WITHIN: Duration = Duration::from_secs(120);
 /// No single prompt, and no utterance, is longer.
 pub const LONGEST_PROMPT: Duration = Duration::from_secs(4);
 
@@ -70,27 +76,38 @@ pub struct Plan {
     pub operator: At,
     /// A mapped phone of these classes that hangs up before a human answered is called back.
     pub call_back_abandoned: Vec<PhoneClass>,
-    /// Every step stands before those it leads to.
-    steps: Vec<Step>,
+    pub limits: Limits,
+    /// Every step stands before those it leads to. Only the check makes them.
+    pub(super) steps: Vec<Step>,
+}
+
+/// How late things may be at the worst, on any path. The plan declares it; the prover holds it to that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// First offer to anybody: an analyst, or a declared target.
+    pub first_offer: Limit,
+    /// First offer to somebody who holds the qualification.
+    pub qualified_offer: Limit,
+    /// A person, or the end of the plan.
+    pub end: Limit,
+}
+
+/// From the INVITE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub within: Duration,
+    /// Where it is declared; the plan's name where it is not.
+    pub span: Range<usize>,
 }
 
 impl Plan {
-    /// For the check alone: `steps` are in order and every [`At`] lies within.
-    pub(super) fn new(
-        id: PlanId,
-        file: Arc<str>,
-        language: Language,
-        hunting: Arc<Hunting>,
-        entries: [At; 3],
-        call_back_abandoned: Vec<PhoneClass>,
-        steps: Vec<Step>,
-    ) -> Plan {
-        let [start, person, operator] = entries;
-        Plan { id, file, language, hunting, start, person, operator, call_back_abandoned, steps }
-    }
-
     pub fn step(&self, at: At) -> &Step {
         self.steps.get(at.index()).expect("an At is only made for a step of its plan")
+    }
+
+    /// The step that stands there in [`Plan::steps`].
+    pub fn at(&self, index: usize) -> Option<At> {
+        (index < self.steps.len()).then(|| At::new(index))
     }
 
     /// In walking order: every step stands before those it leads to.

@@ -20,6 +20,12 @@ pub const PROMISE_WITHIN: Duration = Duration::from_secs(1);
 /// Where the plan has no words of its own for whom nobody can promise to call back.
 const FAULT: &str = "please-call-again";
 
+/// What is said when nobody can promise to call back.
+pub fn unpromised<R>(callback: &Callback<R>) -> Utterance {
+    let plain = callback.no_number.clone();
+    if plain.0.is_empty() { Utterance(vec![Word::Prompt(PromptId::new(FAULT))]) } else { plain }
+}
+
 impl Interpreter {
     pub(super) fn enter_callback(&mut self, now: Instant, at: At, callback: &Callback<At>) -> Option<At> {
         self.withdraw();
@@ -44,10 +50,7 @@ impl Interpreter {
     }
 
     pub(super) fn promise_overdue(&mut self, now: Instant, world: &dyn World) {
-        self.promised(now, world, |callback| {
-            let plain = callback.no_number.clone();
-            if plain.0.is_empty() { Utterance(vec![Word::Prompt(PromptId::new(FAULT))]) } else { plain }
-        });
+        self.promised(now, world, unpromised);
     }
 
     /// What is said of the callback is known now.

@@ -136,7 +136,31 @@ fn check_speaks_json_to_scripts() {
 fn the_sample_is_valid() {
     let run = wardline(Path::new(env!("CARGO_MANIFEST_DIR")), &["check"]);
     assert_eq!(run.code, 0, "{}{}", run.out, run.err);
-    says(&run.out, &["sip-config is valid: 2 hospitals, 2 hotlines, 1 plan"]);
+    says(
+        &run.out,
+        &[
+            "sip-config is valid: 2 hospitals, 2 hotlines, 1 plan",
+            "hotline: first offer     ≤   6.8 s (limit 8 s)   by who → question (silence) → ring",
+            "0 INVITE · 1 question: speaks 3.7, waits 1.5, silence → ring · 6.45 phones ring · 0.3 margin",
+            "no analyst        operator by key 9, operator by patient (silence)",
+        ],
+    );
+}
+
+#[test]
+fn check_tells_scripts_what_was_proved() {
+    let run = wardline(Path::new(env!("CARGO_MANIFEST_DIR")), &["check", "--format", "json"]);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    let value: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+    let first = &value["proofs"]["hotline"]["first_offer"];
+    assert_eq!((&first["within_s"], &first["limit_s"]), (&6.745.into(), &8.0.into()));
+    let question = &first["witness"]["steps"][1];
+    assert_eq!((&question["step"], &question["by"]), (&"question".into(), &"silence".into()));
+    assert_eq!(
+        (&question["speaks_s"], &question["waits_s"], &question["left_s"]),
+        (&3.695.into(), &1.5.into(), &6.445.into())
+    );
+    assert_eq!(value["proofs"]["hotline"]["coverage"]["rung"], "qualified");
 }
 
 #[test]

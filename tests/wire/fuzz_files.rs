@@ -1,12 +1,16 @@
 //! The fuzz targets of admins' files. Whatever stands in them, reading ends in a configuration or in reasons that can be
 //! drawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use wardline::config::{File, Folder, Surroundings, compose, render};
 use wardline::diagnostic::Report;
-use wardline::ivr::{Known, Plan};
+use wardline::ids::Language;
+use wardline::ivr::{Known, Longest, Plan, Prompts};
+use wardline::proof;
 
 use super::mutate::{Rng, Target};
 
@@ -53,6 +57,10 @@ const WORDS: &[&str] = &[
     "[analysts.x]\n",
     "[hotlines.7100]\nplan = \"hotline\"\n",
     "digest = \"md5\"",
+    "first_offer_within = \"5s\"\n",
+    "ends_within = \"600s\"\n",
+    "give_up = \"nobody\"\n",
+    "tries = 3\n",
 ];
 
 /// What every report must be: drawn without a panic, with places inside of its files.
@@ -117,14 +125,47 @@ fn config(input: &[u8], rng: &mut Rng) -> Result<(), String> {
     }
 }
 
-fn plan(input: &[u8], _: &mut Rng) -> Result<(), String> {
+/// The rendered prompts, so that plans are proved with real lengths.
+fn prompts() -> &'static Prompts {
+    static PROMPTS: LazyLock<Prompts> = LazyLock::new(|| {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("prompts");
+        Prompts::load(&[Language::new("en")], |path| fs::read(root.join(path)), &mut Report::new())
+    });
+    &PROMPTS
+}
+
+/// Whatever can be loaded can be proved: the path of each bound adds up to it, and goes no further than the limits allow.
+fn proved(plan: &Plan, report: &mut Report) -> Result<(), String> {
+    let longest = Longest::new(prompts(), &BTreeSet::new(), None);
+    let proof = proof::prove(plan, &longest);
+    let before = report.errors();
+    proof::judge(plan, &proof, report);
+    let bounds = [(&proof.first_offer, None), (&proof.qualified_offer, proof.coverage.within), (&proof.end, None)];
+    for (bound, more) in bounds {
+        let Some(bound) = bound else { continue };
+        if bound.within != bound.witness.at + more.unwrap_or_default() + proof::MARGIN {
+            return Err(format!("{:?} is not what its path takes: {}", bound.within, bound.witness));
+        }
+        if !bound.holds() && report.errors() == before {
+            return Err(format!("over its limit, and not refused: {}", bound.witness));
+        }
+    }
+    match proof.end {
+        Some(_) => drawn(report),
+        None => Err("a plan that never ends".to_owned()),
+    }
+}
+
+fn plan(input: &[u8], rng: &mut Rng) -> Result<(), String> {
     let mut report = Report::new();
-    let plan = Plan::load("plans/hotline.toml", &String::from_utf8_lossy(input), &Known::default(), &mut report);
+    let known = Known { prompts: (rng.below(2) == 0).then(prompts), ..Known::default() };
+    let plan = Plan::load("plans/hotline.toml", &String::from_utf8_lossy(input), &known, &mut report);
     match plan {
         Some(_) if report.has_errors() => Err("loaded with errors".to_owned()),
         None if !report.has_errors() => Err("refused without a reason".to_owned()),
         Some(plan) if plan.prompts().count() > 0 && plan.keys().len() < 2 => Err("0 and 9 are always keys".to_owned()),
-        Some(_) | None => drawn(&report),
+        Some(plan) => proved(&plan, &mut report),
+        None => drawn(&report),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Boxes and arrows of a plan, with the words on them; nothing of where they stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::civil::Weekday;
@@ -9,7 +9,7 @@ use crate::identity::PhoneClass;
 use crate::ids::PromptId;
 use crate::ivr::condition::{Condition, Pattern};
 use crate::ivr::plan::{Branch, Connect, LONGEST_PROMPT};
-use crate::ivr::{At, NeedPatch, Origin, Plan, Prompts, Slot, StepKind, Utterance, Way, Word};
+use crate::ivr::{At, Longest, NeedPatch, Origin, Plan, Prompts, Slot, StepKind, Utterance, Way, Word};
 
 /// Letters of one line of a box and of an arrow.
 const BOX_LINE: usize = 30;
@@ -249,7 +249,8 @@ impl Drawing<'_> {
 
     /// How long the step takes at most, by the prompts' real lengths.
     fn after(&self, kind: &StepKind) -> Option<Duration> {
-        let say = |say: &Utterance| crate::ivr::check::longest(self.prompts, &self.plan.language, say);
+        let longest = Longest::new(self.prompts, &BTreeSet::new(), None);
+        let say = |say: &Utterance| longest.in_language(&self.plan.language, say);
         match kind {
             StepKind::Play(step) => Some(say(&step.say)),
             // The words of an incident are bounded where it is opened.

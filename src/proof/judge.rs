@@ -1,0 +1,62 @@
+//! What a plan declares, held against what was proved: over a limit it is refused, with the worst path as the reason.
+
+use crate::diagnostic::{Diagnostic, Report};
+use crate::ivr::Plan;
+use crate::ivr::plan::Limit;
+use crate::proof::{Bound, Proof, Witness, seconds};
+
+/// Findings of one plan. It is sound when none of them is an error.
+pub fn judge(plan: &Plan, proof: &Proof, report: &mut Report) {
+    let limits = &plan.limits;
+    let bounds = [
+        (
+            &proof.first_offer,
+            &limits.first_offer,
+            "the first offer may come",
+            "ring sooner: ask less, or while phones ring",
+        ),
+        (
+            &proof.qualified_offer,
+            &limits.qualified_offer,
+            "the first offer to somebody qualified may come",
+            "ring analysts sooner, or begin their rung sooner",
+        ),
+        (&proof.end, &limits.end, "a call that reaches nobody may end", "give up sooner, or lead it to its end sooner"),
+    ];
+    for (bound, limit, what, remedy) in bounds {
+        if let Some(bound) = bound.as_ref().filter(|bound| !bound.holds()) {
+            report.push(too_late(plan, bound, limit, what, remedy));
+        }
+    }
+    if let (Some(rung), None) = (&proof.coverage.rung, proof.coverage.within) {
+        let what = format!("nothing bounds when rung `{rung}` begins, the first that asks for the qualification");
+        let finding = Diagnostic::error(&plan.file, limits.qualified_offer.span.clone(), what)
+            .why("it waits until everybody before it has let the phone ring")
+            .remedy("give it `after`, less than `give_up_after`, or declare it first");
+        report.push(finding);
+    }
+    if let Some(witness) = &proof.rings_nobody {
+        let last = witness.walked.last().map_or(0..0, |walked| walked.span.clone());
+        let finding = Diagnostic::error(&plan.file, last, "a call may end here, and nobody was rung");
+        let finding = finding.why(witness.to_string()).remedy("lead every way through an `alert` or a `transfer`");
+        report.push(told(plan, witness, finding));
+    }
+}
+
+fn too_late(plan: &Plan, bound: &Bound, limit: &Limit, what: &str, remedy: &str) -> Diagnostic {
+    let (within, most) = (seconds(bound.within), seconds(limit.within));
+    let what = format!("{what} {within} s after the INVITE; the limit is {most} s");
+    let finding = Diagnostic::error(&plan.file, limit.span.clone(), what).why(bound.witness.to_string());
+    told(plan, &bound.witness, finding.remedy(remedy))
+}
+
+/// The steps that take time, each at its place.
+fn told(plan: &Plan, witness: &Witness, mut finding: Diagnostic) -> Diagnostic {
+    for walked in &witness.walked {
+        if let Some(what) = walked.told() {
+            let label = format!("at {} s: {what}", seconds(walked.entered));
+            finding = finding.related(&plan.file, walked.span.clone(), label);
+        }
+    }
+    finding
+}

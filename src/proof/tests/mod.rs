@@ -1,0 +1,7 @@
+mod any_plan;
+mod caller;
+mod generated;
+mod ladders;
+mod refused;
+mod replay;
+mod sample;
