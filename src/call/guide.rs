@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::call::context::Context;
 use crate::call::open::{ACK_WITHIN, need_of};
 use crate::call::ring::{Offer, TargetRing};
+use crate::call::talk::HOLD_MUSIC;
 use crate::call::{Call, OpenTickets, Stage};
 use crate::config::Config;
 use crate::digit::{Digit, DigitSource};
@@ -351,6 +352,12 @@ impl Call {
                 let language = self.language.clone();
                 if let Some(leg) = self.caller_leg() {
                     leg.play_loop(ctx, &language, PromptId::new(RINGBACK));
+                }
+            }
+            ivr::Effect::Hold => {
+                let language = self.language.clone();
+                if let Some(leg) = self.caller_leg() {
+                    leg.play_loop(ctx, &language, PromptId::new(HOLD_MUSIC));
                 }
             }
             ivr::Effect::Told { incident } => self.told(ctx, incident),

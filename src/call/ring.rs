@@ -109,15 +109,21 @@ impl Call {
         for action in actions {
             self.hunt_action(ctx, action);
         }
-        self.note_silence(ctx);
+        self.note_what_rings(ctx);
     }
 
-    /// Nobody can be rung just now: the caller is not told that somebody is.
-    fn note_silence(&mut self, ctx: &mut Context<'_>) {
+    /// The caller is told that a phone rings only while one does.
+    fn note_what_rings(&mut self, ctx: &mut Context<'_>) {
         let Stage::Guided(guided) = &self.stage else { return };
-        let silent = |hunt: &Hunt| !hunt.is_over() && hunt.alerting().next().is_none();
-        if guided.hunt.as_ref().is_some_and(silent) {
-            self.guide_input(ctx, Input::Hunting(ivr::HuntNews::NobodyFree));
+        let (Some(hunt), Some(guide)) = (&guided.hunt, &guided.guide) else { return };
+        if hunt.is_over() {
+            return;
+        }
+        let (silent, told) = (hunt.alerting().next().is_none(), guide.nothing_rings());
+        match (silent, told) {
+            (true, false) => self.guide_input(ctx, Input::Hunting(ivr::HuntNews::NobodyFree)),
+            (false, true) => self.guide_input(ctx, Input::RingsAgain),
+            (true, true) | (false, false) => {}
         }
     }
 

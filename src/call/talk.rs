@@ -16,7 +16,7 @@ use crate::ticket::{Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
 
 /// What a held phone hears, recorded like every prompt.
-const HOLD_MUSIC: &str = "hold";
+pub(super) const HOLD_MUSIC: &str = "hold";
 /// Length of a key that came by INFO and goes on by telephone-event.
 const KEY_LENGTH: Duration = Duration::from_millis(160);
 

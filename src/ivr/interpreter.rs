@@ -42,6 +42,8 @@ pub enum Input {
     /// `now` has reached [`Interpreter::poll_timeout`].
     Timeout,
     Hunting(HuntNews),
+    /// After [`HuntNews::NobodyFree`]: a phone rings for this call again.
+    RingsAgain,
     /// An analyst has the call: everything stops.
     Answered,
     /// The dialled target has the call.
@@ -69,6 +71,8 @@ pub enum Effect {
     StopSaying,
     /// Ringing tone until something else is said or stopped.
     Ringback,
+    /// Hold music, likewise: the call waits, and no phone rings.
+    Hold,
     /// What an answer says of the need. After [`Effect::Alert`] it only annotates.
     Set(NeedPatch),
     /// The call waits before others.
@@ -145,6 +149,7 @@ pub(super) enum Sounding {
     Nothing,
     Words,
     Ringback,
+    Hold,
 }
 
 /// One call's place in its plan.
@@ -225,8 +230,9 @@ impl Interpreter {
             Input::Hunting(HuntNews::NobodyFree) => self.nothing_rings = true,
             Input::Hunting(news) => {
                 self.news = Some(news);
-                self.nothing_rings = false;
+                self.nothing_rings &= news == HuntNews::AllBusy;
             }
+            Input::RingsAgain => self.nothing_rings = false,
             Input::Answered => self.answered(),
             Input::TargetAnswered => self.target_answered(),
             Input::TargetFailed => {
@@ -260,6 +266,11 @@ impl Interpreter {
 
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// The hunt has said last that nobody can be rung right now.
+    pub fn nothing_rings(&self) -> bool {
+        self.nothing_rings
     }
 
     /// Whether this key would do something now, or answers a question that is being asked. Others may be the beginning
@@ -534,6 +545,7 @@ impl Interpreter {
         if self.alerted.is_none() {
             self.alerted = Some(now);
             self.something_rings = true;
+            self.nothing_rings = false;
             self.effects.push_back(Effect::Alert { hunting: Arc::clone(&self.plan.hunting), by: self.settled });
         }
     }
@@ -696,9 +708,17 @@ impl Interpreter {
     }
 
     pub(super) fn ringback(&mut self) {
-        if self.may_speak && self.sounding == Sounding::Nothing {
-            self.sounding = Sounding::Ringback;
-            self.effects.push_back(Effect::Ringback);
+        self.tone(Sounding::Ringback, Effect::Ringback);
+    }
+
+    pub(super) fn hold(&mut self) {
+        self.tone(Sounding::Hold, Effect::Hold);
+    }
+
+    fn tone(&mut self, tone: Sounding, effect: Effect) {
+        if self.may_speak && self.sounding != Sounding::Words && self.sounding != tone {
+            self.sounding = tone;
+            self.effects.push_back(effect);
         }
     }
 

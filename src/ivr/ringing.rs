@@ -147,18 +147,34 @@ impl Ringing {
     /// Takes the hunt's latest word, or after a while assumes the usual one.
     fn hear_news(&mut self, now: Instant, connect: &Connect<At>, walk: &mut Interpreter) {
         let overdue = self.news_by.is_some_and(|by| by <= now) && !walk.nothing_rings;
-        if let Some(news) = walk.news.take().or(overdue.then_some(HuntNews::Ringing)) {
+        let mut news = walk.news.take().or(overdue.then_some(HuntNews::Ringing));
+        if walk.nothing_rings {
+            news = self.unless_stale(news);
+        }
+        if let Some(news) = news {
             self.news_by = None;
             if self.said.insert(news) {
                 self.due.push_front(Due::News(news));
             }
         }
         // Nothing rings at all: what is offered to those who wait is offered now.
-        if std::mem::take(&mut walk.nothing_rings) && self.said.insert(HuntNews::NobodyFree) {
+        if walk.nothing_rings {
             self.news_by = None;
-            if self.next_waiting == 0 {
+            if self.said.insert(HuntNews::NobodyFree) && self.next_waiting == 0 {
                 self.announce_next(connect, walk);
             }
+        }
+    }
+
+    /// What rang is gone before the caller was told of it: they hear that all are busy instead.
+    fn unless_stale(&mut self, news: Option<HuntNews>) -> Option<HuntNews> {
+        let waiting = self.due.len();
+        self.due.retain(|due| !matches!(due, Due::News(HuntNews::Ringing | HuntNews::OnCall)));
+        let dropped = self.due.len() < waiting;
+        match news {
+            Some(HuntNews::Ringing | HuntNews::OnCall) => Some(HuntNews::AllBusy),
+            Some(HuntNews::AllBusy | HuntNews::NobodyFree) => news,
+            None => dropped.then_some(HuntNews::AllBusy),
         }
     }
 }
@@ -196,7 +212,7 @@ impl Interpreter {
         self.state = State::Connect(ringing);
     }
 
-    /// Says the next thing that waits, if nothing is being said or keyed; then the ringing tone goes on.
+    /// Says the next thing that waits, if nothing is being said or keyed; then the tone of what happens goes on.
     fn say_due(&mut self, ringing: &mut Ringing, connect: &Connect<At>, now: Instant) {
         while self.sounding != Sounding::Words && ringing.asking.is_none() {
             let Some(due) = ringing.due.pop_front() else { break };
@@ -220,7 +236,12 @@ impl Interpreter {
             };
         }
         // Before the first news it is not known whether anything rings.
-        if ringing.news_by.is_none() {
+        if ringing.news_by.is_some() {
+            return;
+        }
+        if self.nothing_rings {
+            self.hold();
+        } else {
             self.ringback();
         }
     }

@@ -121,7 +121,7 @@ fn walk(facts: Facts, world: &Desk, inputs: &[(u64, usize)]) -> Result<Vec<Effec
                 let started = std::mem::replace(&mut started, true);
                 let speaking = effects.iter().rev().find_map(|effect| match effect {
                     Effect::Say { .. } => Some(true),
-                    Effect::StopSaying | Effect::Ringback => Some(false),
+                    Effect::StopSaying | Effect::Ringback | Effect::Hold => Some(false),
                     Effect::Entered(_)
                     | Effect::Skipped(_)
                     | Effect::Told { .. }
@@ -160,6 +160,7 @@ fn any_input(which: usize) -> Input {
         19 => Input::Hunting(HuntNews::NobodyFree),
         20 => Input::Hunting(HuntNews::Ringing),
         21 => Input::TargetFailed,
+        22 => Input::RingsAgain,
         _ => Input::Timeout,
     }
 }

@@ -251,6 +251,18 @@ fn when_nobody_at_all_can_be_rung_the_callback_is_offered_at_once() {
 }
 
 #[test]
+fn a_phone_that_is_gone_before_the_caller_hears_of_it_is_not_said_to_ring() {
+    let news = &[(0, HuntNews::Ringing), (6, HuntNews::NobodyFree)];
+    let facts = Facts { person_known: true, ..ward_phone() };
+    let script = Script { news, until: 40_000, ..Script::of(facts) };
+    let ladder = script.at(20_000, Input::RingsAgain).at(30_000, Input::Hunting(HuntNews::NobodyFree)).ladder();
+    let expected = "2.800 > connect\n2.800 say our analysts-on-calls\n6.300 say callback-offer\n9.300 hold\n";
+    assert!(ladder.contains(expected), "{ladder}");
+    assert!(!ladder.contains("say ringing"), "{ladder}");
+    assert!(ladder.contains("20.000 ringback\n") && ladder.contains("30.000 hold\n"), "{ladder}");
+}
+
+#[test]
 fn who_cannot_be_called_back_is_not_promised_it() {
     let facts = Facts { can_call_back: false, person_known: true, ..ward_phone() };
     let ladder = Script::of(facts).ladder();

@@ -221,6 +221,7 @@ fn drain(
             | Effect::Told { .. }
             | Effect::Prioritise(_)
             | Effect::Ringback
+            | Effect::Hold
             | Effect::Set(_)
             | Effect::Withdraw
             | Effect::CancelCallback
@@ -251,6 +252,7 @@ fn told(effect: &Effect) -> String {
         Effect::Told { incident } => format!("told of {incident}"),
         Effect::StopSaying => "stop".to_owned(),
         Effect::Ringback => "ringback".to_owned(),
+        Effect::Hold => "hold".to_owned(),
         Effect::Set(NeedPatch { module, .. }) => format!("set {}", module.as_ref().map_or("other", ModuleId::as_str)),
         Effect::Alert { by, .. } => match by {
             SettledBy::Place => "alert by place".to_owned(),
