@@ -244,10 +244,10 @@ impl Desk {
         self.freed = true;
     }
 
-    /// Done with the last call: idle from now.
-    pub fn finish_wrap_up(&mut self, analyst: &AnalystId, now: Instant) {
+    /// Done with this call: idle from now. The wrap-up of another call goes on.
+    pub fn finish_wrap_up(&mut self, analyst: &AnalystId, call: CallId, now: Instant) {
         let seat = self.seat(analyst);
-        if seat.wrap_up.take().is_some() {
+        if seat.wrap_up.take_if(|wrap_up| wrap_up.call == call).is_some() {
             seat.idle_from(now);
             self.freed = true;
         }

@@ -92,7 +92,7 @@ impl Switch {
         if let Some(call) = self.calls.get_mut(&call) {
             call.callback_settled(code);
         }
-        self.desk.finish_wrap_up(&by, now);
+        self.desk.finish_wrap_up(&by, call, now);
         Reply::Done
     }
 

@@ -97,6 +97,20 @@ fn wrap_up_ends_by_itself_and_counts_as_idle_from_then() {
 }
 
 #[test]
+fn word_of_an_older_call_does_not_end_the_wrap_up_of_the_last() {
+    let mut desk = all_signed_in(&["ana"]);
+    let ana = id("ana");
+    engage(&mut desk, "ana");
+    desk.hung_up(&ana, call(999), at(0), 30 * SECOND);
+    desk.take_freed();
+    desk.finish_wrap_up(&ana, call(1), at(5_000));
+    assert_eq!(desk.status(&ana, at(5_000)), Status::WrapUp { call: call(999), until: at(30_000) });
+    assert!(!desk.take_freed());
+    desk.finish_wrap_up(&ana, call(999), at(6_000));
+    assert_eq!(desk.status(&ana, at(6_000)), Status::Idle { for_how_long: Duration::ZERO, reachable: true });
+}
+
+#[test]
 fn a_forgotten_wrap_up_is_bounded() {
     let mut desk = all_signed_in(&["ana"]);
     engage(&mut desk, "ana");
