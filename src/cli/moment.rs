@@ -6,16 +6,23 @@ use jiff::{Span, Timestamp, Zoned};
 
 use crate::cli::exit::Usage;
 
-/// Reads a time; a span means that long before `now`.
+/// Reads a time; a span means that long before `now`. The zone is asked for only where days or times of day are meant.
 ///
 /// # Errors
-/// In words, with what may be written.
-pub fn read(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Usage> {
+/// In words, with what may be written; and those of `zone`.
+pub fn read(text: &str, now: Timestamp, zone: impl FnOnce() -> Result<TimeZone, Usage>) -> Result<Timestamp, Usage> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    // Hours are the same everywhere; days are not, and this refuses them.
+    let span = text.parse::<Span>().ok();
+    if let Some(at) = span.and_then(|span| now.checked_sub(span.abs()).ok()) {
+        return Ok(at);
+    }
+    let zone = zone()?;
     let local = now.to_zoned(zone.clone());
-    let read = if let Ok(span) = text.parse::<Span>() {
+    let read = if let Some(span) = span {
         before(&local, span)
-    } else if let Ok(at) = text.parse::<Timestamp>() {
-        Some(at)
     } else if let Ok(at) = text.parse::<DateTime>() {
         at.to_zoned(zone.clone()).ok().map(|at| at.timestamp())
     } else if let Ok(day) = text.parse::<Date>() {
@@ -39,7 +46,16 @@ mod tests {
     fn reads(text: &str) -> Option<String> {
         let now: Timestamp = "2026-03-10T12:00:00Z".parse().expect("now");
         let zone = TimeZone::get("America/New_York").expect("zone");
-        read(text, now, &zone).ok().map(|at| at.to_string())
+        read(text, now, || Ok(zone)).ok().map(|at| at.to_string())
+    }
+
+    #[test]
+    fn hours_and_instants_need_no_zone() {
+        let now: Timestamp = "2026-03-10T12:00:00Z".parse().expect("now");
+        let reads = |text| read(text, now, || Err(Usage("which zone?".to_owned()))).map(|at| at.to_string()).ok();
+        assert_eq!(reads("24h").as_deref(), Some("2026-03-09T12:00:00Z"));
+        assert_eq!(reads("2026-03-09T08:30:00Z").as_deref(), Some("2026-03-09T08:30:00Z"));
+        assert_eq!([reads("today"), reads("7d"), reads("2026-03-09")], [None, None, None]);
     }
 
     #[test]

@@ -63,16 +63,46 @@ impl Place {
         self.config.as_ref().context("this needs a valid configuration; `wardline check` shows what is wrong")
     }
 
-    /// The zone that times are shown in: the hospital's, or the one that all hospitals share, else this machine's.
-    pub fn zone(&self, hospital: Option<&HospitalId>) -> TimeZone {
-        let Some(config) = &self.config else { return TimeZone::system() };
-        if let Some(hospital) = hospital.and_then(|id| config.hospital(id)) {
-            return hospital.time_zone.clone();
+    /// The zone that this hospital's times are shown in; this machine's, where the files do not say it.
+    pub fn zone_of(&self, hospital: &HospitalId) -> TimeZone {
+        let known = self.config.as_ref().and_then(|config| config.hospital(hospital));
+        known.map_or_else(TimeZone::system, |hospital| hospital.time_zone.clone())
+    }
+
+    /// The zone in which days and times of day are meant: the hospital's, or the one that all hospitals share.
+    ///
+    /// # Errors
+    /// When none is named and they do not share one.
+    pub fn zone(&self, hospital: Option<&HospitalId>) -> Result<TimeZone, Usage> {
+        match (hospital, &self.config) {
+            (Some(hospital), _) => Ok(self.zone_of(hospital)),
+            (None, Some(config)) => shared(config.hospitals.values().map(|hospital| &hospital.time_zone)),
+            (None, None) => Ok(TimeZone::system()),
         }
-        let mut zones = config.hospitals.values().map(|hospital| &hospital.time_zone);
-        match zones.next() {
-            Some(first) if zones.all(|zone| zone == first) => first.clone(),
-            Some(_) | None => TimeZone::system(),
-        }
+    }
+}
+
+fn shared<'a>(mut zones: impl Iterator<Item = &'a TimeZone>) -> Result<TimeZone, Usage> {
+    let Some(first) = zones.next() else { return Ok(TimeZone::system()) };
+    if zones.all(|zone| zone == first) {
+        return Ok(first.clone());
+    }
+    Err(Usage(
+        "the hospitals are in different time zones; name one with --hospital, or write 24h or a time with its zone"
+            .to_owned(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hospitals_of_different_zones_share_none() {
+        let zone = |name| TimeZone::get(name).expect("a zone");
+        let (east, west) = (zone("America/New_York"), zone("America/Chicago"));
+        assert_eq!(shared([&east, &east].into_iter()).ok(), Some(east.clone()));
+        let asked = shared([&east, &west].into_iter()).expect_err("asks");
+        assert!(asked.to_string().contains("--hospital"), "{asked}");
     }
 }

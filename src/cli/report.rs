@@ -37,9 +37,9 @@ pub fn run(place: &Place, args: &ReportArgs, out: &mut Out) -> anyhow::Result<Ou
         let known: Vec<&str> = config.hospitals.keys().map(HospitalId::as_str).collect();
         return Err(Usage(format!("no hospital is called {id}; there are {}", known.join(", "))).into());
     }
-    let (now, zone) = (Timestamp::now(), place.zone(hospital.as_ref()));
-    let from = moment::read(&args.since, now, &zone)?;
-    let to = args.until.as_deref().map_or(Ok(now), |until| moment::read(until, now, &zone))?;
+    let (now, zone) = (Timestamp::now(), || place.zone(hospital.as_ref()));
+    let from = moment::read(&args.since, now, zone)?;
+    let to = args.until.as_deref().map_or(Ok(now), |until| moment::read(until, now, zone))?;
     if from >= to {
         return Err(Usage("--since must be before --until".to_owned()).into());
     }

@@ -130,7 +130,7 @@ fn hospital<'a>(config: &'a Config, named: Option<&str>) -> anyhow::Result<&'a H
 
 fn scene(config: &Config, hospital: &Hospital, args: &SimulateArgs, now: Timestamp) -> anyhow::Result<Scene> {
     let zone: &TimeZone = &hospital.time_zone;
-    let at = args.at.as_deref().map_or(Ok(now), |text| moment::read(text, now, zone))?;
+    let at = args.at.as_deref().map_or(Ok(now), |text| moment::read(text, now, || Ok(zone.clone())))?;
     let first = hospital.hotlines.keys().next();
     let dial = args.dial.as_deref().map(Extension::new).or_else(|| first.cloned());
     let dial = dial.ok_or_else(|| Usage(format!("{} has no hotline", hospital.id)))?;

@@ -171,11 +171,12 @@ fn disposition(code: Option<Code>, solved: Option<YesNo>) -> anyhow::Result<(Dis
 
 fn filter(place: &Place, which: &Which, limit: Option<usize>) -> anyhow::Result<Filter> {
     let hospital = which.hospital.as_deref().map(HospitalId::new);
-    let (now, zone) = (Timestamp::now(), place.zone(hospital.as_ref()));
-    let moment = |text: &Option<String>| text.as_deref().map(|text| moment::read(text, now, &zone)).transpose();
+    let (now, zone) = (Timestamp::now(), || place.zone(hospital.as_ref()));
+    let moment = |text: &Option<String>| text.as_deref().map(|text| moment::read(text, now, zone)).transpose();
+    let (since, until) = (moment(&which.since)?, moment(&which.until)?);
     Ok(Filter {
-        since: moment(&which.since)?,
-        until: moment(&which.until)?,
+        since,
+        until,
         hospital,
         state: which.state,
         analyst: which.analyst.as_deref().map(AnalystId::new),
@@ -199,7 +200,7 @@ fn list(place: &Place, which: &Which, limit: usize, json: bool, out: &mut Out) -
     } else if tickets.is_empty() {
         writeln!(out, "no tickets")?;
     } else {
-        write!(out, "{}", render_list(&tickets, &place.zone(filter.hospital.as_ref())))?;
+        write!(out, "{}", render_list(&tickets, |hospital| place.zone_of(hospital)))?;
     }
     Ok(Outcome::Done)
 }
@@ -229,7 +230,7 @@ fn show(place: &Place, number: TicketNumber, json: bool, records: bool, out: &mu
         value["seconds_to_human"] = json!(ticket.seconds_to_human());
         out.json(&value)?;
     } else {
-        write!(out, "{}", render_ticket(&ticket, &place.zone(Some(&ticket.hospital))))?;
+        write!(out, "{}", render_ticket(&ticket, &place.zone_of(&ticket.hospital)))?;
     }
     Ok(Outcome::Done)
 }
@@ -253,7 +254,7 @@ fn export(
 /// `wardline explain N`.
 pub fn explained(place: &Place, number: TicketNumber, json: bool, out: &mut Out) -> anyhow::Result<Outcome> {
     let (ticket, _) = one(place, number, false)?;
-    let explanation = explain(&ticket, &place.zone(Some(&ticket.hospital)));
+    let explanation = explain(&ticket, &place.zone_of(&ticket.hospital));
     if json {
         out.json(&json!({ "ticket": ticket.number, "call": ticket.call, "explanation": explanation }))?;
     } else {

@@ -300,17 +300,25 @@ fn the_command_line_sees_the_same_before_and_after_projection() {
             let report = view.report(Period { from: at(0.0), to: at(1_000.0) }, None).await.unwrap();
             let report = serde_json::to_string(&report).unwrap();
             let zone = TimeZone::UTC;
-            format!("{}\n{}\n{report}\n{}", render_list(&list, &zone), render_ticket(&one, &zone), export_csv(&list))
+            format!(
+                "{}\n{}\n{report}\n{}",
+                render_list(&list, |_| zone.clone()),
+                render_ticket(&one, &zone),
+                export_csv(&list)
+            )
         })
         .unwrap();
         seen.push(text);
     }
     assert_eq!(seen[0], seen[1]);
     let lines: Vec<&str> = seen[0].lines().collect();
-    assert_eq!(lines[0], "1002   2026-11-23 12:02:00  open          4710     5-EAST               -                -");
+    assert_eq!(
+        lines[0],
+        "1002   2026-11-23 12:02:00 UTC   open          4710     5-EAST               -                -"
+    );
     assert_eq!(
         lines[2],
-        "1000   2026-11-23 12:00:01  closed        4710     4-WEST               ada              4.0 s"
+        "1000   2026-11-23 12:00:01 UTC   closed        4710     4-WEST               ada              4.0 s"
     );
 }
 

@@ -178,8 +178,8 @@ impl View {
     }
 }
 
-/// One line a ticket, for `tickets list`.
-pub fn render_list(tickets: &[Ticket], zone: &TimeZone) -> String {
+/// One line a ticket, for `tickets list`, each in the zone of its own hospital.
+pub fn render_list(tickets: &[Ticket], zone: impl Fn(&HospitalId) -> TimeZone) -> String {
     let mut out = String::new();
     for ticket in tickets {
         let place = ticket.unit_name().unwrap_or("unmapped");
@@ -187,9 +187,9 @@ pub fn render_list(tickets: &[Ticket], zone: &TimeZone) -> String {
         let analyst = ticket.analyst().map_or("-", |analyst| analyst.as_str());
         let human = ticket.seconds_to_human().map_or("-".to_owned(), |seconds| format!("{seconds:.1} s"));
         let (number, state) = (ticket.number.to_string(), ticket.state().as_str());
-        let opened = dated(ticket.opened, zone);
+        let opened = dated(ticket.opened, &zone(&ticket.hospital));
         // Writing into a String can't fail; so below.
-        let _ = writeln!(out, "{number:<6} {opened}  {state:<12}  {from:<8} {place:<20} {analyst:<16} {human}");
+        let _ = writeln!(out, "{number:<6} {opened:<24}  {state:<12}  {from:<8} {place:<20} {analyst:<16} {human}");
     }
     out
 }
@@ -207,7 +207,7 @@ pub fn render_ticket(ticket: &Ticket, zone: &TimeZone) -> String {
 }
 
 fn dated(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// Tickets as one JSON array.
