@@ -118,10 +118,10 @@ impl Call {
     /// A request inside a dialog, and the way it came.
     pub fn request(&mut self, ctx: &mut Context<'_>, leg: LegId, server: ServerKey, request: &Request, flow: Flow) {
         if let Some(leg) = self.legs.get_mut(&leg) {
-            if matches!(request.method, Method::Invite | Method::Update) {
+            let admitted = leg.usage.receive_request(server, request);
+            if admitted && matches!(request.method, Method::Invite | Method::Update) {
                 leg.follow(flow);
             }
-            leg.usage.receive_request(server, request);
         }
         self.settle(ctx, VecDeque::new());
     }

@@ -16,6 +16,8 @@ pub(super) struct Context {
     pub local: LocalIdentity,
     out: VecDeque<Output>,
     ended: bool,
+    /// The request at hand belongs to the dialog and comes in order.
+    pub admitted: bool,
     acks: VecDeque<KeptAck>,
     /// How many ACKs were made: each has a branch of its own.
     acks_made: u64,
@@ -42,7 +44,15 @@ impl KeptAck {
 impl Context {
     pub fn new(local: LocalIdentity) -> Context {
         let draws = local.seed;
-        Context { local, out: VecDeque::new(), ended: false, acks: VecDeque::new(), acks_made: 0, draws }
+        Context {
+            local,
+            out: VecDeque::new(),
+            ended: false,
+            admitted: false,
+            acks: VecDeque::new(),
+            acks_made: 0,
+            draws,
+        }
     }
 
     pub fn pop(&mut self) -> Option<Output> {

@@ -50,6 +50,7 @@ pub(super) fn admit(cx: &mut Context, dialog: &mut Dialog, server: ServerKey, re
     if !in_order {
         cx.reply(server, request, Status::SERVER_INTERNAL_ERROR);
     }
+    cx.admitted = in_order;
     in_order
 }
 

@@ -132,8 +132,10 @@ impl Usage {
     // What the network brings.
 
     /// A request inside the dialog, or one that the peer believes to be: anything but ACK and CANCEL. Always answered,
-    /// some after the call has decided.
-    pub fn receive_request(&mut self, server: ServerKey, request: &Request) {
+    /// some after the call has decided. Returns whether it was one: of another From tag, or out of order, it says nothing of
+    /// where the peer is.
+    pub fn receive_request(&mut self, server: ServerKey, request: &Request) -> bool {
+        self.context.admitted = false;
         self.step(|phase, cx| match phase {
             Phase::Incoming(incoming) => incoming.request(cx, server, request),
             Phase::Outgoing(outgoing) => outgoing.request(cx, server, request),
@@ -146,6 +148,7 @@ impl Usage {
                 Phase::Over
             }
         });
+        self.context.admitted
     }
 
     /// A CANCEL of the INVITE `invite`; the CANCEL itself is answered already. After our 2xx it changes nothing (9.2).

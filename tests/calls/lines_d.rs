@@ -117,6 +117,18 @@ fn d61_an_unreachable_phone_is_left_for_the_next_one_within_a_second() {
 }
 
 #[test]
+fn d61_a_phone_that_is_gone_is_not_said_to_ring() {
+    let mut world = World::new(&["ana"]);
+    world.pickup("ana", Pickup::Gone);
+    world.dial("4710");
+    world.run_to(20_000);
+    let heard: Vec<String> = world.heard("4710").into_iter().map(|(_, words)| words).collect();
+    assert!(heard.iter().all(|words| !words.contains("Ringing") && words != "~ringback"), "{heard:?}");
+    assert_eq!(heard.last().map(String::as_str), Some("~hold"), "{heard:?}");
+    world.hang_up("4710");
+}
+
+#[test]
 fn d62_a_phone_that_moves_is_found_at_its_new_contact() {
     let mut world = talking();
     // Its PBX gives it another port in mid-call; a re-INVITE says so.
@@ -156,6 +168,32 @@ fn d62_a_registered_phone_that_moves_is_rung_at_its_new_contact() {
     assert!(!world.sent("desk", "cho", "INVITE").is_empty(), "{}", world.ladder());
     world.hang_up("4711");
     world.expect_quiet();
+}
+
+#[test]
+fn d62_a_re_invite_out_of_order_moves_nobody() {
+    let mut world = World::new(&["cho"]);
+    world.pickup("cho", Pickup::Answers(1_000));
+    world.dial("4710");
+    world.run_to(3_000);
+    world.phone("cho").rewind(0, -10);
+    world.reinvite("cho", Some(Hold::No));
+    world.run(200);
+    let home = world.phone("cho").addr;
+    // An old one, from elsewhere.
+    world.phone("cho").addr = "10.0.2.3:5777".parse().expect("an address");
+    world.with_phone("cho", |phone, now| {
+        phone.rewind(0, 5);
+        phone.reinvite(now, 0, None);
+    });
+    world.phone("cho").addr = home;
+    world.run(200);
+    assert_eq!(world.phone("cho").sessions[0].state, State::Up);
+    world.hang_up("4710");
+    world.run(1_000);
+    world.press("cho", '1');
+    world.run(40_000);
+    assert_eq!(world.phone("cho").sessions[0].state, State::Over, "our BYE goes where it is");
 }
 
 #[test]

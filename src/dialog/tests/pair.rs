@@ -88,7 +88,9 @@ impl End {
     fn request(&mut self, now: Instant, server: ServerKey, request: &crate::sip::Request) {
         let in_dialog = request.headers.to().unwrap().tag().is_some();
         match (&mut self.usage, in_dialog) {
-            (Some(usage), true) => usage.receive_request(server, request),
+            (Some(usage), true) => {
+                usage.receive_request(server, request);
+            }
             (None, false) if request.method == Method::Invite && self.events.is_empty() => {
                 let contact = Uri::parse("sip:a@192.0.2.2:5060").unwrap();
                 let identity = LocalIdentity { contact, tag: "callee".to_owned(), seed: 99 };
