@@ -110,13 +110,7 @@ impl Call {
         if let Some(caller) = self.caller_leg {
             ctx.media(MediaCommand::Unbridge { a: caller, b: peer });
         }
-        let transfer = match &mut self.stage {
-            Stage::Talking(talk) => talk.transfer.take(),
-            Stage::Guided(_) | Stage::Dialling(_) | Stage::Survey(_) | Stage::Over => None,
-        };
-        if let Some(leg) = transfer.and_then(|transfer| self.legs.get_mut(&transfer.leg)) {
-            leg.usage.bye(None);
-        }
+        self.stop_transfer(ctx);
         self.note_end(ctx, HangupCause::Normal, Party::Caller);
         let mut question = SolvedQuestion::new();
         question.handle(ctx.now, WhisperInput::Start);
@@ -202,6 +196,7 @@ impl Call {
         }
         self.stop_hunt(ctx);
         self.stop_target();
+        self.stop_transfer(ctx);
         self.note_end(ctx, cause, by);
         self.stage = Stage::Over;
         ctx.desk.call_over(self.id, ctx.now);

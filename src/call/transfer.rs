@@ -105,6 +105,20 @@ impl Call {
         }
     }
 
+    /// There is no caller to transfer any more: the target stops ringing, and who asked for it is told.
+    pub(super) fn stop_transfer(&mut self, ctx: &mut Context<'_>) {
+        let Stage::Talking(talk) = &mut self.stage else { return };
+        let Some(transfer) = talk.transfer.take() else { return };
+        let peer = talk.peer;
+        ctx.record(Event::TransferEnded { target: transfer.target.to_string(), ok: false });
+        if let Some(leg) = self.legs.get_mut(&peer).filter(|leg| !leg.usage.has_ended()) {
+            leg.usage.notify_refer(Status::REQUEST_TERMINATED, "Caller gone");
+        }
+        if let Some(leg) = self.legs.get_mut(&transfer.leg) {
+            leg.usage.bye(None);
+        }
+    }
+
     /// The analyst hung up while the target rings: the caller hears ringback, the transfer goes on.
     pub(super) fn transferer_left(&mut self, ctx: &mut Context<'_>, analyst: LegId) {
         if let Some(caller) = self.caller_leg {

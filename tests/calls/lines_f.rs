@@ -97,6 +97,20 @@ fn f73_a_transfer_that_fails_leaves_the_caller_with_the_analyst() {
 }
 
 #[test]
+fn f73_the_caller_leaves_while_the_target_rings_and_the_transfer_is_over() {
+    let mut world = talking();
+    world.pickup("4780", Pickup::Rings);
+    world.with_phone("ana", |phone, now| phone.refer(now, 0, "4780"));
+    world.run(1_000);
+    world.hang_up("4710");
+    world.run(500);
+    assert_eq!(world.phone("ana").notified.last().map(|text| text.contains("487")), Some(true));
+    assert_eq!(world.ticket().transfers[0].ok, Some(false));
+    assert_eq!(world.phone("4780").sessions[0].state, State::Over);
+    world.expect_quiet();
+}
+
+#[test]
 fn f73_nothing_is_transferred_to_an_undeclared_number() {
     let mut world = talking();
     world.with_phone("ana", |phone, now| phone.refer(now, 0, "915551234567"));
