@@ -74,7 +74,7 @@ impl Tries {
         NEXT_ATTEMPT_AFTER.saturating_mul(doubled).min(MAX_PAUSE)
     }
 
-    fn note(&mut self, outcome: CallbackOutcome) {
+    pub fn note(&mut self, outcome: CallbackOutcome) {
         if outcome.rang() {
             self.attempts = self.attempts.saturating_add(1);
             self.in_vain = 0;
@@ -83,7 +83,7 @@ impl Tries {
         }
     }
 
-    fn are_over(&self, now: Instant) -> bool {
+    pub fn are_over(&self, now: Instant) -> bool {
         self.attempts >= MAX_ATTEMPTS || now + self.pause() > self.until
     }
 }

@@ -7,7 +7,7 @@ use crate::call::{CallbackDue, NEXT_ATTEMPT_AFTER};
 use crate::ids::{CallId, IncidentId};
 use crate::switch::Switch;
 use crate::switch::carry::guarded;
-use crate::ticket::DispositionCode;
+use crate::ticket::{CallbackOutcome, DispositionCode, Event};
 use crate::time::{Duration, Instant};
 
 /// Callbacks owed at a time: an outage of a whole hospital.
@@ -101,17 +101,92 @@ impl Switch {
                 continue;
             }
             let id = due.call;
-            let again = due.clone();
+            let broken = due.clone();
             let (call, effects) = self.in_context(now, |ctx| guarded(|| Call::calling_back(ctx, due)));
             self.carry(now, id, effects);
             match call {
                 Some(call) => self.keep(now, call),
-                None => {
-                    self.count("call_fault");
-                    self.callbacks.add_at(now + NEXT_ATTEMPT_AFTER, again);
-                }
+                None => self.attempt_broke(now, broken),
             }
         }
         self.callbacks.next_batch = now + BREATHER;
+    }
+
+    /// An attempt that panicked as it began counts as one, so that the same fault is not met for ever.
+    fn attempt_broke(&mut self, now: Instant, mut due: CallbackDue) {
+        self.count("call_fault");
+        self.forget_call(now, due.call);
+        let outcome = CallbackOutcome::Failed;
+        due.tries.note(outcome);
+        self.record(now, Some(due.call), Event::CallbackAttempted { attempt: due.tries.attempts, outcome });
+        if due.tries.are_over(now) {
+            self.record(now, Some(due.call), Event::CallbackGivenUp);
+            self.callbacks.leave_to_a_person(due.call);
+        } else {
+            self.callbacks.add_at(now + due.tries.pause(), due);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::config::{self, Surroundings};
+    use crate::ids::{Extension, LegId, TicketNumber};
+    use crate::switch::{Action, LegIndex, Memory, OwedCallback};
+
+    /// The sample desk, which owes 4710 a call.
+    fn owing(call: CallId) -> Switch {
+        let wall: Timestamp = "2026-11-24T15:00:00Z".parse().expect("a time");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
+        let surroundings = Surroundings { variables: BTreeMap::new(), now: wall };
+        let config = config::load(&folder, &surroundings).expect("the sample is whole").config;
+        let hospital = config.hospitals.values().next().expect("a hospital");
+        let (dialled, hotline) = hospital.hotlines.iter().next().expect("a hotline");
+        let owed = OwedCallback {
+            call,
+            ticket: TicketNumber(1000),
+            hospital: hospital.id.clone(),
+            plan: hotline.plan.clone(),
+            language: hospital.languages[0].clone(),
+            dialled: dialled.to_string(),
+            number: Extension::new("4710"),
+            waits_for: None,
+            booked: wall,
+            due: wall,
+            attempts: 0,
+            failed: false,
+            caller: None,
+            need: None,
+            test: false,
+        };
+        let memory = Memory { callbacks: vec![owed], ..Memory::blank([7; 32]) };
+        Switch::new(Arc::new(config), memory, [7; 32], Instant::ZERO, wall)
+    }
+
+    #[test]
+    fn an_attempt_that_breaks_as_it_begins_leaves_nothing_and_is_made_three_times() {
+        let call = CallId(ulid::Ulid(7));
+        let mut switch = owing(call);
+        let mut now = Instant::ZERO;
+        for attempt in 1..=3 {
+            let ((at, _), due) = switch.callbacks.due.pop_first().expect("owed");
+            now = at;
+            let dialog = ("call".to_owned(), "tag".to_owned());
+            let leg = LegIndex { call, dialog, invite: None, servers: Vec::new() };
+            switch.legs.insert(LegId(attempt), leg);
+            switch.attempt_broke(now, due);
+            assert!(switch.legs.is_empty());
+            assert_eq!(switch.callbacks.due.len() as u64, u64::from(attempt < 3));
+        }
+        assert_eq!(switch.callbacks.failed(), 1);
+        assert!(now >= Instant::ZERO + NEXT_ATTEMPT_AFTER * 2, "with pauses between");
+        let closed = switch.actions.iter().filter(|action| matches!(action, Action::Media(_))).count();
+        assert_eq!(closed, 3);
     }
 }

@@ -101,6 +101,11 @@ impl Switch {
     fn bury(&mut self, now: Instant, id: CallId) {
         let ended = Event::CallEnded { cause: HangupCause::InternalError, by: Party::Desk };
         self.record(now, Some(id), ended);
+        self.forget_call(now, id);
+    }
+
+    /// Nobody is held any more by a call that broke.
+    pub(super) fn forget_call(&mut self, now: Instant, id: CallId) {
         self.unwake(id);
         self.line.leave(id);
         self.desk.call_over(id, now);
