@@ -117,7 +117,7 @@ pub struct CallbackDue {
 /// An analyst waits on the line while the clinician's phone rings.
 pub(super) struct Dialling {
     analyst: LegId,
-    clinician: Option<LegId>,
+    pub(super) clinician: Option<LegId>,
     until: Instant,
 }
 

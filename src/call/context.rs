@@ -72,6 +72,8 @@ pub struct Target {
     pub pinned: bool,
     /// Which trunk carries it, with its media rules.
     pub trunk: Option<TrunkId>,
+    /// The same number at the trunk's other addresses, in the order to try when nobody is at this one.
+    pub others: Vec<Target>,
 }
 
 /// Looks up where phones are: bindings and trunks, as the switch knows them at this instant.

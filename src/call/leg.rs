@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::bridge::pair::expects_media;
 use crate::bridge::{Codec, Latch, MediaEndpoint, MediaPolicy, MediaPort, Negotiation};
-use crate::call::context::{Context, Effect};
+use crate::call::context::{Context, Effect, Target};
 use crate::call::media::{MediaCommand, PlayItem};
 use crate::config::Config;
 use crate::dialog::{Output, Usage, UsageEvent};
@@ -80,6 +80,8 @@ pub struct Leg {
     /// The same key by two methods is one key (line E65).
     pub keys: KeyMerge,
     media: Media,
+    /// Where else the phone may be reached, while nobody has answered here.
+    others: Vec<Target>,
 }
 
 /// Everything a leg needs before its first message.
@@ -89,6 +91,7 @@ pub struct LegPlan {
     pub pinned: bool,
     pub trunk: Option<TrunkId>,
     pub prefer: Option<Codec>,
+    pub others: Vec<Target>,
 }
 
 impl Leg {
@@ -128,7 +131,15 @@ impl Leg {
             silent_since: None,
             keys: KeyMerge::default(),
             media: Media::Open,
+            others: plan.others,
         }
+    }
+
+    /// The next address to try in place of this one. Each address is given once.
+    pub fn next_target(&mut self) -> Option<Target> {
+        let mut others = std::mem::take(&mut self.others).into_iter();
+        let next = others.next()?;
+        Some(Target { others: others.collect(), ..next })
     }
 
     /// Sends what the usage wants sent and returns what it has to say.

@@ -338,7 +338,7 @@ impl Call {
             // Early media from a called phone is not passed on: callers hear our own ringback (lines B33, B34).
             UsageEvent::EarlyMedia { .. } => self.leg_rings(ctx, id),
             UsageEvent::Answered { sdp } => self.leg_answered(ctx, id, sdp.as_deref()),
-            UsageEvent::Rejected(rejection) => self.leg_rejected(ctx, id, rejection.status),
+            UsageEvent::Rejected(rejection) => self.invite_rejected(ctx, id, &rejection),
             UsageEvent::Redirected { status, .. } => self.leg_rejected(ctx, id, status),
             UsageEvent::Confirmed { sdp } => self.leg_confirmed(ctx, id, sdp.as_deref()),
             UsageEvent::NoAck => self.leg_lost(ctx, id, HangupCause::NoAck),

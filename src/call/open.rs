@@ -79,6 +79,7 @@ impl Call {
             pinned: incoming.pinned,
             trunk: incoming.trunk.clone(),
             prefer: None,
+            others: Vec::new(),
         };
         let Some((port, mut negotiation)) = Leg::negotiation(ctx, &plan) else {
             let reason = "every media port is in use".to_owned();

@@ -13,7 +13,7 @@ use crate::bridge::pair::preferred_beside;
 use crate::call::context::{Context, Effect, Target};
 use crate::call::leg::{Leg, LegPlan, Role};
 use crate::call::{Call, MAX_LEGS, Stage};
-use crate::dialog::{Invite, LocalIdentity, Reason, Usage};
+use crate::dialog::{Invite, LocalIdentity, Reason, RejectSource, Rejection, Usage};
 use crate::digit::Digit;
 use crate::ids::{AnalystId, LegId, OfferId, RungId, TargetId};
 use crate::ivr::whisper::{AcceptWhisper, WhisperEffect, WhisperInput};
@@ -222,6 +222,7 @@ impl Call {
             pinned: target.pinned,
             trunk: target.trunk.clone(),
             prefer: caller.and_then(preferred_beside),
+            others: target.others,
         };
         let (port, mut negotiation) = Leg::negotiation(ctx, &plan)?;
         let sdp = negotiation.offer();
@@ -437,6 +438,37 @@ impl Call {
             if let Some(leg) = self.legs.get_mut(id) {
                 leg.usage.bye(reason);
             }
+        }
+    }
+
+    /// Our INVITE came to nothing. When that says that this address of the trunk does not serve, rather than that the phone
+    /// refuses, the same offer goes on at the trunk's next address (RFC 3263 section 4.3): at most as many as it has.
+    pub(super) fn invite_rejected(&mut self, ctx: &mut Context<'_>, id: LegId, rejection: &Rejection) {
+        let not_served = match rejection.source {
+            RejectSource::TimedOut | RejectSource::Unreachable => true,
+            RejectSource::Peer => rejection.status == Status::SERVICE_UNAVAILABLE,
+        };
+        let wanted = not_served && self.place_of(id).is_some();
+        let leg = self.legs.get_mut(&id).filter(|_| wanted);
+        let next = leg.and_then(|leg| Some((leg.role.clone(), leg.next_target()?)));
+        let instead = next.and_then(|(role, target)| self.invite(ctx, role, target));
+        match (instead, self.place_of(id)) {
+            (Some(instead), Some(place)) => *place = instead,
+            (Some(_) | None, _) => self.leg_rejected(ctx, id, rejection.status),
+        }
+    }
+
+    /// Where the call keeps a leg whose phone rings.
+    fn place_of(&mut self, id: LegId) -> Option<&mut LegId> {
+        match &mut self.stage {
+            Stage::Guided(guided) => {
+                let target = guided.target.as_mut().map(|ring| &mut ring.leg);
+                let offers = guided.offers.values_mut().flat_map(|offer| &mut offer.legs);
+                offers.chain(target).find(|leg| **leg == id)
+            }
+            Stage::Talking(talk) => talk.transfer.as_mut().map(|ring| &mut ring.leg).filter(|leg| **leg == id),
+            Stage::Dialling(dialling) => dialling.clinician.as_mut().filter(|leg| **leg == id),
+            Stage::Survey(_) | Stage::Over => None,
         }
     }
 

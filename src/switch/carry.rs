@@ -3,10 +3,11 @@
 //! A panic inside a call ends that call alone: its ticket is closed, its phones hear BYE, everybody else goes on.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::call::{Aftermath, Call, Context, Effect};
-use crate::ids::{CallId, LegId};
+use crate::ids::{CallId, LegId, TrunkId};
 use crate::sip::{Flow, Method, Request};
 use crate::switch::reach::Routes;
 use crate::switch::trunks::TrunkWork;
@@ -190,22 +191,24 @@ impl Switch {
 
     pub(super) fn trunk_work(&mut self, now: Instant, work: TrunkWork) {
         match work {
-            TrunkWork::Resolve { trunk, host, port, transport } => {
-                self.query(Pending::Trunk(trunk), Query::Resolve { host, port, transport });
+            TrunkWork::Resolve(asked) => {
+                let query = Query::Resolve { host: asked.host.clone(), port: asked.port, transport: asked.transport };
+                self.query(Pending::Trunk(asked), query);
             }
             TrunkWork::Probe { trunk, flow } => {
                 let options = self.options_to(flow);
                 let branch = self.numbers.branch();
                 let client = self.transactions.request(now, flow, options, &branch);
-                self.clients.insert(client, ClientOwner::Probe(trunk));
+                self.clients.insert(client, ClientOwner::Probe(trunk, flow.remote));
             }
         }
     }
 
-    pub(super) fn probed(&mut self, now: Instant, trunk: &crate::ids::TrunkId, answered: bool) {
-        if let Some(health) = self.trunks.probed(trunk, answered) {
-            let action = format!("trunk is {health:?}").to_lowercase();
-            let event = Event::Audit { actor: "probe".to_owned(), action, object: trunk.to_string(), reason: None };
+    pub(super) fn probed(&mut self, now: Instant, trunk: &TrunkId, remote: SocketAddr, answered: bool) {
+        if let Some(news) = self.trunks.probed(trunk, remote, answered) {
+            let action = format!("trunk is {:?}", news.trunk).to_lowercase();
+            let reason = news.address.map(|health| format!("{remote} is {health:?}").to_lowercase());
+            let event = Event::Audit { actor: "probe".to_owned(), action, object: trunk.to_string(), reason };
             self.record(now, None, event);
         }
     }

@@ -371,11 +371,11 @@ impl Switch {
                     self.give_leg(now, leg, |call, ctx| call.response(ctx, leg, response));
                 }
             }
-            Some(ClientOwner::Probe(trunk)) if response.status.is_final() => {
-                let trunk = trunk.clone();
-                self.probed(now, &trunk, true);
+            Some(ClientOwner::Probe(trunk, remote)) if response.status.is_final() => {
+                let (trunk, remote) = (trunk.clone(), *remote);
+                self.probed(now, &trunk, remote, true);
             }
-            Some(ClientOwner::Probe(_) | ClientOwner::Nobody) | None => {}
+            Some(ClientOwner::Probe(..) | ClientOwner::Nobody) | None => {}
         }
     }
 

@@ -24,7 +24,7 @@ mod strangers;
 mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ use crate::transaction::{SentBy, Transactions};
 use callbacks::Callbacks;
 use reach::fixed_phones;
 use strangers::{LockAudit, Strangers};
-use trunks::Trunks;
+use trunks::{Asked, Trunks};
 
 /// Questions to the edge that wait for an answer; more would mean that the edge is gone.
 const MAX_QUERIES: usize = 10_000;
@@ -109,14 +109,15 @@ struct LegIndex {
 /// Whose request it was.
 enum ClientOwner {
     Leg(LegId),
-    Probe(TrunkId),
+    /// OPTIONS to one address of a trunk.
+    Probe(TrunkId, SocketAddr),
     /// Nobody waits for the answer: the BYE to a stray 200.
     Nobody,
 }
 
 enum Pending {
     Reserve { call: CallId, analyst: AnalystId },
-    Trunk(TrunkId),
+    Trunk(Asked),
 }
 
 impl Switch {
@@ -288,11 +289,11 @@ impl Switch {
                 }
                 self.with_call(now, call, |call, ctx| call.reserved(ctx, &analyst, granted));
             }
-            (Some(Pending::Trunk(trunk)), Answer::Resolved(addresses)) => {
+            (Some(Pending::Trunk(asked)), Answer::Resolved(addresses)) => {
                 if addresses.is_err() {
                     self.count("resolve_failed");
                 }
-                self.trunks.resolved(now, &trunk, addresses);
+                self.trunks.resolved(now, &asked, addresses);
             }
             // An answer of the wrong kind, or a second one, means nothing.
             (Some(Pending::Reserve { .. } | Pending::Trunk(_)) | None, Answer::Reserved(_) | Answer::Resolved(_)) => {}
@@ -427,9 +428,9 @@ impl Switch {
                     self.with_call(now, index.call, |call, ctx| call.failed(ctx, leg, cseq, failure));
                 }
             }
-            Some(ClientOwner::Probe(trunk)) => {
-                let trunk = trunk.clone();
-                self.probed(now, &trunk, false);
+            Some(ClientOwner::Probe(trunk, remote)) => {
+                let (trunk, remote) = (trunk.clone(), *remote);
+                self.probed(now, &trunk, remote, false);
             }
             Some(ClientOwner::Nobody) | None => {}
         }

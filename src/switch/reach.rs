@@ -33,20 +33,25 @@ impl Reach for Routes<'_> {
 
     fn number(&self, trunk: &TrunkId, number: &str, outside: bool) -> Option<Target> {
         let trunk = self.config.trunk(trunk)?;
-        let flow = self.trunks.flow(&self.config.node, trunk)?;
         let digits = trunk.dial(&Extension::new(number), outside);
-        let mut request_uri = Uri::at(Some(&digits), flow.remote);
-        if flow.transport == Transport::Tcp {
-            request_uri = request_uri.with_param("transport", Some("tcp"));
-        }
-        Some(Target {
-            to: Uri::at(Some(&digits), flow.remote),
-            request_uri,
-            advertised: advertised(self.config, flow.local),
-            flow,
-            pinned: false,
-            trunk: Some(trunk.id.clone()),
-        })
+        let target = |flow: Flow| {
+            let mut request_uri = Uri::at(Some(&digits), flow.remote);
+            if flow.transport == Transport::Tcp {
+                request_uri = request_uri.with_param("transport", Some("tcp"));
+            }
+            Target {
+                to: Uri::at(Some(&digits), flow.remote),
+                request_uri,
+                advertised: advertised(self.config, flow.local),
+                flow,
+                pinned: false,
+                trunk: Some(trunk.id.clone()),
+                others: Vec::new(),
+            }
+        };
+        let mut targets = self.trunks.flows(&self.config.node, trunk).into_iter().map(target);
+        let first = targets.next()?;
+        Some(Target { others: targets.collect(), ..first })
     }
 
     fn is_us(&self, address: SocketAddr) -> bool {
@@ -74,6 +79,7 @@ impl Routes<'_> {
                 advertised: advertised(self.config, binding.flow.local),
                 pinned: true,
                 trunk: None,
+                others: Vec::new(),
             })
             .collect()
     }
@@ -88,7 +94,7 @@ impl Routes<'_> {
         let flow = Flow { transport, local, remote, conn: None };
         let to = uri.clone();
         let advertised = advertised(self.config, local);
-        Some(Target { request_uri: uri, to, flow, advertised, pinned: false, trunk: None })
+        Some(Target { request_uri: uri, to, flow, advertised, pinned: false, trunk: None, others: Vec::new() })
     }
 }
 

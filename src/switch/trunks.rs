@@ -1,10 +1,11 @@
-//! What is known of each trunk right now: the addresses behind its host name, and whether it answers OPTIONS.
+//! What is known of each trunk right now: the addresses behind its host name, and which of them answer OPTIONS.
 //!
 //! ```text
 //!            resolve_at                 probe_at
-//! (start) ──Resolve──▶ addresses known ──OPTIONS──▶ up ⇄ down
+//! (start) ──Resolve──▶ addresses known ──OPTIONS──▶ each address: up ⇄ down
 //!              │ failed: again in 30 s      any final answer: up · none: down
 //! ```
+//! A call goes to the first address that is not known to be down; the others are what it tries next (RFC 3263 section 4.3).
 //! Name resolution is a query to the runtime; nothing here waits for it, and only calls over that trunk need it.
 
 use std::collections::BTreeMap;
@@ -24,10 +25,19 @@ const RESOLVE_AGAIN: Duration = Duration::from_secs(30);
 /// Addresses kept of one name (line D60: 500 SRV records).
 const MAX_ADDRESSES: usize = 16;
 
+/// The question that a trunk's host name is. An answer counts only while it is still the trunk's question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub trunk: TrunkId,
+    pub host: String,
+    pub port: Option<u16>,
+    pub transport: Transport,
+}
+
 /// What a trunk wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrunkWork {
-    Resolve { trunk: TrunkId, host: String, port: Option<u16>, transport: Transport },
+    Resolve(Asked),
     Probe { trunk: TrunkId, flow: Flow },
 }
 
@@ -40,12 +50,64 @@ pub enum Health {
     Down,
 }
 
+/// What a probe has brought to light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthNews {
+    /// Of the trunk as a whole.
+    pub trunk: Health,
+    /// Of the address asked, where the trunk has several.
+    pub address: Option<Health>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Address {
+    at: SocketAddr,
+    health: Health,
+}
+
 #[derive(Debug)]
 struct TrunkState {
-    addresses: Vec<SocketAddr>,
+    /// Where the addresses come from: another next hop or transport knows nothing of them.
+    next_hop: Option<NextHop>,
+    transport: Transport,
+    /// In the order of the SRV records.
+    addresses: Vec<Address>,
     resolve_at: Option<Instant>,
     probe_at: Option<Instant>,
-    health: Health,
+}
+
+impl TrunkState {
+    fn new(trunk: &Trunk) -> TrunkState {
+        let fixed = match &trunk.next_hop {
+            Some(NextHop::Address(at)) => Some(Address { at: *at, health: Health::Unknown }),
+            Some(NextHop::Host { .. }) | None => None,
+        };
+        TrunkState {
+            next_hop: trunk.next_hop.clone(),
+            transport: trunk.transport,
+            addresses: fixed.into_iter().collect(),
+            resolve_at: None,
+            probe_at: None,
+        }
+    }
+
+    /// Up while any address answers, down once every one of them does not.
+    fn health(&self) -> Health {
+        let all_down = !self.addresses.is_empty() && self.addresses.iter().all(|known| known.health == Health::Down);
+        if self.addresses.iter().any(|known| known.health == Health::Up) {
+            Health::Up
+        } else if all_down {
+            Health::Down
+        } else {
+            Health::Unknown
+        }
+    }
+
+    fn asks(&self, asked: &Asked) -> bool {
+        let same = |name: &String, port: &Option<u16>| *name == asked.host && *port == asked.port;
+        self.transport == asked.transport
+            && matches!(&self.next_hop, Some(NextHop::Host { name, port }) if same(name, port))
+    }
 }
 
 /// Every trunk of the configuration in force.
@@ -55,48 +117,46 @@ pub struct Trunks {
 }
 
 impl Trunks {
-    /// Takes over a configuration: what is known of trunks that stay is kept.
+    /// Takes over a configuration: what is known of trunks that stay where they are is kept.
     pub fn apply(&mut self, config: &Config, now: Instant) {
-        self.states.retain(|id, _| config.node.trunks.contains_key(id));
+        self.states.retain(|id, state| {
+            let same = |trunk: &Trunk| trunk.next_hop == state.next_hop && trunk.transport == state.transport;
+            config.node.trunks.get(id).is_some_and(same)
+        });
         for (id, trunk) in &config.node.trunks {
-            let state = self.states.entry(id.clone()).or_insert(TrunkState {
-                addresses: Vec::new(),
-                resolve_at: None,
-                probe_at: None,
-                health: Health::Unknown,
-            });
+            let state = self.states.entry(id.clone()).or_insert_with(|| TrunkState::new(trunk));
             state.resolve_at = match &trunk.next_hop {
                 Some(NextHop::Host { .. }) => Some(now),
-                Some(NextHop::Address(address)) => {
-                    state.addresses = vec![*address];
-                    None
-                }
-                None => None,
+                Some(NextHop::Address(_)) | None => None,
             };
             state.probe_at = trunk.probe.map(|_| now);
+            if trunk.probe.is_none() {
+                // Nobody asks any more: an old "down" would stay for ever.
+                state.addresses.iter_mut().for_each(|known| known.health = Health::Unknown);
+            }
         }
     }
 
     /// The trunk a message from `source` came over: a declared address, or one behind a trunk's host name.
     pub fn of<'a>(&self, config: &'a Config, source: IpAddr) -> Option<&'a Trunk> {
         config.trunk_of(source).or_else(|| {
-            let known = |state: &TrunkState| state.addresses.iter().any(|address| address.ip() == source);
+            let known = |state: &TrunkState| state.addresses.iter().any(|known| known.at.ip() == source);
             let (id, _) = self.states.iter().find(|(_, state)| known(state))?;
             config.trunk(id)
         })
     }
 
-    /// Where a call over `trunk` is sent. `None`: nowhere (no next hop, or its name has no address yet).
-    pub fn flow(&self, node: &Node, trunk: &Trunk) -> Option<Flow> {
-        let state = self.states.get(&trunk.id)?;
-        state.addresses.iter().find_map(|remote| {
-            let local = listener(node, trunk.transport, *remote, trunk.listener.as_ref())?;
-            Some(Flow { transport: trunk.transport, local, remote: *remote, conn: None })
-        })
+    /// Where a call over `trunk` is sent, in the order to try: those known to be down come last. Empty: nowhere (no next
+    /// hop, or its name has no address yet). At most [`MAX_ADDRESSES`].
+    pub fn flows(&self, node: &Node, trunk: &Trunk) -> Vec<Flow> {
+        let Some(state) = self.states.get(&trunk.id) else { return Vec::new() };
+        let (down, others): (Vec<&Address>, Vec<&Address>) =
+            state.addresses.iter().partition(|known| known.health == Health::Down);
+        others.into_iter().chain(down).filter_map(|known| flow_to(node, trunk, known.at)).collect()
     }
 
     pub fn health(&self, trunk: &TrunkId) -> Health {
-        self.states.get(trunk).map_or(Health::Unknown, |state| state.health)
+        self.states.get(trunk).map_or(Health::Unknown, TrunkState::health)
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -114,41 +174,59 @@ impl Trunks {
                 // Pushed back by `resolved`; until then the query may take as long as it likes.
                 state.resolve_at = Some(now + RESOLVE_EVERY);
                 let (host, port, transport) = (name.clone(), *port, trunk.transport);
-                work.push(TrunkWork::Resolve { trunk: id.clone(), host, port, transport });
+                work.push(TrunkWork::Resolve(Asked { trunk: id.clone(), host, port, transport }));
             }
             if state.probe_at.is_some_and(|at| at <= now) {
                 state.probe_at = trunk.probe.map(|every| now + every);
-                if let Some(flow) = self.flow(&config.node, trunk) {
-                    work.push(TrunkWork::Probe { trunk: id.clone(), flow });
+                for known in &mut state.addresses {
+                    match flow_to(&config.node, trunk, known.at) {
+                        Some(flow) => work.push(TrunkWork::Probe { trunk: id.clone(), flow }),
+                        // No listener of ours speaks to that family.
+                        None => known.health = Health::Down,
+                    }
                 }
             }
         }
         work
     }
 
-    /// The runtime's answer to [`TrunkWork::Resolve`]. Old addresses stay in use when it failed.
-    pub fn resolved(&mut self, now: Instant, trunk: &TrunkId, addresses: Result<Vec<SocketAddr>, String>) {
-        let Some(state) = self.states.get_mut(trunk) else { return };
+    /// The runtime's answer to [`TrunkWork::Resolve`]. Old addresses stay in use when it failed; one for a name that the
+    /// trunk has no more is left aside.
+    pub fn resolved(&mut self, now: Instant, asked: &Asked, addresses: Result<Vec<SocketAddr>, String>) {
+        let Some(state) = self.states.get_mut(&asked.trunk).filter(|state| state.asks(asked)) else { return };
         match addresses {
-            Ok(mut addresses) if !addresses.is_empty() => {
-                addresses.truncate(MAX_ADDRESSES);
-                if state.addresses.is_empty() && state.probe_at.is_some() {
+            Ok(found) if !found.is_empty() => {
+                let known = std::mem::take(&mut state.addresses);
+                for at in found {
+                    let twice = state.addresses.iter().any(|taken| taken.at == at);
+                    if !twice && state.addresses.len() < MAX_ADDRESSES {
+                        let before = known.iter().find(|known| known.at == at);
+                        state.addresses.push(before.copied().unwrap_or(Address { at, health: Health::Unknown }));
+                    }
+                }
+                let news = state.addresses.iter().any(|new| known.iter().all(|old| old.at != new.at));
+                if news && state.probe_at.is_some() {
                     state.probe_at = Some(now);
                 }
-                state.addresses = addresses;
             }
             Ok(_) | Err(_) => state.resolve_at = Some(now + RESOLVE_AGAIN),
         }
     }
 
-    /// How a probe ended: any final response means that somebody is there. Returns the health when it changed.
-    pub fn probed(&mut self, trunk: &TrunkId, answered: bool) -> Option<Health> {
+    /// How a probe ended: any final response means that somebody is there. Returns what is new.
+    pub fn probed(&mut self, trunk: &TrunkId, remote: SocketAddr, answered: bool) -> Option<HealthNews> {
         let state = self.states.get_mut(trunk)?;
+        let several = state.addresses.len() > 1;
+        let known = state.addresses.iter_mut().find(|known| known.at == remote)?;
         let health = if answered { Health::Up } else { Health::Down };
-        let changed = state.health != health;
-        state.health = health;
-        changed.then_some(health)
+        let before = std::mem::replace(&mut known.health, health);
+        (before != health).then(|| HealthNews { trunk: state.health(), address: several.then_some(health) })
     }
+}
+
+fn flow_to(node: &Node, trunk: &Trunk, remote: SocketAddr) -> Option<Flow> {
+    let local = listener(node, trunk.transport, remote, trunk.listener.as_ref())?;
+    Some(Flow { transport: trunk.transport, local, remote, conn: None })
 }
 
 /// The bound address of the listener that speaks to `remote`: the one named, else the first of that transport and

@@ -1,15 +1,16 @@
 //! SIP-BEHAVIOUR.md, part D: streams that break, names that do not resolve, phones that move, through the whole switch.
 
-use wardline::ids::{AnalystId, ConnId};
+use wardline::ids::{AnalystId, ConnId, QueryId};
 use wardline::routing::OfferOutcome;
 use wardline::sip::Transport;
-use wardline::switch::{Command, Health, Input};
+use wardline::switch::{Answer, Command, Health, Input};
 use wardline::ticket::{AnalystStateRecord, HangupCause};
 
 use crate::lines_a::talking;
 use crate::phone::{Hold, Pickup, State};
-use crate::raw::{Raw, SDP, status};
-use crate::world::{Names, PBX, World};
+use crate::raw::{Raw, SDP, response_to, status};
+use crate::setting::{account, moved_config};
+use crate::world::{DEAD_PBX, Names, PBX, Seen, World};
 
 /// The connection of [`World::send_raw`].
 const CONN: ConnId = ConnId(9_000);
@@ -98,6 +99,76 @@ fn d60_a_call_that_only_the_dead_name_could_serve_goes_to_the_next_rung_at_once(
     world.run_to(95_000);
     assert!(world.ticket().callback.is_some(), "and called back");
     world.expect_quiet();
+}
+
+/// The operator is behind a PBX of two nodes, of which one is dead; 9 is pressed at 1.0 s.
+fn operator_is_asked_for(world: &mut World, operator: Pickup) {
+    world.pickup("4000", operator);
+    world.dial("4710");
+    world.run_to(1_000);
+    world.press("4710", '9');
+    world.run_to(8_000);
+}
+
+#[test]
+fn d61_the_operator_is_reached_over_the_trunks_second_address_when_the_first_is_dead() {
+    let mut world = World::named(&["ana"], Names::At(&[DEAD_PBX, PBX]));
+    operator_is_asked_for(&mut world, Pickup::Answers(2_000));
+    assert_eq!(world.sent("desk", DEAD_PBX, "INVITE"), [1_030], "the first SRV record first, once");
+    assert_eq!(world.sent("desk", "4000", "INVITE"), [1_035], "the second as soon as ICMP has said so");
+    assert_eq!(world.joined(), [(3_045, "4710 = 4000".to_owned())]);
+    assert!(world.ticket().callback.is_none(), "the caller has noticed nothing");
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn d61_a_503_of_one_address_leads_to_the_next_and_a_busy_phone_does_not() {
+    for (status, tried) in [(503, 1), (486, 0)] {
+        let mut world = World::named(&["ana"], Names::At(&[PBX, DEAD_PBX]));
+        operator_is_asked_for(&mut world, Pickup::Refuses(status, 0));
+        assert_eq!(world.sent("desk", "4000", "INVITE").len(), 1, "{status}");
+        assert_eq!(world.sent("desk", DEAD_PBX, "INVITE").len(), tried, "{status}: and no address twice");
+        assert!(world.ticket().callback.is_some(), "{status}: nobody took the call");
+        world.hang_up("4710");
+        world.expect_quiet();
+    }
+}
+
+#[test]
+fn d61_an_address_that_probing_knows_to_be_down_is_not_called() {
+    let mut world = World::probed(&["ana"], Names::At(&[DEAD_PBX, PBX]));
+    world.run(100);
+    assert_eq!(world.sent("desk", DEAD_PBX, "OPTIONS").len(), 1, "each address is asked");
+    let probe = world.seen.iter().find_map(|(_, seen)| match seen {
+        Seen::Sent { to, bytes, .. } if to == PBX => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Seen::Sent { .. } | Seen::Heard { .. } | Seen::Joined { .. } => None,
+    });
+    let answer = response_to(&probe.expect("asked"), 200, Some("pbx"), "sip:10.0.1.1:5060", "");
+    world.send_raw(PBX, Transport::Udp, answer);
+    assert_eq!(world.status().trunks.into_values().collect::<Vec<_>>(), [Health::Up], "one of two is enough");
+    operator_is_asked_for(&mut world, Pickup::Answers(2_000));
+    assert!(world.sent("desk", DEAD_PBX, "INVITE").is_empty());
+    assert_eq!(world.sent("desk", "4000", "INVITE"), [1_030], "at once");
+    assert_eq!(world.joined(), [(3_040, "4710 = 4000".to_owned())]);
+}
+
+#[test]
+fn d60_a_pbx_that_has_moved_to_another_name_is_known_by_the_old_one_no_more() {
+    // What the old name brought was known before the reload, or came after it.
+    for late in [false, true] {
+        let mut world = World::named(&["ana"], if late { Names::Never } else { Names::Known });
+        world.run(100);
+        world.names = Names::Never;
+        let accounts = vec![account("cho", "secret-cho")];
+        world.handle(Input::Config { config: moved_config(), accounts, actor: "test".to_owned() });
+        if late {
+            let addresses = vec![PBX.parse().expect("an address")];
+            world.handle(Input::Answer { query: QueryId(1), answer: Answer::Resolved(Ok(addresses)) });
+        }
+        let answer = Raw::invite("stranger", PBX, SDP).send(&mut world);
+        assert_eq!(status(&answer), 403, "late: {late}");
+    }
 }
 
 #[test]

@@ -36,6 +36,19 @@ pub fn named_config() -> Arc<Config> {
     desk_with(&[("wardline", "host = \"10.0.1.1:5060\"", "host = \"pbx.harbor.test:5060\"")])
 }
 
+/// The same, asked with OPTIONS whether it is there.
+pub fn probed_config() -> Arc<Config> {
+    desk_with(&[("wardline", "host = \"10.0.1.1:5060\"", "host = \"pbx.harbor.test:5060\"\nprobe = \"30s\"")])
+}
+
+/// The PBX has moved to another name.
+pub fn moved_config() -> Arc<Config> {
+    desk_with(&[
+        ("wardline", "peers = [\"10.0.1.0/24\"]\n", ""),
+        ("wardline", "host = \"10.0.1.1:5060\"", "host = \"new.harbor.test:5060\"\npeers = [\"10.0.3.0/24\"]"),
+    ])
+}
+
 /// Another plan for 7100, and a calendar of every day.
 pub fn planned_config(plan: &str) -> Arc<Config> {
     let calendar = "[calendars.week]\nhours = \"00:00-23:59\"\n\n[hotlines.7100]";

@@ -26,10 +26,12 @@ use wardline::time::{Duration, Instant};
 use crate::hush::Offers;
 use crate::media::MediaWorker;
 use crate::phone::{Phone, Pickup, State};
-use crate::setting::{accounts, desk_config, named_config, phones, planned_config, untrusting_config};
+use crate::setting::{accounts, desk_config, named_config, phones, planned_config, probed_config, untrusting_config};
 
 pub const DESK: &str = "10.0.0.10:5060";
 pub const PBX: &str = "10.0.1.1:5060";
+/// A node of the PBX that is switched off: what is sent there comes back as ICMP.
+pub const DEAD_PBX: &str = "10.0.1.9:5060";
 /// A Monday, ten in the morning in New York.
 pub const WALL: &str = "2026-11-23T15:00:00Z";
 /// The switch is not asked to begin at zero: real processes do not either.
@@ -89,6 +91,8 @@ impl Default for Net {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Names {
     Known,
+    /// These addresses, in the order of their SRV records.
+    At(&'static [&'static str]),
     Fail(u64),
     Never,
 }
@@ -234,6 +238,11 @@ impl World {
     /// A desk whose hotline has another plan.
     pub fn planned(plan: &str, signed_in: &[&str]) -> World {
         World::of(planned_config(plan), Names::Known, 1, signed_in)
+    }
+
+    /// The same, with OPTIONS to its addresses every 30 s.
+    pub fn probed(signed_in: &[&str], names: Names) -> World {
+        World::of(probed_config(), names, 1, signed_in)
     }
 
     fn of(config: Arc<Config>, names: Names, seed: u64, signed_in: &[&str]) -> World {
@@ -494,6 +503,10 @@ impl World {
                 self.note_invite(&bytes);
                 self.handle(Input::Message { flow, bytes });
             }
+            Happening::ToPhone { from, to, .. } if to.to_string() == DEAD_PBX => {
+                let flow = Flow { transport: Transport::Udp, local: from, remote: to, conn: None };
+                self.push(self.now, Happening::Unreachable(flow));
+            }
             Happening::ToPhone { from, to, message } => {
                 if let Some(index) = self.phone_for(to, &message) {
                     if self.phones[index].pickup == Pickup::Gone {
@@ -586,6 +599,9 @@ impl World {
         let answer = match (what, self.names) {
             (Query::Reserve { analyst, .. }, _) => Answer::Reserved(!self.leases_refused.contains(&analyst)),
             (Query::Resolve { .. }, Names::Known) => Answer::Resolved(Ok(vec![PBX.parse().expect("an address")])),
+            (Query::Resolve { .. }, Names::At(addresses)) => {
+                Answer::Resolved(Ok(addresses.iter().map(|at| at.parse().expect("an address")).collect()))
+            }
             (Query::Resolve { .. }, Names::Never) => return,
             (Query::Resolve { .. }, Names::Fail(late)) => {
                 delay = late;
