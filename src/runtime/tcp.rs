@@ -27,7 +27,7 @@ use crate::time::Duration;
 pub const MAX_CONNECTIONS: usize = 2_048;
 /// Connections of one source address: a PBX opens a few, a flood many.
 pub const MAX_CONNECTIONS_PER_SOURCE: usize = 128;
-/// Messages that wait for a slow reader before its connection is closed.
+/// Messages that wait for a slow reader, or for a connection that is being made, before it is closed.
 const MAX_QUEUED: usize = 256;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// A peer that takes nothing for this long is gone (line D54 asks for 32 s).
@@ -91,11 +91,21 @@ impl SipTcp {
                     self.table.close(conn);
                 }
             }
-            None => {
-                let table = Arc::clone(&self.table);
-                self.runtime.spawn(connect(table, flow, bytes));
-            }
+            None => self.open(flow, bytes),
         }
+    }
+
+    /// The connection stands in the table before it is made, so that what is sent meanwhile queues on it.
+    fn open(&self, flow: Flow, first: Bytes) {
+        let Some(line) = self.table.reserve(flow.remote) else {
+            self.table.unreachable(flow);
+            return;
+        };
+        if let Some(outgoing) = line.outgoing.upgrade() {
+            // The queue is empty: its first message has room.
+            let _ = outgoing.try_send(first);
+        }
+        self.runtime.spawn(connect(Arc::clone(&self.table), flow, line));
     }
 
     /// Closes a connection once what is queued for it has left.
@@ -133,36 +143,52 @@ impl Table {
         ConnId(self.ids.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Takes a connection in, or `None` when its source or the table is full.
-    fn admit(self: &Arc<Self>, stream: TcpStream, remote: SocketAddr) -> Option<mpsc::Sender<Bytes>> {
+    /// A place for a connection, or `None` when its peer has too many or the table is full.
+    fn reserve(&self, remote: SocketAddr) -> Option<Line> {
         let conn = self.next_id();
         let (outgoing, queue) = mpsc::channel(MAX_QUEUED);
-        {
-            let mut connections = self.lock();
-            let same = connections.values().filter(|open| open.remote.ip() == remote.ip()).count();
-            if connections.len() >= MAX_CONNECTIONS || same >= MAX_CONNECTIONS_PER_SOURCE {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                return None;
-            }
-            connections.insert(conn, Connection { remote, outgoing: outgoing.clone() });
+        let weak = outgoing.downgrade();
+        let mut connections = self.lock();
+        let same = connections.values().filter(|open| open.remote.ip() == remote.ip()).count();
+        if connections.len() >= MAX_CONNECTIONS || same >= MAX_CONNECTIONS_PER_SOURCE {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return None;
         }
+        connections.insert(conn, Connection { remote, outgoing });
+        Some(Line { conn, outgoing: weak, queue })
+    }
+
+    /// Begins to read and write a connection that is up.
+    fn run(self: &Arc<Self>, line: Line, stream: TcpStream, remote: SocketAddr) {
         // Without Nagle a small request leaves at once; a failure costs only milliseconds.
         let _ = stream.set_nodelay(true);
         let (reading, writing) = stream.into_split();
-        let flow = Flow { transport: Transport::Tcp, local: self.local, remote, conn: Some(conn) };
-        // The reader holds no sender: once the table drops its own, the writer ends and takes the reader along.
-        let pong = outgoing.downgrade();
-        let reader = tokio::spawn(read(Arc::clone(self), flow, reading, pong));
-        tokio::spawn(write(Arc::clone(self), conn, writing, queue, reader));
-        Some(outgoing)
+        let flow = Flow { transport: Transport::Tcp, local: self.local, remote, conn: Some(line.conn) };
+        let reader = tokio::spawn(read(Arc::clone(self), flow, reading, line.outgoing));
+        tokio::spawn(write(Arc::clone(self), line.conn, writing, line.queue, reader));
     }
+
+    /// Nobody is there: whatever was sent that way has failed, on whichever connection it was meant to leave.
+    fn unreachable(&self, flow: Flow) {
+        self.inbox.push(Lane::Control, Input::Unreachable { flow: Flow { conn: None, ..flow } });
+    }
+}
+
+/// The near end of a connection's queue. The table alone holds a sender that keeps it: once that is dropped the writer ends
+/// and takes the reader along.
+struct Line {
+    conn: ConnId,
+    outgoing: mpsc::WeakSender<Bytes>,
+    queue: mpsc::Receiver<Bytes>,
 }
 
 async fn accept(listener: TcpListener, table: Arc<Table>) {
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {
-                table.admit(stream, remote);
+                if let Some(line) = table.reserve(remote) {
+                    table.run(line, stream, remote);
+                }
             }
             Err(error) => {
                 // Out of descriptors, most likely: calls that are up go on, and accepting is tried again.
@@ -173,19 +199,25 @@ async fn accept(listener: TcpListener, table: Arc<Table>) {
     }
 }
 
-async fn connect(table: Arc<Table>, flow: Flow, first: Bytes) {
-    let unreachable = |table: &Table| table.inbox.push(Lane::Control, Input::Unreachable { flow });
-    match timeout(CONNECT_TIMEOUT, TcpStream::connect(flow.remote)).await {
-        Ok(Ok(stream)) => match table.admit(stream, flow.remote) {
-            Some(outgoing) if outgoing.send(first).await.is_ok() => {}
-            Some(_) | None => {
-                unreachable(&table);
-            }
-        },
+async fn connect(table: Arc<Table>, flow: Flow, line: Line) {
+    match timeout(CONNECT_TIMEOUT, connect_from(table.local, flow.remote)).await {
+        Ok(Ok(stream)) => table.run(line, stream, flow.remote),
         Ok(Err(_)) | Err(_) => {
-            unreachable(&table);
+            table.close(line.conn);
+            table.unreachable(flow);
         }
     }
+}
+
+/// From the listener's own address, which is the one that the peer and its firewall know.
+async fn connect_from(local: SocketAddr, remote: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if !local.ip().is_unspecified() {
+        let mut any_port = local;
+        any_port.set_port(0);
+        socket.bind(any_port)?;
+    }
+    socket.connect(remote).await
 }
 
 async fn read(table: Arc<Table>, flow: Flow, mut stream: OwnedReadHalf, pong: mpsc::WeakSender<Bytes>) {
@@ -375,5 +407,71 @@ mod tests {
         let (inputs, heard) = written(&[text.as_bytes()]);
         assert_eq!(numbers(&inputs), (1..=50).collect::<Vec<u32>>());
         assert_eq!(heard, b"");
+    }
+
+    const LOOPBACK: &str = "127.0.0.1:0";
+
+    /// A listener of ours at `address`. Nothing of its runtime moves but inside `block_on`.
+    fn ours(address: &str) -> (tokio::runtime::Runtime, Arc<Inbox>, SipTcp) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let inbox = Arc::new(Inbox::new(MonotonicClock::new()));
+        let address = address.parse().expect("an address");
+        let bound = SipTcp::bind(address, Arc::clone(&inbox), Arc::new(AtomicU64::new(1)));
+        let listener = runtime.block_on(bound).expect("bound");
+        (runtime, inbox, listener)
+    }
+
+    fn towards(listener: &SipTcp, remote: SocketAddr) -> Flow {
+        Flow { transport: Transport::Tcp, local: listener.local, remote, conn: None }
+    }
+
+    #[test]
+    fn messages_sent_while_a_connection_is_made_leave_on_that_one_in_order_from_the_listeners_address() {
+        let peer = std::net::TcpListener::bind(LOOPBACK).expect("bound");
+        let (runtime, _inbox, listener) = ours("127.0.0.2:0");
+        let flow = towards(&listener, peer.local_addr().expect("an address"));
+        let sent = [options(1), options(2), options(3)];
+        for text in &sent {
+            listener.send(flow, Bytes::from(text.clone()));
+        }
+        assert_eq!(listener.connections(), 1);
+        let (heard, source) = runtime.block_on(async {
+            peer.set_nonblocking(true).expect("set");
+            let (mut stream, source) = TcpListener::from_std(peer).expect("taken").accept().await.expect("accepted");
+            let mut heard = vec![0; sent.concat().len()];
+            stream.read_exact(&mut heard).await.expect("read");
+            (heard, source)
+        });
+        assert_eq!(String::from_utf8(heard).expect("text"), sent.concat());
+        assert_eq!(source.ip(), listener.local.ip());
+    }
+
+    #[test]
+    fn a_peer_that_refuses_connections_is_unreachable_once_for_all_that_was_queued() {
+        let gone = std::net::TcpListener::bind(LOOPBACK).and_then(|peer| peer.local_addr()).expect("a free port");
+        let (runtime, inbox, listener) = ours(LOOPBACK);
+        let flow = towards(&listener, gone);
+        listener.send(flow, Bytes::from(options(1)));
+        listener.send(flow, Bytes::from(options(2)));
+        runtime.block_on(async {
+            while listener.connections() > 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+        let inputs = inbox.take(Some(crate::time::Instant::from_millis(60_000))).expect("open");
+        assert!(matches!(inputs.as_slice(), [Input::Unreachable { flow: lost }] if *lost == flow), "{inputs:?}");
+    }
+
+    #[test]
+    fn what_waits_for_a_connection_is_bounded() {
+        let peer = std::net::TcpListener::bind(LOOPBACK).expect("bound");
+        let (_runtime, _inbox, listener) = ours(LOOPBACK);
+        let flow = towards(&listener, peer.local_addr().expect("an address"));
+        for number in 0..MAX_QUEUED {
+            listener.send(flow, Bytes::from(options(number)));
+        }
+        assert_eq!(listener.connections(), 1);
+        listener.send(flow, Bytes::from(options(MAX_QUEUED)));
+        assert_eq!(listener.connections(), 0, "given up, as one whose peer never reads");
     }
 }
