@@ -191,6 +191,7 @@ fn d61_an_unreachable_phone_is_left_for_the_next_one_within_a_second() {
 fn d61_a_phone_that_is_gone_is_not_said_to_ring() {
     let mut world = World::new(&["ana"]);
     world.pickup("ana", Pickup::Gone);
+    world.pickup("hal", Pickup::Refuses(480, 0));
     world.dial("4710");
     world.run_to(20_000);
     let heard: Vec<String> = world.heard("4710").into_iter().map(|(_, words)| words).collect();

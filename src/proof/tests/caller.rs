@@ -131,7 +131,7 @@ impl Line {
                     let grace = if self.slow { GRACE } else { Duration::ZERO };
                     self.spoken = Some(self.now + self.prompts.total_length(&language, &prompts) + grace);
                 }
-                Effect::StopSaying | Effect::Ringback => self.spoken = None,
+                Effect::StopSaying | Effect::Ringback | Effect::Hold => self.spoken = None,
                 Effect::Alert { .. } => {
                     self.offered();
                     self.seen.alert.get_or_insert(self.now);
