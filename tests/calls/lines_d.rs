@@ -9,7 +9,7 @@ use wardline::ticket::{AnalystStateRecord, HangupCause};
 use crate::lines_a::talking;
 use crate::phone::{Hold, Pickup, State};
 use crate::raw::{Raw, SDP, response_to, status};
-use crate::setting::{account, moved_config};
+use crate::setting::moved_config;
 use crate::world::{DEAD_PBX, Names, PBX, Seen, World};
 
 /// The connection of [`World::send_raw`].
@@ -160,8 +160,7 @@ fn d60_a_pbx_that_has_moved_to_another_name_is_known_by_the_old_one_no_more() {
         let mut world = World::named(&["ana"], if late { Names::Never } else { Names::Known });
         world.run(100);
         world.names = Names::Never;
-        let accounts = vec![account("cho", "secret-cho")];
-        world.handle(Input::Config { config: moved_config(), accounts, actor: "test".to_owned() });
+        world.publish(&moved_config());
         if late {
             let addresses = vec![PBX.parse().expect("an address")];
             world.handle(Input::Answer { query: QueryId(1), answer: Answer::Resolved(Ok(addresses)) });
