@@ -325,10 +325,10 @@ fn versions_come_into_force_by_publish_reload_sighup_and_rollback_each_with_its_
     site.edit(PLAN, "wait = \"1.5s\"", "wait = \"2s\"");
     says(&site.done(&["publish", "-m", "slow fingers"]), &["version 2 (", "is in force (was 1 ("]);
     says(&site.done(&["publish", "-m", "slow fingers"]), &["nothing has changed: version 2"]);
-    site.edit(PLAN, "wait = \"2s\"", "wait = \"3s\"");
+    site.edit(PLAN, "wait = \"2s\"", "wait = \"1800ms\"");
     says(&site.done(&["reload"]), &["version 3 (", "is in force"]);
     says(&site.done(&["reload"]), &["nothing has changed"]);
-    site.edit(PLAN, "wait = \"3s\"", "wait = \"4s\"");
+    site.edit(PLAN, "wait = \"1800ms\"", "wait = \"1600ms\"");
     node.signal(Signal::SIGHUP);
     // Changes are taken one after the other.
     let seen = (0..LOOKS).any(|_| site.versions().len() == 4);
