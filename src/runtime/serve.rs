@@ -53,7 +53,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// # Errors
 /// What could not be opened or bound, in words.
 pub fn serve(chosen: Chosen) -> anyhow::Result<()> {
-    let (store, restored) = store::open(&chosen.loaded.config.node.data_dir, store::journal::Options::default())?;
+    let (store, restored) =
+        store::open(&chosen.loaded.config.node.data_dir, store::journal::Options::default(), MonotonicClock::wall())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(ASYNC_THREADS).enable_all().build()?;
     for warning in chosen.loaded.warnings.diagnostics() {
         tracing::warn!(file = %warning.file, "{}", warning.what);

@@ -57,18 +57,18 @@ pub struct Store {
     pub replay: journal::Replay,
 }
 
-/// Opens (or makes) a data directory, restores its state and starts the projector. Blocks until the state is there; may
-/// be called inside or outside of an async runtime.
+/// Opens (or makes) a data directory, restores its state as it stands at `now` and starts the projector. Blocks until the
+/// state is there; may be called inside or outside of an async runtime.
 ///
 /// # Errors
 /// When another process holds it, or when journal, database or key can't be read. Nothing is repaired by guessing.
-pub fn open(dir: &Path, options: journal::Options) -> Result<(Store, Restored)> {
+pub fn open(dir: &Path, options: journal::Options, now: Timestamp) -> Result<(Store, Restored)> {
     make_dir(dir)?;
     let (journal, replay) = Journal::open(&dir.join(JOURNAL_DIR), options)?;
     let vault = secrets::Vault::open(dir)?;
     let (restored, stored) = blocking(|| async {
         let mut connection = sqlite::connect(dir).await?;
-        let restored = restore::restore(&mut connection, &vault, &journal, &replay, Timestamp::now()).await?;
+        let restored = restore::restore(&mut connection, &vault, &journal, &replay, now).await?;
         let stored = sqlite::position(&mut connection).await?;
         anyhow::Ok((restored, stored))
     })??;

@@ -198,7 +198,7 @@ async fn the_audit_table_is_append_only() {
 #[test]
 fn a_restart_gives_back_what_was_there() {
     let dir = TempDir::new().unwrap();
-    let (store, restored) = open(dir.path(), options()).unwrap();
+    let (store, restored) = open(dir.path(), options(), at(130.0)).unwrap();
     assert_eq!((restored.next_ticket, restored.next_seq), (TicketNumber(1000), Seq(1)));
     let nonce_key = restored.nonce_key.clone();
     for record in &morning().records {
@@ -213,7 +213,7 @@ fn a_restart_gives_back_what_was_there() {
     journal.append(&Record { seq: Seq(last.0 + 1), at: at(130.0), call: None, event: state });
     drop(journal);
 
-    let (_store, restored) = open(dir.path(), options()).unwrap();
+    let (_store, restored) = open(dir.path(), options(), at(130.0)).unwrap();
     assert_eq!((restored.next_ticket, restored.next_seq), (TicketNumber(1003), Seq(last.0 + 2)));
     assert_eq!(restored.bindings, [binding("sip:ada@127.0.0.1:5071", 1e9)]);
     assert_eq!(restored.nonces, [NonceCount { nonce: "abc".to_owned(), count: 3, expires: at(1e9) }]);
@@ -252,7 +252,7 @@ async fn continuity_reaches_back_72_hours() {
 #[test]
 fn a_locked_database_delays_no_append_and_is_caught_up() {
     let dir = TempDir::new().unwrap();
-    let (store, _) = open(dir.path(), options()).unwrap();
+    let (store, _) = open(dir.path(), options(), at(130.0)).unwrap();
     let script = morning();
     blocking(|| async {
         let mut other = sqlite::connect(dir.path()).await.unwrap();
@@ -403,13 +403,13 @@ fn a_data_directory_lets_only_its_owner_in() {
     use std::os::unix::fs::PermissionsExt;
     let dir = TempDir::new().unwrap();
     let data = dir.path().join("data");
-    drop(open(&data, journal::Options::default()).unwrap());
+    drop(open(&data, journal::Options::default(), at(130.0)).unwrap());
     let mode = |path: &str| std::fs::metadata(data.join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(""), mode("journal")), (0o700, 0o700));
     assert_eq!((mode("journal/lock"), mode("store.key"), mode("wardline.db")), (0o600, 0o600, 0o600));
     // An admin who lets a backup group in is not overruled.
     std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o750)).unwrap();
-    drop(open(&data, journal::Options::default()).unwrap());
+    drop(open(&data, journal::Options::default(), at(130.0)).unwrap());
     assert_eq!(mode(""), 0o750);
 }
 

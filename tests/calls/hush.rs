@@ -9,10 +9,10 @@ use wardline::time::Duration;
 use crate::phone::{Pickup, State};
 use crate::world::World;
 
-/// The offers that are out, and what was wrong about those that ended.
+/// The latest offer to each analyst, and what was wrong about those that ended.
 #[derive(Debug, Default)]
 pub struct Offers {
-    open: BTreeMap<AnalystId, OfferId>,
+    latest: BTreeMap<AnalystId, OfferId>,
     pub faults: Vec<String>,
 }
 
@@ -22,22 +22,20 @@ const HUSH_WITHIN: Duration = Duration::from_secs(1);
 const HUSH_WITHIN_LOSS: Duration = Duration::from_secs(66);
 
 impl World {
-    /// Keeps the offers that are out; when one ends, says whose phone must be silent, and how soon.
-    pub fn note_offer(&mut self, event: &Event) -> Option<(AnalystId, Duration)> {
+    /// Keeps the latest offers; when one ends, says whose phone must be silent, and how soon.
+    pub fn note_offer(&mut self, event: &Event) -> Option<(AnalystId, OfferId, Duration)> {
         if let Event::OfferSent { offer, analyst, .. } = event {
-            self.offers.open.insert(analyst.clone(), *offer);
+            self.offers.latest.insert(analyst.clone(), *offer);
         }
         let Event::OfferEnded { offer, analyst, .. } = event else { return None };
-        if self.offers.open.get(analyst) == Some(offer) {
-            self.offers.open.remove(analyst);
-        }
         let patience = if self.net.loss_percent == 0 { HUSH_WITHIN } else { HUSH_WITHIN_LOSS };
-        Some((analyst.clone(), patience + Duration::from_millis(2 * self.journal_ms)))
+        Some((analyst.clone(), *offer, patience + Duration::from_millis(2 * self.journal_ms)))
     }
 
-    /// No phone of theirs rings, unless another offer is out by now. One that was dead may have missed its CANCEL.
-    pub fn expect_hush(&mut self, analyst: &AnalystId) {
-        if self.offers.open.contains_key(analyst) {
+    /// No phone of theirs rings for this offer, which has ended. What rings after a later offer is judged by that one's end;
+    /// a phone that was dead may have missed its CANCEL.
+    pub fn expect_hush(&mut self, analyst: &AnalystId, offer: OfferId) {
+        if self.offers.latest.get(analyst) != Some(&offer) {
             return;
         }
         let Some(phone) = self.phones.iter().find(|phone| phone.name == analyst.as_str()) else { return };

@@ -14,13 +14,14 @@ use crate::world::World;
 /// The process dies at this instant, and the next one starts at once on the same folder.
 pub fn killed(world: &mut World) {
     let folder = tempfile::tempdir().expect("a folder");
-    let (store, _) = store::open(folder.path(), journal::Options::default()).expect("a store");
+    let now = world.switch_wall();
+    let (store, _) = store::open(folder.path(), journal::Options::default(), now).expect("a store");
     for record in &world.records {
         assert_eq!(store.journal.append(record), store::Appended::Written);
     }
     drop(store);
-    let (_store, restored) = store::open(folder.path(), journal::Options::default()).expect("the same store");
-    let memory = recall::memory(&world.config, &restored, world.switch_wall());
+    let (_store, restored) = store::open(folder.path(), journal::Options::default(), now).expect("the same store");
+    let memory = recall::memory(&world.config, &restored, now);
     world.take_over(memory);
 }
 

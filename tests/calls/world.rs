@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use wardline::call::media::{MediaCommand, MediaEvent};
 use wardline::config::Config;
 use wardline::digit::{Digit, DigitSource};
-use wardline::ids::{AnalystId, CallId, CommandId, ConnId, LegId, QueryId, Seq};
+use wardline::ids::{AnalystId, CallId, CommandId, ConnId, LegId, OfferId, QueryId, Seq};
 use wardline::routing::Presence;
 use wardline::sip::{Flow, Message, Transport};
 use wardline::switch::{Action, Answer, Command, Input, Memory, Publication, Query, Reply, Status, Switch};
@@ -128,7 +128,7 @@ enum Happening {
     Unreachable(Flow),
     Stored(Seq),
     /// By now no offer that has ended may ring there.
-    Hush(AnalystId),
+    Hush(AnalystId, OfferId),
     Act(Act),
 }
 
@@ -531,7 +531,7 @@ impl World {
             Happening::Answer { query, answer } => self.handle(Input::Answer { query, answer }),
             Happening::Unreachable(flow) => self.handle(Input::Unreachable { flow }),
             Happening::Stored(upto) => self.handle(Input::Stored(upto)),
-            Happening::Hush(analyst) => self.expect_hush(&analyst),
+            Happening::Hush(analyst, offer) => self.expect_hush(&analyst, offer),
             Happening::Act(act) => self.act(act),
         }
     }
@@ -556,7 +556,7 @@ impl World {
             | Happening::Rtp { .. }
             | Happening::Listen { .. }
             | Happening::Answer { .. }
-            | Happening::Hush(_)
+            | Happening::Hush(..)
             | Happening::Stored(_) => false,
         });
         self.media = MediaWorker::default();
@@ -572,8 +572,8 @@ impl World {
         while let Some(action) = self.switch.poll_action() {
             match action {
                 Action::Record(record) => {
-                    if let Some((analyst, patience)) = self.note_offer(&record.event) {
-                        self.push(self.now + patience, Happening::Hush(analyst));
+                    if let Some((analyst, offer, patience)) = self.note_offer(&record.event) {
+                        self.push(self.now + patience, Happening::Hush(analyst, offer));
                     }
                     self.records.push(record);
                 }

@@ -20,7 +20,10 @@ enum Method {
 fn answer_the_menu(method: &Method, named: &str) {
     let _machine = beside_others();
     let analyst = |id: &str, module| Analyst { id: id.to_owned(), phone: Phone::Registers, module: Some(module) };
-    let node = Node::start(&Desk::of(vec![analyst("charlie", "charting"), analyst("sigrid", "sign-in")]));
+    // Nobody rings Edith's phone; without her nobody could take what key three asks for.
+    let edith =
+        Analyst { id: "edith".to_owned(), phone: Phone::Fixed { port: 9, tcp: false }, module: Some("equipment") };
+    let node = Node::start(&Desk::of(vec![analyst("charlie", "charting"), analyst("sigrid", "sign-in"), edith]));
     let mut right = Pjsua::start(&node, &Setup::analyst("sigrid"));
     let wrong = Pjsua::start(&node, &Setup::analyst("charlie"));
     let telephone_event = !matches!(method, Method::InBand);

@@ -80,7 +80,7 @@ fn a_store_that_is_gone_for_a_while_is_caught_up_to_the_last_record() {
     let script = morning();
     let last = script.records.last().unwrap().seq;
     let dir = TempDir::new().unwrap();
-    let (store, _) = open(dir.path(), options()).unwrap();
+    let (store, _) = open(dir.path(), options(), at(130.0)).unwrap();
     let change = |sql: &'static str| {
         blocking(|| async { run(&mut sqlite::connect(dir.path()).await.unwrap(), sql).await }).unwrap();
     };
