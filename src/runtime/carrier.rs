@@ -128,7 +128,7 @@ impl Carrier {
                 Action::Query { id, query } => match query {
                     // One node: whoever the switch's own desk has leased is leased.
                     Query::Reserve { .. } => {
-                        self.inbox.push(Lane::Control, Input::Answer { query: id, answer: Answer::Reserved(true) });
+                        self.inbox.push(Lane::Answers, Input::Answer { query: id, answer: Answer::Reserved(true) });
                     }
                     Query::Resolve { host, port, transport } => self.names.resolve(id, host, port, transport),
                 },
@@ -166,7 +166,7 @@ impl Carrier {
             }
         };
         if !sent && flow.transport == Transport::Tcp {
-            self.inbox.push(Lane::Control, Input::Unreachable { flow });
+            self.inbox.push(Lane::Responses, Input::Unreachable { flow });
         }
     }
 
@@ -176,7 +176,7 @@ impl Carrier {
         let no_room = matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory)
             || error.raw_os_error() == Some(libc::ENOBUFS);
         if !no_room {
-            self.inbox.push(Lane::Control, Input::Unreachable { flow });
+            self.inbox.push(Lane::Responses, Input::Unreachable { flow });
         }
     }
 }

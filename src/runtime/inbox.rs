@@ -2,7 +2,7 @@
 //! comes before what begins new ones (DESIGN.md, "The pure contract").
 //!
 //! Every lane is bounded. What does not fit is dropped and counted: SIP over UDP is sent again by its sender, a full
-//! stream lane slows its connection down.
+//! stream lane slows its connection down. Answers alone always fit: each question of the switch has its room.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::runtime::clock::MonotonicClock;
 use crate::sip::Transport;
-use crate::switch::Input;
+use crate::switch::{Input, MAX_QUERIES};
 use crate::time::{Duration, Instant};
 
 /// Inputs that one turn of the loop takes: enough to amortise a wake-up, few enough to keep the order honest.
@@ -24,11 +24,14 @@ pub const INVITE_STALE_AFTER: Duration = Duration::from_millis(400);
 /// The lanes, first served first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
-    /// Commands, answers, configuration: few, and somebody waits.
+    /// To questions of the switch, which has no more of them open than fit here.
+    Answers,
+    /// Commands, configuration, how far the journal is: few, and somebody waits.
     Control,
     Media,
     /// ACK, CANCEL and requests inside dialogs.
     Running,
+    /// And what else becomes of our own messages: nobody is there, the stream is gone.
     Responses,
     Invites,
     Registers,
@@ -36,12 +39,21 @@ pub enum Lane {
 }
 
 impl Lane {
-    const ALL: [Lane; 7] =
-        [Lane::Control, Lane::Media, Lane::Running, Lane::Responses, Lane::Invites, Lane::Registers, Lane::Options];
+    const ALL: [Lane; 8] = [
+        Lane::Answers,
+        Lane::Control,
+        Lane::Media,
+        Lane::Running,
+        Lane::Responses,
+        Lane::Invites,
+        Lane::Registers,
+        Lane::Options,
+    ];
 
-    /// Two seconds' worth at the highest rate each lane is built for.
+    /// Two seconds' worth at the highest rate each lane is built for; of answers, all that can be owed.
     const fn limit(self) -> usize {
         match self {
+            Lane::Answers => MAX_QUERIES,
             Lane::Control => 4_096,
             Lane::Media => 16_384,
             Lane::Running | Lane::Responses => 8_192,
@@ -204,8 +216,9 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::ids::Seq;
+    use crate::ids::{QueryId, Seq};
     use crate::sip::Flow;
+    use crate::switch::Answer;
 
     fn flow(transport: Transport) -> Flow {
         let address = "127.0.0.1:5060".parse().expect("address");
@@ -257,6 +270,29 @@ mod tests {
         let again = b"INVITE sip:7100@h SIP/2.0\r\nt: <sip:7100@h>;tag=x\r\n\r\n";
         assert_eq!(Lane::of_message(first), Lane::Invites);
         assert_eq!(Lane::of_message(again), Lane::Running);
+    }
+
+    #[test]
+    fn an_answer_to_every_question_fits_and_comes_first_whatever_else_waits() {
+        let inbox = Inbox::new(MonotonicClock::new());
+        for lane in [Lane::Control, Lane::Media, Lane::Running, Lane::Responses, Lane::Options] {
+            while inbox.push(lane, Input::Timeout) {}
+        }
+        let refused = inbox.dropped();
+        for query in 0..10_000 {
+            let answer = Input::Answer { query: QueryId(query), answer: Answer::Reserved(true) };
+            assert!(inbox.push(Lane::Answers, answer), "answer {query}");
+        }
+        assert_eq!(inbox.dropped(), refused);
+        for expected in 0..10_000_u64 {
+            // Turns of 64, all of them answers.
+            if expected % 64 == 0 {
+                let batch = inbox.take(None).expect("open");
+                for (nth, input) in (expected..10_000).zip(batch) {
+                    assert!(matches!(input, Input::Answer { query, .. } if query.0 == nth), "{input:?} for {nth}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl Table {
 
     /// Nobody is there: whatever was sent that way has failed, on whichever connection it was meant to leave.
     fn unreachable(&self, flow: Flow) {
-        self.inbox.push(Lane::Control, Input::Unreachable { flow: Flow { conn: None, ..flow } });
+        self.inbox.push(Lane::Responses, Input::Unreachable { flow: Flow { conn: None, ..flow } });
     }
 }
 
@@ -304,7 +304,7 @@ async fn write(
     }
     reader.abort();
     table.close(conn);
-    table.inbox.push(Lane::Control, Input::StreamClosed { conn });
+    table.inbox.push(Lane::Responses, Input::StreamClosed { conn });
 }
 
 /// Gives the switch a moment to answer the last message of a stream whose reading has ended.

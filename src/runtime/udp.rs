@@ -135,7 +135,7 @@ fn drain_errors(socket: &UdpSocket, local: SocketAddr, inbox: &Inbox) {
         };
         if let Some(remote) = message.address.as_ref().and_then(to_std) {
             let flow = Flow { transport: Transport::Udp, local, remote, conn: None };
-            inbox.push(Lane::Control, Input::Unreachable { flow });
+            inbox.push(Lane::Responses, Input::Unreachable { flow });
         }
     }
 }

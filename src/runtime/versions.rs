@@ -270,7 +270,10 @@ impl Publisher {
         let credentials = store::credentials(&self.current.node.data_dir).await?;
         let accounts = recall::accounts(&self.current, &credentials);
         let done = format!("{} phones have a password", accounts.len());
-        self.inbox.push(Lane::Control, Input::Accounts(accounts));
+        anyhow::ensure!(
+            self.inbox.push(Lane::Control, Input::Accounts(accounts)),
+            "the switch takes nothing now; try again"
+        );
         Ok(Applied { done, version: None, new: false })
     }
 
@@ -356,7 +359,12 @@ impl Publisher {
     ) -> anyhow::Result<()> {
         self.media.set_library(Arc::clone(&library));
         let publication = publication(version);
-        self.inbox.push(Lane::Control, Input::Config { config: Arc::clone(&next), accounts, publication });
+        let input = Input::Config { config: Arc::clone(&next), accounts, publication };
+        anyhow::ensure!(
+            self.inbox.push(Lane::Control, input),
+            "version {} is published and runs from the next start: the switch takes nothing now",
+            version.number
+        );
         (self.current, self.library) = (next, library);
         self.versions.set(version.clone(), false);
         // Commands are taken in order: what is answered now comes after the version, whose audit line is in the journal.

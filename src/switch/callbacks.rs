@@ -130,44 +130,10 @@ impl Switch {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-    use std::sync::Arc;
-
-    use jiff::Timestamp;
-
     use super::*;
-    use crate::config::{self, Surroundings};
-    use crate::ids::{Extension, LegId, TicketNumber};
-    use crate::switch::{Action, LegIndex, Memory, OwedCallback};
-
-    /// The sample desk, which owes 4710 a call.
-    fn owing(call: CallId) -> Switch {
-        let wall: Timestamp = "2026-11-24T15:00:00Z".parse().expect("a time");
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
-        let surroundings = Surroundings { variables: BTreeMap::new(), now: wall };
-        let config = config::load(&folder, &surroundings).expect("the sample is whole").config;
-        let hospital = config.hospitals.values().next().expect("a hospital");
-        let (dialled, hotline) = hospital.hotlines.iter().next().expect("a hotline");
-        let owed = OwedCallback {
-            call,
-            ticket: TicketNumber(1000),
-            hospital: hospital.id.clone(),
-            plan: hotline.plan.clone(),
-            language: hospital.languages[0].clone(),
-            dialled: dialled.to_string(),
-            number: Extension::new("4710"),
-            waits_for: None,
-            booked: wall,
-            due: wall,
-            attempts: 0,
-            failed: false,
-            caller: None,
-            need: None,
-            test: false,
-        };
-        let memory = Memory { callbacks: vec![owed], ..Memory::blank([7; 32]) };
-        Switch::new(Arc::new(config), memory, [7; 32], Instant::ZERO, wall)
-    }
+    use crate::ids::LegId;
+    use crate::switch::tests::owing;
+    use crate::switch::{Action, LegIndex};
 
     #[test]
     fn an_attempt_that_breaks_as_it_begins_leaves_nothing_and_is_made_three_times() {

@@ -21,6 +21,8 @@ mod ingress;
 mod memory;
 mod reach;
 mod strangers;
+#[cfg(test)]
+mod tests;
 mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -48,8 +50,9 @@ use reach::fixed_phones;
 use strangers::{LockAudit, Strangers};
 use trunks::{Asked, Trunks};
 
-/// Questions to the edge that wait for an answer; more would mean that the edge is gone.
-const MAX_QUERIES: usize = 10_000;
+/// Questions to the edge that wait for an answer; more would mean that the edge is gone. It keeps room for that many
+/// answers, so that none is lost; a question beyond is answered "no" at once.
+pub const MAX_QUERIES: usize = 10_000;
 /// Rounds of "somebody was freed" for one input; each round can free more people by moving offers on.
 const MAX_FREED_ROUNDS: usize = 4;
 /// The staff's shifts are looked at again at the latest after this.
@@ -84,6 +87,8 @@ pub struct Switch {
     servers: BTreeMap<ServerKey, LegId>,
     clients: BTreeMap<ClientKey, ClientOwner>,
     queries: BTreeMap<QueryId, Pending>,
+    /// Questions that found no room, until the end of this input.
+    unasked: VecDeque<QueryId>,
     callbacks: Callbacks,
     /// The record of each call's latest booking, until it is stored.
     promises: BTreeMap<CallId, Seq>,
@@ -152,6 +157,7 @@ impl Switch {
             servers: BTreeMap::new(),
             clients: BTreeMap::new(),
             queries: BTreeMap::new(),
+            unasked: VecDeque::new(),
             callbacks: Callbacks::default(),
             promises: BTreeMap::new(),
             wakes: BTreeMap::new(),
@@ -364,6 +370,7 @@ impl Switch {
     /// outgoing messages into the actions.
     fn settle(&mut self, now: Instant) {
         self.transaction_events(now);
+        self.answer_unasked(now);
         self.offer_freed(now);
         while let Some((flow, bytes)) = self.transactions.poll_transmit() {
             self.actions.push_back(Action::Transmit { flow, bytes });
@@ -491,15 +498,27 @@ impl Switch {
     }
 
     fn query(&mut self, pending: Pending, query: Query) {
-        if self.queries.len() >= MAX_QUERIES {
-            // The oldest was never answered and never will be; whoever asked has moved on long ago.
-            self.queries.pop_first();
-            self.count("query_forgotten");
-        }
         self.next_query += 1;
         let id = QueryId(self.next_query);
+        if self.queries.len() >= MAX_QUERIES {
+            self.count("query_refused");
+            self.unasked.push_back(id);
+        } else {
+            self.actions.push_back(Action::Query { id, query });
+        }
         self.queries.insert(id, pending);
-        self.actions.push_back(Action::Query { id, query });
+    }
+
+    /// Whoever asked one question too many hears no, and moves on as after any other no.
+    fn answer_unasked(&mut self, now: Instant) {
+        while let Some(id) = self.unasked.pop_front() {
+            let answer = match self.queries.get(&id) {
+                Some(Pending::Reserve { .. }) => Answer::Reserved(false),
+                Some(Pending::Trunk(_)) => Answer::Resolved(Err("too many questions are open".to_owned())),
+                None => continue,
+            };
+            self.answered(now, id, answer);
+        }
     }
 }
 

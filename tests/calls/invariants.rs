@@ -94,7 +94,7 @@ impl World {
         ];
         broken
             .extend(gauges.into_iter().filter(|(_, left)| *left > 0).map(|(what, left)| format!("{left} {what} left")));
-        for fault in ["call_fault", "lease_lapsed", "query_forgotten"] {
+        for fault in ["call_fault", "lease_lapsed", "query_refused"] {
             if self.counter(fault) > 0 {
                 broken.push(format!("{fault}: {}", self.counter(fault)));
             }
