@@ -13,6 +13,7 @@ mod doctor;
 mod exit;
 mod graph;
 mod incidents;
+mod init;
 mod logging;
 mod moment;
 mod node;
@@ -48,6 +49,7 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 const EXAMPLES: &str = "Examples:
+  wardline init                              a first configuration from a few questions
   wardline check                             is what stands in sip-config/ right?
   wardline simulate --from 4710              try a call without a phone
   wardline serve                             run the node until SIGTERM or Ctrl-C
@@ -85,6 +87,12 @@ enum Command {
     /// standard error: text on a terminal, JSON otherwise. Exits 64 when neither a version nor the files can run.
     #[command(after_long_help = exit::TABLE)]
     Serve,
+    /// Make a first configuration from a few questions, and tell what to set at the PBX
+    ///
+    /// Asks at the terminal for what no flag gives; each answer is checked at once. Overwrites nothing. The files pass
+    /// `wardline check` as they are, and the plan is proved.
+    #[command(after_help = init::EXAMPLES)]
+    Init(Box<init::InitArgs>),
     /// Check the configuration: every error at once, with file, line, column and remedy
     #[command(
         after_help = "Exits 1 when the configuration is refused. Any value of wardline.toml may be overridden by the
@@ -177,6 +185,7 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
         Command::Call(args) => Ok(Outcome::Judged(call::run(args))),
         Command::Answer(args) => Ok(Outcome::Judged(answer::run(args))),
         Command::Serve => node::serve(folder),
+        Command::Init(args) => init::run(folder, args, out),
         Command::Check(args) => check::run(folder, args, out),
         Command::Simulate(args) => simulate::run(folder, args, out),
         Command::Graph(args) => graph::run(folder, args, out),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -52,12 +52,25 @@ pub fn run(args: &SchemaArgs, out: &mut Out) -> anyhow::Result<Outcome> {
         }
         return Ok(Outcome::Done);
     };
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let names = args.name.map_or_else(|| Name::value_variants().to_vec(), |name| vec![name]);
-    for table in names.into_iter().map(Name::table) {
-        let path = folder.join(format!("{}.json", table.name));
-        fs::write(&path, schema::text(table)).with_context(|| format!("cannot write {}", path.display()))?;
+    for path in write_some(folder, names)? {
         writeln!(out, "{}", path.display())?;
     }
     Ok(Outcome::Done)
+}
+
+/// Writes the schemas of all files into a folder.
+pub fn write(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    write_some(folder, Name::value_variants().to_vec())
+}
+
+fn write_some(folder: &Path, names: Vec<Name>) -> anyhow::Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut written = Vec::new();
+    for table in names.into_iter().map(Name::table) {
+        let path = folder.join(format!("{}.json", table.name));
+        fs::write(&path, schema::text(table)).with_context(|| format!("cannot write {}", path.display()))?;
+        written.push(path);
+    }
+    Ok(written)
 }

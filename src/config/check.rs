@@ -16,7 +16,7 @@ use crate::ivr::{NeedPatch, Plan, Prompts, Slot, Step, StepKind, Word};
 use crate::routing::Staff;
 
 /// A hotline and a code number that differ in less are one slip of a finger apart.
-const MIN_DIGITS_APART: usize = 2;
+pub const MIN_DIGITS_APART: usize = 2;
 
 /// Everything that was read, before it is tied together.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! The built program as people and scripts meet it: what it prints, and the exit codes that it promises.
 
+mod first_day;
 mod large;
 mod publish;
 mod simulate;
@@ -64,6 +65,7 @@ fn help_names_every_command_and_every_exit_code() {
     let run = wardline(nowhere().path(), &["--help"]);
     assert_eq!(run.code, 0);
     let commands = [
+        "init",
         "serve",
         "check",
         "graph",
