@@ -1,4 +1,4 @@
-//! `wardline graph`: a dial plan as a picture.
+//! `wardline graph`: a dial plan as a picture, its slowest paths marked.
 
 use std::fs;
 use std::io::Write;
@@ -13,6 +13,7 @@ use crate::cli::out::Out;
 use crate::config::{self, Surroundings, render};
 use crate::ids::PlanId;
 use crate::ivr::draw;
+use crate::proof::Proof;
 
 #[derive(Debug, Args)]
 pub struct GraphArgs {
@@ -35,7 +36,8 @@ pub fn run(folder: &Path, args: &GraphArgs, out: &mut Out) -> anyhow::Result<Out
     let Some(plan) = plan else {
         return Err(Usage(format!("say which plan: one of {}", known.join(", "))).into());
     };
-    let picture = draw::draw(plan, &config.prompts);
+    let slowest = config.proofs.get(&plan.id).map(Proof::slowest).unwrap_or_default();
+    let picture = draw::draw(plan, &config.prompts, &slowest);
     match &args.out {
         Some(path) => fs::write(path, picture).with_context(|| format!("cannot write {}", path.display()))?,
         None => write!(out, "{picture}")?,

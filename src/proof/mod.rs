@@ -25,6 +25,7 @@ mod witness;
 use std::time::Duration;
 
 use crate::ids::StepId;
+use crate::ivr::draw::{Goal, Slowest};
 use crate::ivr::{Longest, Plan};
 
 pub use judge::judge;
@@ -65,6 +66,18 @@ pub struct Bound {
 impl Bound {
     pub fn holds(&self) -> bool {
         self.within <= self.limit
+    }
+}
+
+impl Proof {
+    /// The slowest paths, to be drawn.
+    pub fn slowest(&self) -> Vec<Slowest> {
+        let bounds = [(Goal::FirstOffer, &self.first_offer), (Goal::End, &self.end)];
+        let drawn = |(to, bound): (Goal, &Option<Bound>)| {
+            let Bound { within, limit, witness } = bound.as_ref()?;
+            Some(Slowest { to, within: *within, margin: MARGIN, limit: *limit, hops: witness.hops() })
+        };
+        bounds.into_iter().filter_map(drawn).collect()
     }
 }
 

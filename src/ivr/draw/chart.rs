@@ -8,7 +8,10 @@ use jiff::civil::Weekday;
 use crate::identity::PhoneClass;
 use crate::ids::PromptId;
 use crate::ivr::condition::{Condition, Pattern};
+use crate::ivr::draw::{Goal, Hop, Slowest};
 use crate::ivr::plan::{Branch, Connect, LONGEST_PROMPT};
+use crate::ivr::promise::PROMISE_WITHIN;
+use crate::ivr::timing::PLAY_GRACE;
 use crate::ivr::{At, Longest, NeedPatch, Origin, Plan, Prompts, Slot, StepKind, Utterance, Way, Word};
 
 /// Letters of one line of a box and of an arrow.
@@ -56,9 +59,17 @@ pub struct Arrow {
     pub from: String,
     pub to: String,
     pub lines: Vec<String>,
+    /// The slowest paths that go this way, each with its instant from the INVITE.
+    pub marks: BTreeMap<Goal, Duration>,
 }
 
-pub fn of(plan: &Plan, prompts: &Prompts) -> Chart {
+impl Arrow {
+    fn plain(from: &str, to: String, lines: Vec<String>) -> Arrow {
+        Arrow { from: from.to_owned(), to, lines, marks: BTreeMap::new() }
+    }
+}
+
+pub fn of(plan: &Plan, prompts: &Prompts, slowest: &[Slowest]) -> Chart {
     let drawing = Drawing { plan, prompts };
     let mut boxes = vec![
         entry("call", "a call comes in"),
@@ -66,9 +77,9 @@ pub fn of(plan: &Plan, prompts: &Prompts) -> Chart {
         entry("key-9", "key 9, or 911"),
     ];
     let mut arrows = vec![
-        Arrow { from: "call".to_owned(), to: drawing.id(plan.start), lines: Vec::new() },
-        Arrow { from: "key-0".to_owned(), to: drawing.id(plan.person), lines: Vec::new() },
-        Arrow { from: "key-9".to_owned(), to: drawing.id(plan.operator), lines: Vec::new() },
+        Arrow::plain("call", drawing.id(plan.start), Vec::new()),
+        Arrow::plain("key-0", drawing.id(plan.person), Vec::new()),
+        Arrow::plain("key-9", drawing.id(plan.operator), Vec::new()),
     ];
     for step in plan.steps() {
         let id = format!("step-{}", step.id);
@@ -79,7 +90,15 @@ pub fn of(plan: &Plan, prompts: &Prompts) -> Chart {
             if !boxes.iter().any(|known| known.id == end) {
                 boxes.push(Box { id: end.clone(), look, name, kind: "", lines: Vec::new() });
             }
-            arrows.push(Arrow { from: id, to: end, lines: vec!["answers".to_owned()] });
+            arrows.push(Arrow::plain(&id, end, vec!["answers".to_owned()]));
+        }
+    }
+    for path in slowest {
+        for arrow in arrows.iter_mut().filter(|arrow| arrow.from == "call") {
+            arrow.marks.insert(path.to, Duration::ZERO);
+        }
+        for hop in &path.hops {
+            drawing.mark(path.to, hop, &mut arrows);
         }
     }
     let steps: Vec<String> = plan.steps().iter().map(|step| format!("{} ({})", step.id, step.kind.name())).collect();
@@ -212,12 +231,22 @@ impl Drawing<'_> {
         for (way, to) in kind.ways() {
             by_target.entry(*to).or_default().push(way);
         }
-        let arrow = |(to, ways): (At, Vec<Way>)| Arrow {
-            from: id.to_owned(),
-            to: self.id(to),
-            lines: self.labels(kind, &ways),
-        };
+        let arrow = |(to, ways): (At, Vec<Way>)| Arrow::plain(id, self.id(to), self.labels(kind, &ways));
         by_target.into_iter().map(arrow).collect()
+    }
+
+    /// Keys that jump from anywhere have an arrow of their own only where a slowest path takes them.
+    fn mark(&self, goal: Goal, hop: &Hop, arrows: &mut Vec<Arrow>) {
+        let (from, to) = (self.id(hop.from), self.id(hop.to));
+        let there = arrows.iter().position(|arrow| arrow.from == from && arrow.to == to);
+        let index = there.unwrap_or(arrows.len());
+        if there.is_none() {
+            arrows.push(Arrow::plain(&from, to, Vec::new()));
+        }
+        let Some(arrow) = arrows.get_mut(index) else { return };
+        arrow.marks.insert(goal, hop.at);
+        let jump = hop.jump.map(|key| format!("key {}", key.as_char()));
+        arrow.lines.extend(jump.filter(|jump| !arrow.lines.contains(jump)));
     }
 
     fn labels(&self, kind: &StepKind, ways: &[Way]) -> Vec<String> {
@@ -247,18 +276,23 @@ impl Drawing<'_> {
         lines
     }
 
-    /// How long the step takes at most, by the prompts' real lengths.
+    /// How long the step takes at most, by the prompts' real lengths, as the prover counts it.
     fn after(&self, kind: &StepKind) -> Option<Duration> {
         let longest = Longest::new(self.prompts, &BTreeSet::new(), None);
-        let say = |say: &Utterance| longest.in_language(&self.plan.language, say);
+        let say = |say: &Utterance| match say.0.as_slice() {
+            [] => Duration::ZERO,
+            [..] => longest.in_language(&self.plan.language, say) + PLAY_GRACE,
+        };
         match kind {
             StepKind::Play(step) => Some(say(&step.say)),
             // The words of an incident are bounded where it is opened.
-            StepKind::Notice(step) => Some(step.say.as_ref().map_or(LONGEST_PROMPT, say)),
+            StepKind::Notice(step) => Some(step.say.as_ref().map_or(LONGEST_PROMPT + PLAY_GRACE, say)),
             StepKind::Menu(step) => Some((say(&step.say) + step.wait) * u32::from(step.tries)),
-            StepKind::Collect(step) => Some((say(&step.say) + step.number.wait) * u32::from(step.tries)),
-            StepKind::Callback(step) => Some(say(&step.say)),
-            StepKind::Transfer(step) => Some(step.ring_for.max(say(&step.say))),
+            StepKind::Collect(step) => {
+                Some((say(&step.say) + step.number.wait * u32::from(step.number.digits)) * u32::from(step.tries))
+            }
+            StepKind::Callback(step) => Some(PROMISE_WITHIN + say(&step.say)),
+            StepKind::Transfer(step) => Some(step.ring_for),
             StepKind::Connect(_) => Some(self.plan.hunting.give_up_after),
             StepKind::Branch(_) | StepKind::Set(_) | StepKind::Alert(_) | StepKind::Hangup(_) => None,
         }
@@ -276,7 +310,7 @@ fn need_words(set: &NeedPatch) -> Vec<String> {
 }
 
 /// "5.5 s".
-fn seconds(duration: Duration) -> String {
+pub fn seconds(duration: Duration) -> String {
     let tenths = (duration.as_secs_f64() * 10.0).round() / 10.0;
     format!("{tenths} s")
 }

@@ -2,11 +2,13 @@
 //! on another.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use dagre::graph::{Graph, GraphOptions};
 use dagre::{EdgeLabel, LayoutOptions, NodeLabel, Point};
 
-use crate::ivr::draw::chart::{Arrow, Box, Chart, Look};
+use crate::ivr::draw::chart::{Arrow, Box, Chart, Look, seconds};
+use crate::ivr::draw::{Goal, Slowest};
 
 /// Pixels.
 const LINE: f64 = 17.0;
@@ -18,6 +20,8 @@ const HEAD: f64 = 34.0;
 const FOOT: f64 = 34.0;
 /// A letter of system-ui at 13 px is this wide at most on average; bold names and labels are set in the same grid.
 const LETTER: f64 = 7.0;
+/// One line of the legend of paths.
+const LEGEND_LINE: f64 = 22.0;
 /// How round a bend is.
 const BEND: f64 = 14.0;
 
@@ -28,16 +32,20 @@ const STYLE: &str = "
     .person{fill:#d3f2dd;stroke:#16803c}.target{fill:#e6dcfa;stroke:#6d3fc0}.callback{fill:#fdf3b8;stroke:#957800}
     .hangup{fill:#f7dbe2;stroke:#b42348}
     .way{stroke:#7b8794;stroke-width:1.6;fill:none;marker-end:url(#tip)}.tip{fill:#7b8794}
+    .offer-way{stroke:#0b5fd0;stroke-width:3.4;fill:none;marker-end:url(#offer-tip)}.offer{fill:#0b5fd0}
+    .end-way{stroke:#c2185b;stroke-width:3.4;stroke-dasharray:10 5;fill:none;marker-end:url(#end-tip)}.end{fill:#c2185b}
+    .wide{stroke-width:9}
     @media (prefers-color-scheme: dark){
       .bg,.under{fill:#161b22}.bg{stroke:#30363d}.ink{fill:#e6edf3}.dim{fill:#9da7b3}.lab{fill:#c9d1d9}
       .entry{fill:#e6edf3;stroke:#e6edf3}.inverse{fill:#161b22}
       .says{fill:#132d57;stroke:#5b9dff}.branches{fill:#21262d;stroke:#8b949e}.rings{fill:#4a3212;stroke:#e0a145}
       .person{fill:#12371f;stroke:#4ac26b}.target{fill:#33215c;stroke:#a98af0}.callback{fill:#423a0b;stroke:#d9c04a}
       .hangup{fill:#4a1626;stroke:#f0708e}
-      .way{stroke:#8b949e}.tip{fill:#8b949e}}
+      .way{stroke:#8b949e}.tip{fill:#8b949e}
+      .offer-way{stroke:#6cb0ff}.offer{fill:#6cb0ff}.end-way{stroke:#ff7eb3}.end{fill:#ff7eb3}}
   ";
 
-pub fn write(chart: &Chart) -> String {
+pub fn write(chart: &Chart, slowest: &[Slowest]) -> String {
     let placed = place(chart);
     let far = |value: &dyn Fn(&NodeLabel) -> f64| {
         chart.boxes.iter().filter_map(|own| placed.node(&own.id)).map(value).fold(0.0, f64::max)
@@ -48,14 +56,17 @@ pub fn write(chart: &Chart) -> String {
     let width =
         far(&|node| node.x.unwrap_or_default() + node.width / 2.0).max(bends.fold(0.0, f64::max)) + 2.0 * MARGIN;
     let width = width.max(legend_width() + 2.0 * MARGIN);
-    let height = far(&|node| node.y.unwrap_or_default() + node.height / 2.0) + 2.0 * MARGIN + HEAD + FOOT;
+    let foot = FOOT + slowest.len() as f64 * LEGEND_LINE;
+    let height = far(&|node| node.y.unwrap_or_default() + node.height / 2.0) + 2.0 * MARGIN + HEAD + foot;
     let mut out = String::new();
     head(chart, width, height, &mut out);
     // Lines first, then what stands on their ground, then boxes: nothing written is crossed.
     let arrows: Vec<(&Arrow, &EdgeLabel)> =
         chart.arrows.iter().filter_map(|arrow| Some((arrow, placed.edge(&arrow.from, &arrow.to, None)?))).collect();
-    for (_, edge) in &arrows {
-        let _ = writeln!(out, r#"  <path class="way" d="{}"/>"#, line(&edge.points));
+    for marked in [false, true] {
+        for (arrow, edge) in arrows.iter().filter(|(arrow, _)| arrow.marks.is_empty() != marked) {
+            draw_line(arrow, edge, &mut out);
+        }
     }
     for (arrow, edge) in &arrows {
         label(arrow, edge, &mut out);
@@ -65,7 +76,8 @@ pub fn write(chart: &Chart) -> String {
             draw_box(own, node, &mut out);
         }
     }
-    legend(height, &mut out);
+    legend(height - foot, &mut out);
+    paths_legend(height - foot + LEGEND_LINE, slowest, &mut out);
     out.push_str("</svg>\n");
     out
 }
@@ -77,11 +89,12 @@ fn place(chart: &Chart) -> Graph<NodeLabel, EdgeLabel> {
         graph.set_node(own.id.clone(), Some(NodeLabel { width, height, ..NodeLabel::default() }));
     }
     for arrow in &chart.arrows {
-        let letters = arrow.lines.iter().map(|line| line.chars().count()).max().unwrap_or_default();
+        let lines = label_lines(arrow);
+        let letters = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or_default();
         let mut label = EdgeLabel::default();
-        if !arrow.lines.is_empty() {
+        if !lines.is_empty() {
             label.width = letters as f64 * LETTER + 12.0;
-            label.height = arrow.lines.len() as f64 * LINE + 4.0;
+            label.height = lines.len() as f64 * LINE + 4.0;
             label.labelpos = dagre::layout::types::LabelPos::Center;
         }
         graph.set_edge(arrow.from.clone(), arrow.to.clone(), Some(label), None);
@@ -108,7 +121,12 @@ fn head(chart: &Chart, width: f64, height: f64, out: &mut String) {
     let _ = writeln!(out, r#"  <title id="title">{}</title>"#, escaped(&chart.title));
     let _ = writeln!(out, r#"  <desc id="desc">{}</desc>"#, escaped(&chart.description));
     let _ = writeln!(out, "  <style>{STYLE}</style>");
-    out.push_str("  <defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path class=\"tip\" d=\"M0 0 L8 4 L0 8 z\"/></marker></defs>\n");
+    for (id, class, size) in [("tip", "tip", 11), ("offer-tip", "offer", 15), ("end-tip", "end", 15)] {
+        let _ = writeln!(
+            out,
+            r#"  <defs><marker id="{id}" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="{size}" markerHeight="{size}" orient="auto"><path class="{class}" d="M0 0 L8 4 L0 8 z"/></marker></defs>"#
+        );
+    }
     let _ = writeln!(
         out,
         r#"  <rect class="bg" x="0.5" y="0.5" width="{}" height="{}" rx="10"/>"#,
@@ -156,9 +174,31 @@ fn towards(from: &Point, to: &Point) -> (f64, f64) {
     (from.x + dx * part, from.y + dy * part)
 }
 
+/// Words on a way, each with its class; last the instants of the slowest paths that go it.
+fn label_lines(arrow: &Arrow) -> Vec<(String, &'static str)> {
+    let words = arrow.lines.iter().map(|line| (line.clone(), "lab"));
+    let later = arrow.marks.iter().filter(|(_, at)| !at.is_zero());
+    let marks = later.map(|(goal, at)| (format!("at {}", up(*at)), goal_class(*goal)));
+    words.chain(marks).collect()
+}
+
+/// A slowest path has its colour; where both go, the one lies on the other, and both are seen.
+fn draw_line(arrow: &Arrow, edge: &EdgeLabel, out: &mut String) {
+    let path = line(&edge.points);
+    if arrow.marks.is_empty() {
+        let _ = writeln!(out, r#"  <path class="way" d="{path}"/>"#);
+    }
+    let both = arrow.marks.len() > 1;
+    for goal in arrow.marks.keys().rev() {
+        let wide = if both && *goal == Goal::End { " wide" } else { "" };
+        let _ = writeln!(out, r#"  <path class="{}-way{wide}" d="{path}"/>"#, goal_class(*goal));
+    }
+}
+
 fn label(arrow: &Arrow, edge: &EdgeLabel, out: &mut String) {
     let (Some(cx), Some(cy)) = (edge.x, edge.y) else { return };
-    if arrow.lines.is_empty() {
+    let lines = label_lines(arrow);
+    if lines.is_empty() {
         return;
     }
     let (left, top) = (x(cx - edge.width / 2.0), y(cy - edge.height / 2.0));
@@ -167,11 +207,12 @@ fn label(arrow: &Arrow, edge: &EdgeLabel, out: &mut String) {
         r#"  <rect class="under" x="{left}" y="{top}" width="{}" height="{}" rx="4"/>"#,
         edge.width, edge.height
     );
-    for (index, line) in arrow.lines.iter().enumerate() {
+    for (index, (line, class)) in lines.iter().enumerate() {
         let baseline = top + 15.0 + index as f64 * LINE;
+        let weight = if *class == "lab" { "" } else { r#" font-weight="600""# };
         let _ = writeln!(
             out,
-            r#"  <text class="lab" x="{}" y="{baseline:.1}" text-anchor="middle" font-size="12">{}</text>"#,
+            r#"  <text class="{class}" x="{}" y="{baseline:.1}" text-anchor="middle" font-size="12"{weight}>{}</text>"#,
             x(cx),
             escaped(line)
         );
@@ -242,9 +283,9 @@ fn legend_width() -> f64 {
     LEGEND.iter().map(|(_, words)| words.len() as f64 * LETTER + 40.0).sum()
 }
 
-fn legend(height: f64, out: &mut String) {
+fn legend(top: f64, out: &mut String) {
     let mut left = MARGIN;
-    let top = (height - FOOT).ceil();
+    let top = top.ceil();
     for (look, words) in LEGEND {
         let _ =
             writeln!(out, r#"  <rect class="{}" x="{left}" y="{top}" width="14" height="14" rx="3"/>"#, class(look));
@@ -256,6 +297,38 @@ fn legend(height: f64, out: &mut String) {
         );
         left += words.len() as f64 * LETTER + 40.0;
     }
+}
+
+/// What the marked paths are, and what their seconds count.
+fn paths_legend(top: f64, slowest: &[Slowest], out: &mut String) {
+    let (mut top, left) = (top.ceil(), MARGIN + 44.0);
+    for path in slowest {
+        let what = match path.to {
+            Goal::FirstOffer => "slowest way to the first offer",
+            Goal::End => "slowest way to the end of a call that reaches nobody",
+        };
+        let (class, middle) = (goal_class(path.to), top + 7.0);
+        let (within, limit, margin) = (up(path.within), up(path.limit), up(path.margin));
+        let words = format!(
+            "{what}: {within}, {margin} of margin included; the limit is {limit}. Seconds in this colour count from the INVITE."
+        );
+        let _ = writeln!(out, r#"  <path class="{class}-way" d="M{MARGIN} {middle} L{} {middle}"/>"#, left - 8.0);
+        let _ = writeln!(out, r#"  <text class="dim" x="{left}" y="{}" font-size="12">{words}</text>"#, top + 11.5);
+        top += LEGEND_LINE;
+    }
+}
+
+fn goal_class(goal: Goal) -> &'static str {
+    match goal {
+        Goal::FirstOffer => "offer",
+        Goal::End => "end",
+    }
+}
+
+/// Rounded up: a bound is never told as less than it is.
+fn up(span: Duration) -> String {
+    let tenths = span.as_micros().div_ceil(100_000);
+    seconds(Duration::from_millis(u64::try_from(tenths).unwrap_or(u64::MAX).saturating_mul(100)))
 }
 
 fn escaped(text: &str) -> String {

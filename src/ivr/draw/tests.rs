@@ -1,13 +1,16 @@
-//! The picture of the sample plan is the committed one, and holds whatever the plan holds, at places of its own.
+//! The picture of the sample plan holds whatever the plan holds, at places of its own. (That it is the committed one, with
+//! the slowest paths marked: proof/tests/picture.rs.)
 
 use std::fs;
 use std::path::Path;
 
-use super::{chart, draw};
+use super::{Goal, Hop, Slowest, chart, draw};
 use crate::diagnostic::Report;
+use crate::digit::Digit;
 use crate::ids::Language;
 use crate::ivr::tests::world::{SAMPLE, plan};
 use crate::ivr::{Plan, Prompts};
+use crate::time::Duration;
 
 fn rendered() -> (std::sync::Arc<Plan>, Prompts) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
@@ -17,22 +20,9 @@ fn rendered() -> (std::sync::Arc<Plan>, Prompts) {
 }
 
 #[test]
-fn the_committed_picture_shows_the_sample_plan() {
-    let (plan, prompts) = rendered();
-    let drawn = draw(&plan, &prompts);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/img/plan-hotline.svg");
-    if std::env::var_os("UPDATE_GENERATED").is_some() {
-        fs::write(&path, &drawn).expect("written");
-    }
-    let there = fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == drawn, "docs/img/plan-hotline.svg shows another plan: run with UPDATE_GENERATED=1");
-    assert_eq!(draw(&plan, &prompts), drawn, "the same plan is drawn the same");
-}
-
-#[test]
 fn every_step_is_a_box_and_every_way_an_arrow_with_its_words() {
     let (plan, prompts) = rendered();
-    let chart = chart::of(&plan, &prompts);
+    let chart = chart::of(&plan, &prompts, &[]);
     for step in plan.steps() {
         assert!(chart.boxes.iter().any(|own| own.name == step.id.as_str()), "{} is not drawn", step.id);
         for (way, to) in step.kind.ways() {
@@ -52,6 +42,24 @@ fn every_step_is_a_box_and_every_way_an_arrow_with_its_words() {
     assert_eq!(label("step-connect", "step-nobody").as_deref(), Some("gives up 90 s"));
     assert_eq!(label("step-operator", "step-operator-silent").as_deref(), Some("no answer 6 s"));
     assert_eq!(label("key-9", "step-operator").as_deref(), Some(""));
+}
+
+/// Both kinds of path over one way, and a key that no step declares.
+fn marked(plan: &Plan) -> Vec<Slowest> {
+    let step = |name: &str| plan.steps().iter().position(|step| step.id.as_str() == name);
+    let at = |name: &str| step(name).and_then(|index| plan.at(index)).expect("a step");
+    let hop = |from: &str, to: &str, millis: u64, jump| Hop {
+        from: at(from),
+        to: at(to),
+        at: Duration::from_millis(millis),
+        jump,
+    };
+    let path = |to, hops| Slowest { to, within: Duration::ZERO, margin: Duration::ZERO, limit: Duration::ZERO, hops };
+    let asked = hop("question", "ring", 6_450, None);
+    vec![
+        path(Goal::FirstOffer, vec![asked]),
+        path(Goal::End, vec![asked, hop("nobody", "operator", 200_000, Some(Digit::D9))]),
+    ]
 }
 
 /// Rectangles of a class: left, top, right, bottom.
@@ -74,7 +82,8 @@ fn rectangles(svg: &str, wanted: &dyn Fn(&str) -> bool) -> Vec<[f64; 4]> {
 #[test]
 fn no_box_and_no_label_lies_on_another() {
     let (plan, prompts) = rendered();
-    let svg = draw(&plan, &prompts);
+    let svg = draw(&plan, &prompts, &marked(&plan));
+    assert!(svg.contains(">at 6.5 s<") && svg.contains(">at 200 s<"), "{svg}");
     let all = rectangles(&svg, &|class| class != "bg");
     assert!(all.len() > 30, "{} rectangles", all.len());
     for (index, one) in all.iter().enumerate() {
@@ -89,6 +98,6 @@ fn no_box_and_no_label_lies_on_another() {
 fn what_an_admin_writes_cannot_break_the_picture() {
     let text = SAMPLE.replace("[steps.asked]", r#"[steps."a<b>&\"c"]"#).replace("1 = \"asked\"", r#"1 = "a<b>&\"c""#);
     let (_, prompts) = rendered();
-    let svg = draw(&plan(&text), &prompts);
+    let svg = draw(&plan(&text), &prompts, &[]);
     assert!(svg.contains("a&lt;b&gt;&amp;&quot;c") && !svg.contains("a<b>"));
 }

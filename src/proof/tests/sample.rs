@@ -12,7 +12,7 @@ use crate::time::Duration;
 pub const SAMPLE: &str = include_str!("../../../sip-config/plans/hotline.toml");
 
 /// Proof and findings of a plan that speaks the rendered prompts.
-pub fn proved(text: &str) -> (Proof, Report) {
+fn loaded(text: &str) -> (Plan, Prompts, Proof, Report) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
     let mut report = Report::new();
     let prompts = Prompts::load(&[Language::new("en")], |path| fs::read(root.join(path)), &mut report);
@@ -22,7 +22,18 @@ pub fn proved(text: &str) -> (Proof, Report) {
     let plan = plan.expect("no errors, so a plan");
     let proof = prove(&plan, &known.longest().expect("the prompts are there"));
     judge(&plan, &proof, &mut report);
+    (plan, prompts, proof, report)
+}
+
+pub fn proved(text: &str) -> (Proof, Report) {
+    let (_, _, proof, report) = loaded(text);
     (proof, report)
+}
+
+/// The same with what a picture of it is made of.
+pub fn rendered(text: &str) -> (Plan, Prompts, Proof) {
+    let (plan, prompts, proof, _) = loaded(text);
+    (plan, prompts, proof)
 }
 
 fn told(bound: &Option<Bound>) -> (Duration, String, String) {
