@@ -6,34 +6,63 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::ids::PlanId;
-use crate::proof::{Bound, Coverage, Detour, LaterRung, Proof, Stay, Walked, Witness, seconds};
-use crate::routing::Who;
+use crate::proof::{Bound, Coverage, Detour, Exit, LaterRung, MARGIN, Outcome, Proof, Stay, Walked, Witness, seconds};
 use crate::time::Duration;
 
-/// One block a plan: each bound with its worst path, then the same path in seconds.
+/// Names of steps that are longer push what follows them to the right.
+const MAX_NAME: usize = 24;
+
+/// One block a plan: each bound with its worst path, one line a step, narrow enough for a terminal of 80 columns.
 pub fn text(proofs: &BTreeMap<PlanId, Proof>) -> String {
     let mut text = String::new();
     for (plan, proof) in proofs {
-        let indent = " ".repeat(plan.as_str().chars().count() + 2);
-        let mut first = Some(format!("{plan}: "));
-        let mut line = |line: String| {
-            let head = first.take().unwrap_or_else(|| indent.clone());
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{head}{line}");
-        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\n{plan}, at the worst, in seconds from the INVITE:");
+        let mut before: Option<&Witness> = None;
         for (name, bound, given) in bounds(proof) {
             let Some(bound) = bound else { continue };
-            let (within, limit) = (tenths(bound.within), format!("(limit {} s)", seconds(bound.limit)));
-            line(format!("{name:<15} ≤ {within:>5} s {limit:<13} by {}", bound.witness.path()));
-            line(format!("{:<15}   {}", "", bound.witness));
-            if given {
-                line(format!("{:<15}   {}", "", told(&proof.coverage)));
+            let same = before.is_some_and(|before| *before == bound.witness);
+            let path = if same { " by the same path" } else { "" };
+            let limit = format!("(limit {} s)", seconds(bound.limit));
+            let _ = writeln!(
+                text,
+                "{}",
+                format!("  {name:<15} ≤ {:>5} s {limit:<13}{path}", tenths(bound.within)).trim_end()
+            );
+            if !same {
+                text.push_str(&path_text(&bound.witness));
             }
+            if given {
+                text.push_str(&given_text(&proof.coverage));
+            }
+            before = Some(&bound.witness);
         }
-        if !proof.no_analyst.is_empty() {
-            line(format!("{:<15}   {}", "no analyst", detours(&proof.no_analyst)));
+        for (number, way) in detours(&proof.no_analyst).into_iter().enumerate() {
+            let _ = writeln!(text, "  {:<15}   {way}", if number == 0 { "no analyst" } else { "" });
         }
     }
+    text
+}
+
+/// One line a step: when what it does begins, its name, what it does, and what ends that.
+fn path_text(witness: &Witness) -> String {
+    let mut text = String::new();
+    let names = witness.walked.iter().map(|walked| walked.step.as_str().chars().count());
+    let width = names.max().unwrap_or_default().min(MAX_NAME);
+    let mut line = |at: &str, name: &str, what: &str| {
+        let _ = writeln!(text, "{}", format!("      {at:>7}  {name:<width$}  {what}").trim_end());
+    };
+    for walked in &witness.walked {
+        let arrived = walked.exit.is_none().then(|| witness.outcome.to_string());
+        // A step that only leads on may still say which key led on.
+        let passed = || walked.exit.and_then(Exit::told);
+        let what = arrived.or_else(|| walked.told()).or_else(passed).unwrap_or_default();
+        line(&seconds(walked.begins()), walked.step.as_str(), &what);
+    }
+    if witness.outcome == Outcome::Over {
+        line(&seconds(witness.at), "", &witness.outcome.to_string());
+    }
+    line(&format!("+ {}", seconds(MARGIN)), "", "margin");
     text
 }
 
@@ -65,22 +94,25 @@ fn tenths(span: Duration) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-fn told(coverage: &Coverage) -> String {
-    let Some(rung) = &coverage.rung else { return "no rung asks for the qualification".to_owned() };
-    let who = |who: &[Who]| who.iter().map(|who| who.as_str()).collect::<Vec<_>>().join(" or ");
-    let later = |later: &LaterRung| match later.within {
-        Some(within) => format!("{} after {} s at the most", later.rung, seconds(within)),
-        None => format!("{} when all before have been rung", later.rung),
-    };
-    let mut text = format!("given that somebody {} can be rung (rung {rung})", who(&coverage.who));
-    if !coverage.later.is_empty() {
-        let rungs: Vec<String> = coverage.later.iter().map(later).collect();
-        let _ = write!(text, "; else {}", rungs.join(", "));
+/// What the bound takes for granted, and what comes where it fails: one line a rung.
+fn given_text(coverage: &Coverage) -> String {
+    let Some(rung) = &coverage.rung else { return "      no rung asks for the qualification\n".to_owned() };
+    let who = coverage.who.iter().map(|who| who.as_str()).collect::<Vec<_>>().join(" or ");
+    let mut text = format!("      given that somebody {who} can be rung (rung {rung}); else\n");
+    for later in &coverage.later {
+        let _ = match later.within {
+            Some(within) => writeln!(text, "        {} after {} s at the most", later.rung, seconds(within)),
+            None => writeln!(text, "        {} when all before have been rung", later.rung),
+        };
+    }
+    if coverage.later.is_empty() {
+        text = text.replace("; else", "");
     }
     text
 }
 
-fn detours(detours: &[Detour]) -> String {
+/// Each way past the analysts: "operator by key 9".
+fn detours(detours: &[Detour]) -> Vec<String> {
     let way = |detour: &Detour| {
         let exit = detour.exit.and_then(|exit| exit.told());
         match (&detour.from, exit) {
@@ -90,8 +122,7 @@ fn detours(detours: &[Detour]) -> String {
             (None, None) => "at once".to_owned(),
         }
     };
-    let told: Vec<String> = detours.iter().map(|detour| format!("{} by {}", detour.to, way(detour))).collect();
-    told.join(", ")
+    detours.iter().map(|detour| format!("{} by {}", detour.to, way(detour))).collect()
 }
 
 fn bound(bound: &Bound) -> Value {

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Diagnostic, Report};
 use crate::ivr::Plan;
 use crate::ivr::plan::Limit;
-use crate::proof::{Bound, Proof, Witness, seconds};
+use crate::proof::{Bound, MARGIN, Proof, Witness, seconds};
 
 /// Findings of one plan. It is sound when none of them is an error.
 pub fn judge(plan: &Plan, proof: &Proof, report: &mut Report) {
@@ -12,20 +12,30 @@ pub fn judge(plan: &Plan, proof: &Proof, report: &mut Report) {
         (
             &proof.first_offer,
             &limits.first_offer,
+            "first_offer_within",
             "the first offer may come",
             "ring sooner: ask less, or while phones ring",
         ),
         (
             &proof.qualified_offer,
             &limits.qualified_offer,
+            "qualified_offer_within",
             "the first offer to somebody qualified may come",
             "ring analysts sooner, or begin their rung sooner",
         ),
-        (&proof.end, &limits.end, "a call that reaches nobody may end", "give up sooner, or lead it to its end sooner"),
+        (
+            &proof.end,
+            &limits.end,
+            "ends_within",
+            "a call that reaches nobody may end",
+            "give up sooner, or lead it to its end sooner",
+        ),
     ];
-    for (bound, limit, what, remedy) in bounds {
+    for (bound, limit, key, what, remedy) in bounds {
         if let Some(bound) = bound.as_ref().filter(|bound| !bound.holds()) {
-            report.push(too_late(plan, bound, limit, what, remedy));
+            let enough = bound.within.as_micros().div_ceil(1_000_000);
+            let remedy = format!("{remedy}; or, if it must be so, declare {key} = \"{enough}s\"");
+            report.push(too_late(plan, bound, limit, what, &remedy));
         }
     }
     if let (Some(rung), None) = (&proof.coverage.rung, proof.coverage.within) {
@@ -38,7 +48,9 @@ pub fn judge(plan: &Plan, proof: &Proof, report: &mut Report) {
     if let Some(witness) = &proof.rings_nobody {
         let last = witness.walked.last().map_or(0..0, |walked| walked.span.clone());
         let finding = Diagnostic::error(&plan.file, last, "a call may end here, and nobody was rung");
-        let finding = finding.why(witness.to_string()).remedy("lead every way through an `alert` or a `transfer`");
+        let finding = finding
+            .why("a path that rings nobody is marked below")
+            .remedy("lead every way through an `alert` or a `transfer`");
         report.push(told(plan, witness, finding));
     }
 }
@@ -46,15 +58,17 @@ pub fn judge(plan: &Plan, proof: &Proof, report: &mut Report) {
 fn too_late(plan: &Plan, bound: &Bound, limit: &Limit, what: &str, remedy: &str) -> Diagnostic {
     let (within, most) = (seconds(bound.within), seconds(limit.within));
     let what = format!("{what} {within} s after the INVITE; the limit is {most} s");
-    let finding = Diagnostic::error(&plan.file, limit.span.clone(), what).why(bound.witness.to_string());
+    let why = format!("{} s of it are margin; the worst path is marked below", seconds(MARGIN));
+    let finding = Diagnostic::error(&plan.file, limit.span.clone(), what).why(why);
     told(plan, &bound.witness, finding.remedy(remedy))
 }
 
-/// The steps that take time, each at its place.
+/// The steps that take time, each at its place, and where the path arrives.
 fn told(plan: &Plan, witness: &Witness, mut finding: Diagnostic) -> Diagnostic {
     for walked in &witness.walked {
-        if let Some(what) = walked.told() {
-            let label = format!("at {} s: {what}", seconds(walked.entered));
+        let arrived = || walked.exit.is_none().then(|| witness.outcome.to_string());
+        if let Some(what) = walked.told().or_else(arrived) {
+            let label = format!("at {} s: {what}", seconds(walked.begins()));
             finding = finding.related(&plan.file, walked.span.clone(), label);
         }
     }

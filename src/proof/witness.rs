@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::digit::Digit;
 use crate::ids::{StepId, TargetId};
+use crate::ivr::draw::Hop;
 use crate::ivr::{At, Way};
 use crate::proof::MARGIN;
 
@@ -115,6 +117,19 @@ impl Witness {
         }
         path
     }
+
+    /// The same, to be drawn.
+    pub fn hops(&self) -> Vec<Hop> {
+        let hop = |(one, next): (&Walked, &Walked)| {
+            let jump = match one.exit {
+                Some(Exit::Person) => Some(Digit::D0),
+                Some(Exit::Operator) => Some(Digit::D9),
+                Some(Exit::Way(_) | Exit::Over) | None => None,
+            };
+            Hop { from: one.at, to: next.at, at: one.left, jump }
+        };
+        self.walked.iter().zip(self.walked.iter().skip(1)).map(hop).collect()
+    }
 }
 
 /// "0 INVITE · 1 question: speaks 3.7, waits 1.5, silence → ring · 6.45 phones ring · 0.3 margin".
@@ -123,12 +138,7 @@ impl fmt::Display for Witness {
         f.write_str("0 INVITE")?;
         for (number, walked) in self.walked.iter().enumerate() {
             if let Some(what) = walked.told() {
-                let from = match walked.stay {
-                    Stay::Speaks { .. } | Stay::Asks { .. } | Stay::Number { .. } => walked.stay.spoken(),
-                    Stay::Passes | Stay::Promises { .. } | Stay::Waits { .. } | Stay::Dials { .. } => None,
-                };
-                let from = from.map_or(walked.entered, |spoken| spoken.from);
-                write!(f, " · {} {}: {what}", seconds(from), walked.step)?;
+                write!(f, " · {} {}: {what}", seconds(walked.begins()), walked.step)?;
                 if let Some(next) = self.walked.get(number + 1) {
                     write!(f, " → {}", next.step)?;
                 }
@@ -149,6 +159,15 @@ impl fmt::Display for Outcome {
 }
 
 impl Walked {
+    /// When what holds the call begins: its first word, if it begins with words.
+    pub fn begins(&self) -> Duration {
+        let spoken = match self.stay {
+            Stay::Speaks { .. } | Stay::Asks { .. } | Stay::Number { .. } => self.stay.spoken(),
+            Stay::Passes | Stay::Promises { .. } | Stay::Waits { .. } | Stay::Dials { .. } => None,
+        };
+        spoken.map_or(self.entered, |spoken| spoken.from)
+    }
+
     /// What takes time, and what ends it; `None` for a step that only leads on.
     pub fn told(&self) -> Option<String> {
         let exit = self.exit.and_then(Exit::told).map(|exit| format!(", {exit}")).unwrap_or_default();
@@ -171,7 +190,11 @@ impl Walked {
             }
             Stay::Waits { since, give_up_after } => {
                 let until = seconds(since + give_up_after);
-                Some(format!("phones have rung since {}, until {until}{exit}", seconds(since)))
+                let before = match since {
+                    since if since == self.entered => "ring".to_owned(),
+                    since => format!("have rung since {},", seconds(since)),
+                };
+                Some(format!("phones {before} until {until}{exit}"))
             }
             Stay::Dials { ring_for } => Some(format!("rings {}{exit}", seconds(ring_for))),
         }

@@ -142,11 +142,17 @@ fn the_sample_is_valid() {
         &run.out,
         &[
             "sip-config is valid: 2 hospitals, 2 hotlines, 1 plan",
-            "hotline: first offer     ≤   6.8 s (limit 8 s)   by who → question (silence) → ring",
-            "0 INVITE · 1 question: speaks 3.7, waits 1.5, silence → ring · 6.45 phones ring · 0.3 margin",
-            "no analyst        operator by key 9, operator by patient (silence)",
+            "hotline, at the worst, in seconds from the INVITE:\n  first offer     ≤   6.8 s (limit 8 s)\n",
+            "            0  who\n            1  question  speaks 3.7, waits 1.5, silence\n         6.45  ring      phones ring\n",
+            "  qualified offer ≤   6.8 s (limit 8 s)   by the same path\n",
+            "        backup after 12 s at the most\n",
+            "       192.01  nobody               books for 1, speaks 3.53, key 9\n",
+            "       207.93                       the call is over\n        + 0.3                       margin\n",
+            "  no analyst        operator by key 9\n                    operator by patient (silence)\n",
         ],
     );
+    let widest = run.out.lines().skip(1).map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{widest:?} columns:\n{}", run.out);
 }
 
 #[test]

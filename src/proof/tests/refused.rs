@@ -29,11 +29,14 @@ fn a_late_first_offer_is_refused_with_its_worst_path() {
     let text = SAMPLE.replacen(written, by, 1);
     // No limit is declared, so the plan's name is shown.
     assert_eq!(pointed_at(&text, &found[0]), "\"hotline\"");
-    let why = "0 INVITE · 1 question: speaks 3.7, waits 1.5, 2 times, silence → ring · 11.89 phones ring · 0.3 margin";
-    assert_eq!(found[0].why.as_deref(), Some(why));
+    assert_eq!(found[0].why.as_deref(), Some("0.3 s of it are margin; the worst path is marked below"));
+    let remedy =
+        "ring sooner: ask less, or while phones ring; or, if it must be so, declare first_offer_within = \"13s\"";
+    assert_eq!(found[0].remedy.as_deref(), Some(remedy));
     let places: Vec<_> =
         found[0].related.iter().map(|place| (&text[place.span.clone()], place.label.as_str())).collect();
-    assert_eq!(places, [("question", "at 0 s: speaks 3.7, waits 1.5, 2 times, silence")]);
+    let asked = ("question", "at 1 s: speaks 3.7, waits 1.5, 2 times, silence");
+    assert_eq!(places, [asked, ("ring", "at 11.89 s: phones ring")]);
 }
 
 #[test]
