@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod digit;
 pub mod grammar;
 pub mod ids;
+pub mod release;
 pub mod time;
 
 // The pure core: no clock, no socket, no async, no randomness of its own.

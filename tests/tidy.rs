@@ -15,6 +15,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("digit", &[]),
     ("grammar", &[]),
+    ("release", &[]),
     ("diagnostic", &[]),
     ("sip", &["ids"]),
     ("transaction", &["sip", "ids"]),
@@ -52,7 +53,7 @@ const PURE: &[(&str, &[&str])] = &[
 ];
 
 /// Importable from everywhere.
-const FOUNDATION: &[&str] = &["ids", "time", "digit", "diagnostic", "grammar"];
+const FOUNDATION: &[&str] = &["ids", "time", "digit", "diagnostic", "grammar", "release"];
 
 /// What the pure core may not even name.
 const FORBIDDEN: &[&str] = &[

@@ -91,6 +91,7 @@ fn router(state: Arc<ApiState>) -> Router {
         .route("/v1/calls", get(calls))
         .route("/v1/analysts", get(analysts))
         .route("/v1/analysts/{id}/state", post(set_state))
+        .route("/v1/analysts/{id}/attest", post(attest))
         .route("/v1/tickets/{number}/disposition", post(set_disposition))
         .route("/v1/incidents", get(incidents).post(open_incident))
         .route("/v1/incidents/{id}/resolve", post(resolve_incident))
@@ -227,6 +228,21 @@ async fn set_state(
     let done = format!("{analyst} is {}", state_word(wanted.state));
     let SetState { state: to, reason } = wanted;
     change(&state, Command::SetAnalystState { analyst, state: to, actor: peer.actor().await, reason }, done).await
+}
+
+async fn attest(
+    State(state): State<Arc<ApiState>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Segment(analyst): Segment<String>,
+    Json(wanted): Json<wire::Attest>,
+) -> Answer<Done> {
+    said("evidence", &wanted.evidence)?;
+    said("name", &wanted.by)?;
+    let wire::Attest { system, modules, release, evidence, by } = wanted;
+    let (analyst, actor) = (AnalystId::new(&analyst), peer.actor().await);
+    let done = format!("{analyst} is attested for {system} {release}, from now on");
+    let command = Command::Attest { analyst, system, modules, release, evidence, by, actor };
+    change(&state, command, done).await
 }
 
 fn state_word(state: crate::ticket::AnalystStateRecord) -> &'static str {

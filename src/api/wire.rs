@@ -1,12 +1,13 @@
 //! What travels over the control socket, for both of its ends.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::api::ReloadKind;
-use crate::ids::AnalystId;
+use crate::ids::{AnalystId, ModuleId, SystemId};
 use crate::routing::{Incident, Trouble};
 use crate::switch::Status;
 use crate::ticket::{AnalystStateRecord, DispositionCode};
@@ -82,6 +83,18 @@ pub struct Published {
 pub struct SetState {
     pub state: AnalystStateRecord,
     pub reason: Option<String>,
+}
+
+/// `POST /v1/analysts/{id}/attest`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attest {
+    pub system: SystemId,
+    /// Absent: all that the analyst holds of it.
+    pub modules: Option<BTreeSet<ModuleId>>,
+    pub release: String,
+    pub evidence: String,
+    pub by: String,
 }
 
 /// `POST /v1/tickets/{number}/disposition`.

@@ -13,7 +13,7 @@ use crate::call::open_tickets::OpenTickets;
 use crate::call::ports::Ports;
 use crate::config::Config;
 use crate::ids::{AnalystId, CallId, LegId, OfferId, PlayId, ServerKey, TrunkId};
-use crate::routing::{Continuity, Desk, Incidents, PhoneKind, WaitingLine};
+use crate::routing::{Continuity, Desk, Incidents, PhoneKind, Staff, WaitingLine};
 use crate::sip::{Flow, Request, Response, Uri};
 use crate::ticket::Event;
 use crate::time::Instant;
@@ -148,6 +148,8 @@ pub struct Context<'a> {
     pub wall: Timestamp,
     /// The configuration in force. A call keeps its own plan, but people and desk are today's.
     pub config: &'a Arc<Config>,
+    /// Its people, with what was attested since.
+    pub staff: &'a Staff,
     pub desk: &'a mut Desk,
     pub line: &'a mut WaitingLine,
     pub continuity: &'a mut Continuity,

@@ -15,7 +15,7 @@ use crate::ids::{AnalystId, Extension, IncidentId, LegId, PromptId, StepId, Trun
 use crate::ivr::plan::Keyed;
 use crate::ivr::timing::{SPEECH_AFTER_200, SPEECH_AFTER_ACK};
 use crate::ivr::{self, Facts, Input, Interpreter, KnownProblem, NeedPatch, Origin, Plan, SettledBy};
-use crate::routing::{Continuity, Desk, Hunt, Hunting, Incidents, Need, Question, would_change};
+use crate::routing::{Continuity, Desk, Hunt, Hunting, Incidents, Need, Question, Staff, would_change};
 use crate::ticket::{Event, HangupCause, NeedSource, Party};
 use crate::time::{Duration, Instant};
 
@@ -103,6 +103,7 @@ impl Guided {
 /// The desk as the plan may ask it, frozen for one input.
 struct World<'a> {
     config: &'a Config,
+    staff: &'a Staff,
     desk: &'a Desk,
     continuity: &'a Continuity,
     incidents: &'a Incidents,
@@ -124,12 +125,12 @@ impl ivr::World for World<'_> {
             now: self.now,
             wall: self.wall,
         };
-        would_change(&self.config.staff, self.desk, &question)
+        would_change(self.staff, self.desk, &question)
     }
 
     fn on_shift(&self) -> bool {
         let present = |id: &AnalystId| self.desk.presence(id) != crate::routing::Presence::SignedOut;
-        self.config.staff.of(&self.call.hospital).any(|analyst| analyst.on_shift(self.wall) && present(&analyst.id))
+        self.staff.of(&self.call.hospital).any(|analyst| analyst.on_shift(self.wall) && present(&analyst.id))
     }
 
     fn knows(&self, what: Keyed, digits: &str) -> bool {
@@ -304,6 +305,7 @@ impl Call {
         let hunting = Arc::clone(&self.plan.hunting);
         let world = World {
             config: ctx.config,
+            staff: ctx.staff,
             desk: ctx.desk,
             continuity: ctx.continuity,
             incidents: ctx.incidents,

@@ -104,7 +104,7 @@ impl Call {
     fn hunt_input(&mut self, ctx: &mut Context<'_>, input: HuntInput) {
         let Stage::Guided(guided) = &mut self.stage else { return };
         let Some(hunt) = &mut guided.hunt else { return };
-        hunt.handle(ctx.now, input, &ctx.config.staff, ctx.desk, ctx.wall);
+        hunt.handle(ctx.now, input, ctx.staff, ctx.desk, ctx.wall);
         let actions: Vec<HuntAction> = std::iter::from_fn(|| hunt.poll()).collect();
         for action in actions {
             self.hunt_action(ctx, action);

@@ -1,6 +1,6 @@
 //! `wardline analysts`: who takes calls, what they do right now, and the passwords of their phones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::bail;
@@ -10,15 +10,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::ReloadKind;
-use crate::api::wire::{Done, Reload, SetState};
+use crate::api::wire::{Attest, Done, Reload, SetState};
 use crate::cli::client::{Client, segment};
 use crate::cli::exit::{Outcome, Refused, Unreachable, Usage};
-use crate::cli::out::{Out, padded, tell};
+use crate::cli::out::{Out, green, padded, red, tell};
 use crate::cli::place::Place;
 use crate::config::Config;
 use crate::diagnostic::nearest;
-use crate::ids::HospitalId;
-use crate::routing::{Analyst, PhoneKind};
+use crate::ids::{HospitalId, ModuleId, SystemId};
+use crate::routing::{Analyst, HeldAt, Modules, PhoneKind, Qualification, Releases, Staff};
 use crate::runtime::versions::own_user;
 use crate::store::{self, blocking};
 use crate::ticket::AnalystStateRecord;
@@ -41,6 +41,19 @@ pub enum AnalystsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// What one analyst may take: level, releases, evidence, validity, and what is stale
+    Show {
+        /// The analyst's id in analysts.toml
+        analyst: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Vouch that an analyst knows a release: what went stale with it counts again, at once
+    #[command(after_help = "Example:
+  wardline analysts attest priya-natarajan --system meridian-amb --release 2026.1 \\
+      --evidence \"upgrade course, 18 February\" --by \"V. Lindqvist\"")]
+    Attest(AttestArgs),
     /// Set the password of an analyst's phone
     #[command(after_help = "Examples:
   wardline analysts set-password amara              asks twice, shows nothing
@@ -71,6 +84,27 @@ pub struct SetPasswordArgs {
     generate: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct AttestArgs {
+    /// The analyst's id in analysts.toml
+    analyst: String,
+    /// Of which system
+    #[arg(long, value_name = "ID")]
+    system: String,
+    /// Only these modules; without it, all that the analyst holds
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    modules: Vec<String>,
+    /// For which release; it need not run yet
+    #[arg(long)]
+    release: String,
+    /// What shows it: a course, a test, a signed list
+    #[arg(long, value_name = "TEXT")]
+    evidence: String,
+    /// Who vouches
+    #[arg(long, value_name = "NAME")]
+    by: String,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StateWord {
     Available,
@@ -81,6 +115,8 @@ pub enum StateWord {
 pub fn run(place: &Place, command: &AnalystsCommand, out: &mut Out) -> anyhow::Result<Outcome> {
     match command {
         AnalystsCommand::List { hospital, json } => list(place, hospital.as_deref(), *json, out),
+        AnalystsCommand::Show { analyst, json } => show(place, analyst, *json, out),
+        AnalystsCommand::Attest(args) => attest(place, args, out),
         AnalystsCommand::SetPassword(args) => set_password(place, args, out),
         AnalystsCommand::SetState { analyst, state, reason } => {
             let state = match state {
@@ -110,6 +146,8 @@ struct Live {
     on_shift: bool,
     on_call: bool,
     missed: u32,
+    #[serde(default)]
+    qualifications: Vec<HeldAt>,
 }
 
 #[derive(Deserialize)]
@@ -118,25 +156,13 @@ struct LiveList {
 }
 
 fn list(place: &Place, hospital: Option<&str>, json: bool, out: &mut Out) -> anyhow::Result<Outcome> {
-    let live = match Client::new(&place.socket)?.get::<LiveList>("/v1/analysts") {
-        Ok(live) => Some(live.analysts),
-        Err(error) if error.is::<Unreachable>() => None,
-        Err(error) => return Err(error),
-    };
     let config = place.config.as_ref();
     let of_hospital = |id: &str| match (hospital, config.and_then(|config| config.staff.get(&id.into()))) {
         (Some(hospital), Some(analyst)) => analyst.hospitals.contains(&HospitalId::new(hospital)),
         (Some(_), None) => false,
         (None, _) => true,
     };
-    let shown: Vec<Live> = match live {
-        Some(live) => live,
-        None => {
-            tell("wardline: no server runs, so states are unknown");
-            place.config()?.staff.iter().map(without_server).collect()
-        }
-    };
-    let shown: Vec<Live> = shown.into_iter().filter(|live| of_hospital(&live.analyst)).collect();
+    let shown: Vec<Live> = everybody(place)?.into_iter().filter(|live| of_hospital(&live.analyst)).collect();
     if json {
         let passwords = passwords(place);
         let all: Vec<Value> = shown.iter().map(|live| as_json(live, config, passwords.as_ref())).collect();
@@ -149,19 +175,44 @@ fn list(place: &Place, hospital: Option<&str>, json: bool, out: &mut Out) -> any
         let missed = if live.missed == 0 { String::new() } else { format!("  {} missed", live.missed) };
         writeln!(
             out,
-            "{} {} {} {} {} {}{missed}",
+            "{} {} {} {} {} {}{missed}{}",
             padded(&live.analyst, 18),
             padded(&live.name, 20),
             padded(&state, 24),
             padded(&yes(live.reachable, "reachable"), 9),
             padded(&yes(live.on_shift, "on shift"), 8),
-            yes(live.on_call, "on call"),
+            padded(&yes(live.on_call, "on call"), 7),
+            not_counting(&live.qualifications),
         )?;
     }
     Ok(Outcome::Done)
 }
 
-fn without_server(analyst: &Analyst) -> Live {
+/// From the running node; without one, from the files and the store.
+fn everybody(place: &Place) -> anyhow::Result<Vec<Live>> {
+    match Client::new(&place.socket)?.get::<LiveList>("/v1/analysts") {
+        Ok(live) => Ok(live.analysts),
+        Err(error) if error.is::<Unreachable>() => {
+            tell("wardline: no server runs, so states are unknown");
+            let staff = place.config()?.staff.clone().with_attested(place.attested()?);
+            Ok(staff.iter().map(|analyst| without_server(analyst, &staff)).collect())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// "  meridian-amb: stale since …", for each system of which something does not count.
+fn not_counting(held: &[HeldAt]) -> String {
+    let mut systems: BTreeMap<&str, &str> = BTreeMap::new();
+    for held in held {
+        if let Some(why) = &held.counts_not {
+            systems.entry(held.held.qualification.system.as_str()).or_insert(why);
+        }
+    }
+    systems.into_iter().map(|(system, why)| format!("  {system}: {why}")).collect()
+}
+
+fn without_server(analyst: &Analyst, staff: &Staff) -> Live {
     let now = Timestamp::now();
     Live {
         analyst: analyst.id.to_string(),
@@ -172,6 +223,7 @@ fn without_server(analyst: &Analyst) -> Live {
         on_shift: analyst.on_shift(now),
         on_call: analyst.on_call(now),
         missed: 0,
+        qualifications: staff.standing(analyst, now),
     }
 }
 
@@ -201,7 +253,74 @@ fn as_json(live: &Live, config: Option<&Config>, passwords: Option<&BTreeSet<Str
         "analyst": live.analyst, "name": live.name, "status": live.status, "detail": live.detail,
         "reachable": live.reachable, "on_shift": live.on_shift, "on_call": live.on_call, "missed": live.missed,
         "hospitals": analyst.map(|analyst| &analyst.hospitals), "phones": phones,
+        "qualifications": live.qualifications,
     })
+}
+
+// -- show and attest ----------------------------------------------------------------------------------------------------
+
+fn show(place: &Place, analyst: &str, json: bool, out: &mut Out) -> anyhow::Result<Outcome> {
+    let all = everybody(place)?;
+    let Some(live) = all.iter().find(|live| live.analyst == analyst) else {
+        let near = nearest(analyst, all.iter().map(|live| live.analyst.as_str()));
+        let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        return Err(Refused(format!("no analyst is called {analyst}{hint}")).into());
+    };
+    if json {
+        out.json(&as_json(live, place.config.as_ref(), passwords(place).as_ref()))?;
+        return Ok(Outcome::Done);
+    }
+    writeln!(out, "{}  {}, {}", live.analyst, live.name, live.status)?;
+    if live.qualifications.is_empty() {
+        writeln!(out, "  holds no qualification")?;
+    }
+    for HeldAt { hospital, held, evidence, counts_not } in &live.qualifications {
+        let Qualification { system, modules, level, releases, attested, valid_from, valid_until, .. } =
+            &held.qualification;
+        let modules = match modules {
+            Modules::All => "all modules".to_owned(),
+            Modules::Only(names) => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
+        };
+        writeln!(out, "  {system} of {hospital}: {modules}; {}", level.as_str())?;
+        let state = match (counts_not, &held.release) {
+            (Some(why), _) => red(why),
+            (None, Some(_)) => format!("{} for the release that runs", green("counts")),
+            (None, None) => green("counts"),
+        };
+        let releases = match releases {
+            Releases::Any => None,
+            Releases::Only(names) => {
+                Some(format!("releases {}", names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
+            }
+        };
+        let parts = [
+            Some(state),
+            releases,
+            attested.map(|day| format!("given on {day}")),
+            valid_from.map(|day| format!("valid from {day}")),
+            valid_until.map(|day| format!("valid until {day}")),
+        ];
+        writeln!(out, "    {}", parts.into_iter().flatten().collect::<Vec<_>>().join("; "))?;
+        for evidence in evidence {
+            writeln!(out, "    evidence: {evidence}")?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn attest(place: &Place, args: &AttestArgs, out: &mut Out) -> anyhow::Result<Outcome> {
+    let modules = args.modules.iter().map(|module| ModuleId::new(module)).collect::<BTreeSet<_>>();
+    let wanted = Attest {
+        system: SystemId::new(&args.system),
+        modules: Some(modules).filter(|modules| !modules.is_empty()),
+        release: args.release.clone(),
+        evidence: args.evidence.clone(),
+        by: args.by.clone(),
+    };
+    let client = Client::new(&place.socket)?;
+    let done: Done = client.post(&format!("/v1/analysts/{}/attest", segment(&args.analyst)), &wanted)?;
+    writeln!(out, "{}", done.done)?;
+    Ok(Outcome::Done)
 }
 
 // -- set-password -----------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ use crate::cli::exit::Usage;
 use crate::cli::out::tell;
 use crate::config::{self, Config, Loaded, Surroundings, render};
 use crate::ids::HospitalId;
+use crate::routing::Attestations;
+use crate::store::{attested, blocking};
 
 /// The node that `--config` means.
 pub struct Place {
@@ -67,6 +69,14 @@ impl Place {
     pub fn zone_of(&self, hospital: &HospitalId) -> TimeZone {
         let known = self.config.as_ref().and_then(|config| config.hospital(hospital));
         known.map_or_else(TimeZone::system, |hospital| hospital.time_zone.clone())
+    }
+
+    /// What was attested in this data directory, if any node has run there.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn attested(&self) -> anyhow::Result<Attestations> {
+        Ok(Attestations::new(blocking(async || attested(&self.data_dir).await)??))
     }
 
     /// The zone in which days and times of day are meant: the hospital's, or the one that all hospitals share.

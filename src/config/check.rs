@@ -359,6 +359,7 @@ fn hospital(file: HospitalFile, files: &Files) -> Hospital {
         targets,
         holidays: file.holidays,
         calendars: file.calendars,
+        system_places: file.system_places,
         languages,
     }
 }

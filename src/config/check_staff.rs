@@ -12,6 +12,7 @@ use crate::config::raw_hospital::{HospitalFile, known};
 use crate::config::reader::{Problems, Spanned};
 use crate::config::tree::Place;
 use crate::ids::{AnalystId, HospitalId, ModuleId, SiteId, SystemId};
+use crate::release::ReleaseLine;
 use crate::routing::{
     Analyst, Hours, Modules, Phone, PhoneKind, PhoneUse, Qualification, Releases, Schedule, Span, Staff, Weekly,
 };
@@ -42,7 +43,7 @@ pub fn check(files: &Files, hospitals: &Hospitals, surroundings: &Surroundings, 
         analysts.push(analyst(raw, served.first().copied()));
     }
     match Staff::new(analysts) {
-        Ok(staff) => staff,
+        Ok(staff) => with_releases(staff, hospitals),
         Err(error) => {
             if let Some(first) = files.analysts.first() {
                 problems.push(first.place.error(error.to_string()).remedy("declare fewer"));
@@ -50,6 +51,15 @@ pub fn check(files: &Files, hospitals: &Hospitals, surroundings: &Surroundings, 
             Staff::default()
         }
     }
+}
+
+/// With what runs at the hospitals, and from when.
+fn with_releases(staff: Staff, hospitals: &Hospitals) -> Staff {
+    let lines = hospitals.iter().flat_map(|(id, file)| {
+        let known = file.parts.systems.iter().filter_map(|system| Some((&system.id, system.releases.clone()?)));
+        known.map(move |(system, line)| (id, system, line))
+    });
+    lines.fold(staff, |staff, (hospital, system, line)| staff.with_release(hospital, system, line))
 }
 
 /// The hospitals an analyst serves, those that exist.
@@ -128,11 +138,29 @@ fn check_qualification(
             known(module, &format!("module of `{}`", held.system.value), modules.iter().copied(), problems);
         }
     }
+    let of_system = served.iter().filter(counts).flat_map(|file| &file.parts.systems);
+    let lines: Vec<&ReleaseLine> = of_system
+        .filter(|system| system.id == held.system.value)
+        .filter_map(|system| system.releases.as_ref())
+        .collect();
+    check_releases(held, raw, &lines, problems);
     let zone = served.first().map_or(TimeZone::UTC, |file| file.time_zone.clone());
     let today = zone.to_datetime(surroundings.now).date();
     if let Some(Spanned { value, place }) = held.valid_until.as_ref().filter(|until| until.value < today) {
         let finding = place.warning(format!("this qualification of `{}` expired on {value}", raw.id));
         problems.push(finding.why("no call is routed by it").remedy("renew it or remove it"));
+    }
+}
+
+/// Old releases may stand in the list, but one that runs or is announced should.
+fn check_releases(held: &RawQualification, raw: &RawAnalyst, lines: &[&ReleaseLine], problems: &Problems) {
+    let Some(named) = held.releases.as_ref().filter(|_| !lines.is_empty()) else { return };
+    let declared = || lines.iter().flat_map(|line| line.names());
+    if let Some(last) = named.last().filter(|_| !named.iter().any(|name| declared().any(|known| known == name.value))) {
+        let what = format!("this qualification of `{}` counts for no release of `{}`", raw.id, held.system.value);
+        let names: Vec<&str> = declared().collect();
+        let finding = last.place.warning(what).why(format!("it runs, or will run, {}", names.join(", ")));
+        problems.push(finding.nearest(&last.value, names).remedy("name the release, or remove the qualification"));
     }
 }
 
@@ -180,12 +208,16 @@ fn phone(raw: &RawPhone) -> Phone {
 
 fn qualification(raw: &RawQualification) -> Qualification {
     let modules = raw.modules.as_ref().map(|modules| modules.iter().map(|module| module.value.clone()).collect());
+    let names = |releases: &Vec<Spanned<String>>| releases.iter().map(|release| release.value.clone()).collect();
+    let releases = raw.releases.as_ref().map(names);
     Qualification {
         hospital: raw.hospital.as_ref().map(|hospital| hospital.value.clone()),
         system: raw.system.value.clone(),
         modules: modules.map_or(Modules::All, Modules::Only),
         level: raw.level,
-        releases: raw.releases.clone().map_or(Releases::Any, Releases::Only),
+        releases: releases.map_or(Releases::Any, Releases::Only),
+        attested: raw.attested,
+        evidence: raw.evidence.clone(),
         valid_from: raw.valid_from,
         valid_until: raw.valid_until.as_ref().map(|until| until.value),
     }

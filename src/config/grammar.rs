@@ -7,6 +7,7 @@ use crate::grammar::{BLANK, Choice, DURATION_PATTERN, Form, Kind, Need, Table, k
 use crate::identity::PhoneClass;
 use crate::ivr::condition::DAY_NAMES;
 use crate::ivr::grammar::{HOURS, ID, LANGUAGE};
+use crate::release::MAX_GO_LIVES;
 use crate::routing::staff::MAX_PHONES as MAX_PHONES_EACH;
 use crate::routing::{Level, MAX_INCIDENTS};
 use crate::time::Duration;
@@ -392,11 +393,36 @@ static SYSTEM: Table = Table {
         key!("product", Kind::Text, Need::Required, "the product"),
         key!("instance", Kind::Text, OWN_ID, "which installation of it"),
         key!("environment", Kind::Text, Need::Default("\"production\""), "production, training and the like; shown"),
-        key!("release", Kind::Text, Need::Without("unknown"), "matched with the `releases` of qualifications"),
+        key!(
+            "release",
+            Kind::Text,
+            Need::Without("unknown: releases restrict nobody"),
+            "what runs until the first of `releases`; qualifications count for releases"
+        ),
+        key!(
+            "releases",
+            Kind::Tables(&RELEASE, MAX_GO_LIVES),
+            Need::Without("none announced"),
+            "what goes live after `release`, in order; those that are past stay"
+        ),
         key!("modules", Kind::List(&REFERENCE), Need::Required, "what it is made of"),
         key!("spoken", SPOKEN, Need::Without("`system-ID`"), "the prompt that names it"),
     ],
     example: "[systems.meridian-prod]\nname = \"Meridian inpatient\"\nproduct = \"Meridian\"\nrelease = \"2026.1\"\nmodules = [\"charting\", \"orders\", \"sign-in\"]\n",
+    ..BLANK
+};
+
+static RELEASE: Table = Table {
+    name: "release",
+    subject: "a release",
+    written: "releases = [{ … }]",
+    doc: "A release of a system that goes live. From that instant, qualifications for older ones are stale until `wardline \
+          analysts attest` renews them.",
+    keys: &[
+        key!("release", Kind::Text, Need::Required, "its name, as `releases` of qualifications have it"),
+        key!("from", Kind::Form(&MOMENT), Need::Required, "when it goes live, on the hospital's clock"),
+    ],
+    example: "[systems.meridian-prod]\nproduct = \"Meridian\"\nrelease = \"2026.1\"\nreleases = [{ release = \"2026.2\", from = \"2027-03-06T02:00\" }]\nmodules = [\"charting\", \"orders\"]\n",
     ..BLANK
 };
 
@@ -599,7 +625,19 @@ static QUALIFICATION: Table = Table {
         key!("system", REFERENCE, Need::Required, "the EHR installation"),
         key!("modules", Kind::List(&Kind::Form(&MODULE)), Need::Required, "its modules; `[\"*\"]` for all"),
         key!("level", Kind::Words(&Level::NAMES), Need::Default("\"basic\""), "how well"),
-        key!("releases", Kind::List(&Kind::Text), Need::Without("any"), "for these releases of the system"),
+        key!(
+            "releases",
+            Kind::List(&Kind::Text),
+            Need::Without("`release` of the system, and what had gone live when it was given"),
+            "for these releases of the system"
+        ),
+        key!(
+            "attested",
+            Kind::Form(&DATE),
+            Need::Without("`valid_from`"),
+            "when it was given: without `releases`, it counts for what had gone live before this day"
+        ),
+        key!("evidence", Kind::Text, Need::Without("not said"), "what shows it: a course, a test, a signed list"),
         key!("valid_from", Kind::Form(&DATE), Need::Without("always"), "from this day on"),
         key!("valid_until", Kind::Form(&DATE), Need::Without("for good"), "until the end of this day"),
         key!("hospital", REFERENCE, Need::Without("all of the analyst's"), "at this hospital only"),

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 
+use crate::config::tree::Place;
 use crate::identity::Directory;
-use crate::ids::{CalendarId, Extension, HospitalId, Language, PlanId, TargetId, TrunkId};
+use crate::ids::{CalendarId, Extension, HospitalId, Language, PlanId, SystemId, TargetId, TrunkId};
 use crate::ivr::condition::Hours;
 
 /// One hospital, isolated from every other.
@@ -31,6 +32,8 @@ pub struct Hospital {
     /// Times that plans may ask for by name.
     pub calendars: BTreeMap<CalendarId, Calendar>,
     pub directory: Directory,
+    /// Where each system is declared, for findings that only the whole configuration shows.
+    pub system_places: BTreeMap<SystemId, Place>,
 }
 
 impl Hospital {

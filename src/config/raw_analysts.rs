@@ -54,7 +54,9 @@ pub struct RawQualification {
     /// `None`: all ("*").
     pub modules: Option<Vec<Spanned<ModuleId>>>,
     pub level: Level,
-    pub releases: Option<BTreeSet<String>>,
+    pub releases: Option<Vec<Spanned<String>>>,
+    pub attested: Option<Date>,
+    pub evidence: Option<String>,
     pub valid_from: Option<Date>,
     pub valid_until: Option<Spanned<Date>>,
 }
@@ -179,12 +181,13 @@ fn read_qualification(entry: &Fields<'_>) -> Option<RawQualification> {
     let system = entry.required::<Spanned<SystemId>>("system", "\"meridian-prod\"");
     let modules = entry.required::<Vec<Spanned<ModuleId>>>("modules", "[\"*\"]");
     let all = modules.as_ref().is_some_and(|modules| modules.iter().any(|module| module.value.as_str() == "*"));
-    let releases = entry.optional::<Vec<String>>("releases");
     let read = RawQualification {
         hospital: entry.optional("hospital"),
         modules: modules.filter(|_| !all),
         level: entry.or("level", Level::Basic),
-        releases: releases.map(|releases| releases.into_iter().collect()),
+        releases: entry.optional("releases"),
+        attested: entry.optional("attested"),
+        evidence: entry.optional("evidence"),
         valid_from: entry.optional("valid_from"),
         valid_until: entry.optional("valid_until"),
         system: system?,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use crate::config::grammar::HOSPITAL;
@@ -16,6 +16,7 @@ use crate::ids::{
     CalendarId, ClinicianId, Extension, HospitalId, Language, ModuleId, PlanId, PromptId, SiteId, SystemId, TargetId,
     TrunkId, UnitId,
 };
+use crate::release::{GoLive, ReleaseLine};
 
 /// The largest hospital has some 20,000 phones; more lines are a runaway export.
 pub const MAX_PHONES: usize = 50_000;
@@ -38,6 +39,7 @@ pub struct HospitalFile {
     pub calendars: BTreeMap<CalendarId, Calendar>,
     pub parts: DirectoryParts,
     pub unit_places: BTreeMap<UnitId, Place>,
+    pub system_places: BTreeMap<SystemId, Place>,
     /// Prompts that units and systems name, and which of the two kinds.
     pub spoken: Vec<Spanned<PromptId>>,
     /// Everything declared, also what could not be read whole.
@@ -124,9 +126,9 @@ pub fn read(tree: &Tree, file: &str, problems: &Problems) -> Option<HospitalFile
     let inside_digits = fields.optional::<Vec<usize>>("inside_digits");
     let holidays = fields.optional::<Vec<Date>>("holidays").unwrap_or_default();
     let hotlines = read_hotlines(&fields);
-    let (mut spoken, mut unit_places) = (Vec::new(), BTreeMap::new());
+    let (mut spoken, mut unit_places, mut system_places) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     let sites = read_sites(&fields);
-    let systems = read_systems(&fields, &mut spoken);
+    let systems = read_systems(&fields, &time_zone, &mut spoken, &mut system_places);
     let units = read_units(&fields, &names, &mut spoken, &mut unit_places);
     let mut phones = read_phones(&fields, &names);
     let clinicians = read_people(&fields, &mut phones);
@@ -152,6 +154,7 @@ pub fn read(tree: &Tree, file: &str, problems: &Problems) -> Option<HospitalFile
         calendars,
         parts,
         unit_places,
+        system_places,
         spoken,
         names,
     })
@@ -212,23 +215,64 @@ fn read_sites(fields: &Fields<'_>) -> Vec<Site> {
     named.filter_map(site).collect()
 }
 
-fn read_systems(fields: &Fields<'_>, spoken: &mut Vec<Spanned<PromptId>>) -> Vec<System> {
+fn read_systems(
+    fields: &Fields<'_>,
+    zone: &TimeZone,
+    spoken: &mut Vec<Spanned<PromptId>>,
+    places: &mut BTreeMap<SystemId, Place>,
+) -> Vec<System> {
     let mut systems = Vec::new();
     for (name, entry) in fields.named("systems", "system") {
         let title = entry.or("name", name.value.clone());
         let product = entry.required::<String>("product", "\"Meridian\"");
         let instance = entry.or("instance", name.value.clone());
         let environment = entry.or("environment", "production".to_owned());
-        let release = entry.optional("release");
+        let releases = read_releases(&entry, zone);
         let modules = entry.required::<Vec<ModuleId>>("modules", "[\"charting\", \"orders\"]").unwrap_or_default();
         let prompt = entry.optional::<Spanned<PromptId>>("spoken");
         let id = SystemId::new(&name.value);
         let Some(product) = product else { continue };
         let (environment, said) = (environment, prompt.as_ref().map(|prompt| prompt.value.clone()));
         spoken.extend(prompt);
-        systems.push(System { id, name: title, product, instance, environment, release, modules, spoken: said });
+        places.insert(id.clone(), name.place);
+        systems.push(System { id, name: title, product, instance, environment, releases, modules, spoken: said });
     }
     systems
+}
+
+/// What runs now and what is announced, in the order in which it goes live.
+fn read_releases(entry: &Fields<'_>, zone: &TimeZone) -> Option<ReleaseLine> {
+    let first = entry.optional::<Spanned<String>>("release");
+    let mut later: Vec<(GoLive, Place)> = Vec::new();
+    let mut names: BTreeSet<String> = first.iter().map(|first| first.value.clone()).collect();
+    for announced in entry.tables("releases", "a release") {
+        let release = announced.required::<Spanned<String>>("release", "\"2026.2\"");
+        let clock = announced.required::<Spanned<DateTime>>("from", "\"2027-03-06T02:00\"");
+        let (Some(release), Some(clock)) = (release, clock) else { continue };
+        if !names.insert(release.value.clone()) {
+            let finding = release.place.error(format!("release `{}` is written twice", release.value));
+            entry.problems.push(finding.remedy("keep the one that tells when it goes live"));
+        }
+        // A time that the clocks skip is read as the one after the gap; of a time that they repeat, the first is meant.
+        let Ok(from) = zone.to_ambiguous_timestamp(clock.value).compatible() else { continue };
+        if let Some((before, place)) = later.last().filter(|(before, _)| from <= before.from) {
+            let what = format!("release `{}` goes live no later than `{}` before it", release.value, before.release);
+            let finding = clock.place.error(what).remedy("write the releases in the order in which they go live");
+            entry.problems.push(finding.related(&place.file, place.span.clone(), "the one before"));
+        }
+        later.push((GoLive { release: release.value, from, clock: clock.value }, clock.place));
+    }
+    match (first, later.first()) {
+        (Some(first), _) => {
+            Some(ReleaseLine::new(&first.value, later.into_iter().map(|(go_live, _)| go_live).collect()))
+        }
+        (None, Some(_)) if !entry.has("release") => {
+            let finding = entry.key_place("releases").error("`releases` says not what runs before the first of them");
+            entry.problems.push(finding.remedy("add release = \"…\": what runs until then"));
+            None
+        }
+        (None, _) => None,
+    }
 }
 
 fn read_units(

@@ -3,6 +3,7 @@
 mod dial_plans;
 mod grammar;
 mod refusals;
+mod releases;
 
 use std::path::{Path, PathBuf};
 

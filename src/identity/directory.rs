@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::identity::{EhrContext, PhoneClass, Place};
 use crate::ids::{ClinicianId, Extension, HospitalId, Language, ModuleId, PromptId, SiteId, SystemId, UnitId};
+use crate::release::ReleaseLine;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
@@ -35,7 +38,8 @@ pub struct System {
     pub instance: String,
     /// "production", "training", "downtime".
     pub environment: String,
-    pub release: Option<String>,
+    /// `None`: not known.
+    pub releases: Option<ReleaseLine>,
     /// Its parts that have experts of their own.
     pub modules: Vec<ModuleId>,
     /// The recording of its name.
@@ -193,8 +197,8 @@ impl Directory {
         })
     }
 
-    /// What runs where a phone stands: its own system, else its unit's.
-    pub fn ehr(&self, phone: &Phone) -> Option<EhrContext> {
+    /// What runs where a phone stands, and which release of it then: its own system, else its unit's.
+    pub fn ehr(&self, phone: &Phone, at: Timestamp) -> Option<EhrContext> {
         let of_unit = || self.units.get(phone.unit.as_ref()?)?.system.as_ref();
         let system = self.systems.get(phone.system.as_ref().or_else(of_unit)?)?;
         Some(EhrContext {
@@ -202,7 +206,7 @@ impl Directory {
             product: system.product.clone(),
             instance: system.instance.clone(),
             environment: system.environment.clone(),
-            release: system.release.clone(),
+            release: system.releases.as_ref().map(|releases| releases.at(at).to_owned()),
             module: phone.module.clone(),
         })
     }

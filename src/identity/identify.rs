@@ -140,7 +140,7 @@ fn describe(
 ) {
     let source = if forwarded { Source::Diversion } else { Source::ExtensionMap };
     caller.place = directory.place(phone).map(|value| Sourced { value, source, confidence, at });
-    caller.ehr = directory.ehr(phone).map(|value| Sourced { value, source, confidence, at });
+    caller.ehr = directory.ehr(phone, at).map(|value| Sourced { value, source, confidence, at });
     // Whoever was forwarded neither holds that phone nor is its owner.
     if !forwarded {
         caller.class = Some(Sourced { value: phone.class, source, confidence, at });

@@ -22,7 +22,7 @@ fn system(id: &str, environment: &str) -> System {
         product: "Meridian".to_owned(),
         instance: id.to_owned(),
         environment: environment.to_owned(),
-        release: Some("2025.2".to_owned()),
+        releases: Some(crate::release::ReleaseLine::new("2025.2", Vec::new())),
         modules: vec![ModuleId::new("charting")],
         spoken: None,
     }

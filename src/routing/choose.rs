@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::ids::{AnalystId, RungId};
 use crate::routing::decision::{
-    Behind, Choice, Decision, Others, PassedOver, Person, PhoneState, Snapshot, WithThisCall,
+    Behind, Choice, Decision, Held, Others, PassedOver, Person, PhoneState, Snapshot, WithThisCall,
 };
 use crate::routing::desk::Desk;
 use crate::routing::need::Need;
@@ -96,7 +96,7 @@ pub(super) fn survey(staff: &Staff, desk: &Desk, need: &Need, ask: &Ask<'_>) -> 
     let in_use = desk.phones_in_use();
     let people = staff.of(&need.hospital).map(|analyst| {
         let phones = phones(analyst, desk, &in_use, &mut lines);
-        person(analyst, desk, need, ask, phones)
+        person(staff, analyst, desk, need, ask, phones)
     });
     let people = people.collect();
     let (who, continuity) = (ask.rung.who.clone(), ask.continuity.cloned());
@@ -127,11 +127,17 @@ fn phones<'a>(
     analyst.phones.iter().map(state).collect()
 }
 
-fn person(analyst: &Analyst, desk: &Desk, need: &Need, ask: &Ask<'_>, phones: Vec<PhoneState>) -> Person {
-    let counts = |held: &&Qualification| {
-        held.hospital.as_ref().is_none_or(|hospital| *hospital == need.hospital)
-            && need.system.as_ref().is_none_or(|system| *system == held.system)
-    };
+fn person(
+    staff: &Staff,
+    analyst: &Analyst,
+    desk: &Desk,
+    need: &Need,
+    ask: &Ask<'_>,
+    phones: Vec<PhoneState>,
+) -> Person {
+    let concerns = |held: &Held| need.system.as_ref().is_none_or(|system| *system == held.qualification.system);
+    let mut qualifications = staff.held(analyst, &need.hospital, ask.wall);
+    qualifications.retain(concerns);
     let idle = desk.idle_for(&analyst.id, ask.now).as_millis();
     Person {
         id: analyst.id.clone(),
@@ -142,7 +148,7 @@ fn person(analyst: &Analyst, desk: &Desk, need: &Need, ask: &Ask<'_>, phones: Ve
             (None, _) | (_, None) => true,
         },
         languages: analyst.languages.iter().cloned().collect(),
-        qualifications: analyst.qualifications.iter().filter(counts).cloned().collect(),
+        qualifications,
         supervisor: analyst.supervisor,
         on_shift: analyst.on_shift(ask.wall),
         on_call: analyst.on_call(ask.wall),

@@ -6,7 +6,7 @@
 //! who fit once more. That is enough to make the choice again: it goes down the line, and who stands behind the last one rung
 //! counts in it only by number.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AnalystId, Language, RungId};
@@ -94,7 +94,7 @@ pub struct Person {
     pub of_site: bool,
     pub languages: Vec<Language>,
     /// Those for the hospital and system of the need; all of the hospital's when the need names no system.
-    pub qualifications: Vec<Qualification>,
+    pub qualifications: Vec<Held>,
     #[serde(skip_serializing_if = "is_false", default)]
     pub supervisor: bool,
     #[serde(skip_serializing_if = "is_true", default = "yes")]
@@ -111,6 +111,27 @@ pub struct Person {
     pub phones: Vec<PhoneState>,
     #[serde(skip_serializing_if = "is_default", default)]
     pub with_this_call: WithThisCall,
+}
+
+/// A qualification, and how it stands to the release that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    #[serde(flatten)]
+    pub qualification: Qualification,
+    /// `None`: which release runs is not known, and restricts nobody.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub release: Option<Standing>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Counts for it.
+    Current,
+    /// Counted for an older one, until this time of the hospital's clock.
+    Stale { release: String, since: DateTime },
+    /// Never counted for any that has run.
+    Never { release: String },
 }
 
 /// What the analyst declared.

@@ -5,6 +5,7 @@
 
 pub mod need;
 pub mod staff;
+pub mod attest;
 pub mod shifts;
 pub mod desk;
 pub mod continuity;
@@ -16,10 +17,12 @@ pub mod hunt;
 pub mod waiting;
 pub mod incident;
 
+pub use attest::{Attestation, Attestations, HeldAt, MAX_ATTESTATIONS};
 pub use choose::{Ask, Question, choose, replay, would_change};
 pub use continuity::{Continuity, Earlier};
 pub use decision::{
-    Behind, Choice, Decision, Occupied, Others, PassedOver, Person, PhoneState, Presence, Snapshot, WithThisCall,
+    Behind, Choice, Decision, Held, Occupied, Others, PassedOver, Person, PhoneState, Presence, Snapshot, Standing,
+    WithThisCall,
 };
 pub use desk::{Desk, Status};
 pub use hunt::{ACCEPT_WITHIN, Hunt, HuntAction, HuntInput, HuntNews};

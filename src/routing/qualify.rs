@@ -1,11 +1,11 @@
 //! The hard filter: may this analyst be rung for this call, as one of this group? The answer is the qualification and the
 //! phones, or the first reason against it, in words that stand on the ticket.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use thiserror::Error;
 
 use crate::ids::{HospitalId, Language, ModuleId, SiteId, SystemId};
-use crate::routing::decision::{Occupied, Person, PhoneState, Presence, WithThisCall};
+use crate::routing::decision::{Held, Occupied, Person, PhoneState, Presence, Standing, WithThisCall};
 use crate::routing::need::{Level, Need};
 use crate::routing::rungs::Who;
 use crate::routing::staff::{Modules, PhoneUse, Qualification, Releases};
@@ -32,6 +32,8 @@ pub enum Refusal {
     NotYetValid { from: Date },
     #[error("release {release} not covered")]
     Release { release: String },
+    #[error("stale since {} (release {release})", .since.strftime("%F %H:%M"))]
+    Stale { since: DateTime, release: String },
     // -- Which group the analyst belongs to -----------------------------------------------------------------------------
     #[error("not on call now")]
     NotOnCall,
@@ -76,7 +78,8 @@ impl Refusal {
             | Refusal::Level { .. }
             | Refusal::Expired { .. }
             | Refusal::NotYetValid { .. }
-            | Refusal::Release { .. } => true,
+            | Refusal::Release { .. }
+            | Refusal::Stale { .. } => true,
             Refusal::NotOnCall
             | Refusal::NotSupervisor
             | Refusal::NotInWrapUp
@@ -106,6 +109,7 @@ impl Refusal {
             Refusal::Expired { .. } => "expired",
             Refusal::NotYetValid { .. } => "not yet valid",
             Refusal::Release { .. } => "not for this release",
+            Refusal::Stale { .. } => "stale for this release",
             Refusal::NotOnCall => "not on call now",
             Refusal::NotSupervisor => "no supervisor",
             Refusal::NotInWrapUp => "not in wrap-up",
@@ -191,7 +195,7 @@ pub fn qualified<'a>(person: &'a Person, need: &Need) -> Result<&'a Qualificatio
     let mut nearest: Option<(u8, Refusal)> = None;
     for held in &person.qualifications {
         match covers(held, need, person.today) {
-            Ok(()) if best.is_none_or(|best| held.level > best.level) => best = Some(held),
+            Ok(()) if best.is_none_or(|best| held.qualification.level > best.level) => best = Some(&held.qualification),
             Ok(()) => {}
             Err(miss) if nearest.as_ref().is_none_or(|(steps, _)| miss.0 > *steps) => nearest = Some(miss),
             Err(_) => {}
@@ -202,7 +206,8 @@ pub fn qualified<'a>(person: &'a Person, need: &Need) -> Result<&'a Qualificatio
 }
 
 /// The checks in order; on a miss, how many were passed.
-fn covers(held: &Qualification, need: &Need, today: Date) -> Result<(), (u8, Refusal)> {
+fn covers(held: &Held, need: &Need, today: Date) -> Result<(), (u8, Refusal)> {
+    let Held { qualification: held, release: standing } = held;
     let other_hospital = held.hospital.as_ref().is_some_and(|hospital| *hospital != need.hospital);
     let other_system = need.system.as_ref().is_some_and(|system| *system != held.system);
     if other_hospital || other_system {
@@ -216,11 +221,17 @@ fn covers(held: &Qualification, need: &Need, today: Date) -> Result<(), (u8, Ref
     if held.level < need.level {
         return Err((2, Refusal::Level { system: held.system.clone(), held: held.level, needed: need.level }));
     }
-    if let (Some(release), Releases::Only(releases)) = (&need.release, &held.releases)
-        && !releases.contains(release)
-    {
-        return Err((3, Refusal::Release { release: release.clone() }));
-    }
+    runs(standing.as_ref(), held, need.release.as_ref()).map_err(|refusal| (3, refusal))?;
+    valid(held, today)
+}
+
+/// Why a qualification counts for nothing at this moment, whatever is needed of it.
+pub(super) fn lapsed(held: &Held, today: Date) -> Option<Refusal> {
+    let ran = runs(held.release.as_ref(), &held.qualification, None);
+    ran.and_then(|()| valid(&held.qualification, today).map_err(|(_, refusal)| refusal)).err()
+}
+
+fn valid(held: &Qualification, today: Date) -> Result<(), (u8, Refusal)> {
     if let Some(from) = held.valid_from.filter(|from| today < *from) {
         return Err((4, Refusal::NotYetValid { from }));
     }
@@ -228,6 +239,20 @@ fn covers(held: &Qualification, need: &Need, today: Date) -> Result<(), (u8, Ref
         return Err((5, Refusal::Expired { on }));
     }
     Ok(())
+}
+
+/// The release that runs, as it was looked up with the choice; else that of the need, if it is known.
+fn runs(standing: Option<&Standing>, held: &Qualification, needed: Option<&String>) -> Result<(), Refusal> {
+    match (standing, &held.releases, needed) {
+        (Some(Standing::Stale { release, since }), ..) => {
+            Err(Refusal::Stale { since: *since, release: release.clone() })
+        }
+        (Some(Standing::Never { release }), ..) => Err(Refusal::Release { release: release.clone() }),
+        (None, Releases::Only(releases), Some(release)) if !releases.contains(release) => {
+            Err(Refusal::Release { release: release.clone() })
+        }
+        (Some(Standing::Current), ..) | (None, Releases::Any | Releases::Only(_), _) => Ok(()),
+    }
 }
 
 /// This call has had nothing to do with the analyst.

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::ids::{AnalystId, HospitalId, Language, ModuleId, SiteId, SystemId, TrunkId};
+use crate::release::ReleaseLine;
+use crate::routing::attest::{Attestation, Attestations};
 use crate::routing::need::Level;
 use crate::routing::shifts::Schedule;
 
@@ -20,10 +22,13 @@ pub const MAX_PHONES: usize = 4;
 /// Qualifications of one analyst: systems times modules, with room.
 pub const MAX_QUALIFICATIONS: usize = 200;
 
-/// The people of all hospitals.
+/// The people of all hospitals, and what tells which of their qualifications count.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Staff {
     analysts: BTreeMap<AnalystId, Analyst>,
+    /// Of systems whose release is known.
+    releases: BTreeMap<HospitalId, BTreeMap<SystemId, ReleaseLine>>,
+    pub(super) attested: Attestations,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -130,6 +135,12 @@ pub struct Qualification {
     pub modules: Modules,
     pub level: Level,
     pub releases: Releases,
+    /// When it was shown; without `releases`, what had gone live by then is what it counts for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attested: Option<Date>,
+    /// What shows it. For people; no decision keeps it.
+    #[serde(skip)]
+    pub evidence: Option<String>,
     /// First day on which it counts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub valid_from: Option<Date>,
@@ -187,6 +198,39 @@ impl Staff {
         Ok(staff)
     }
 
+    /// With the releases of these systems.
+    #[must_use]
+    pub fn with_release(mut self, hospital: &HospitalId, system: &SystemId, line: ReleaseLine) -> Staff {
+        self.releases.entry(hospital.clone()).or_default().insert(system.clone(), line);
+        self
+    }
+
+    /// With what was attested since the files were written.
+    #[must_use]
+    pub fn with_attested(mut self, attested: Attestations) -> Staff {
+        self.attested = attested;
+        self
+    }
+
+    /// Counts from now on. `false` when the analyst has too many already.
+    pub fn attest(&mut self, attestation: Attestation) -> bool {
+        self.attested.note(attestation)
+    }
+
+    /// Which release of a system runs when; `None` when that is not known.
+    pub fn line(&self, hospital: &HospitalId, system: &SystemId) -> Option<&ReleaseLine> {
+        self.releases.get(hospital)?.get(system)
+    }
+
+    /// All of a hospital's.
+    pub fn lines(&self, hospital: &HospitalId) -> impl Iterator<Item = (&SystemId, &ReleaseLine)> {
+        self.releases.get(hospital).into_iter().flatten()
+    }
+
+    pub fn attested(&self) -> &Attestations {
+        &self.attested
+    }
+
     pub fn get(&self, id: &AnalystId) -> Option<&Analyst> {
         self.analysts.get(id)
     }
@@ -211,9 +255,11 @@ impl Staff {
         })
     }
 
-    /// When anybody's shift or on-call duty next changes.
+    /// When anybody's shift or on-call duty next changes, or a release goes live.
     pub fn next_change(&self, wall: Timestamp) -> Option<Timestamp> {
-        self.iter().filter_map(|analyst| analyst.next_change(wall)).min()
+        let go_lives = self.releases.values().flat_map(BTreeMap::values).filter_map(|line| line.next_after(wall));
+        let duties = self.iter().filter_map(|analyst| analyst.next_change(wall));
+        duties.chain(go_lives.map(|go_live| go_live.from)).min()
     }
 
     pub fn len(&self) -> usize {

@@ -42,6 +42,7 @@ pub fn memory(config: &Config, restored: &Restored, wall: Timestamp) -> Memory {
             .collect(),
         cut: restored.open_calls.iter().map(cut).collect(),
         callbacks: restored.callbacks_due.iter().map(owed).collect(),
+        attested: restored.attested.clone(),
         incidents: restored.incidents.clone(),
         next_incident: restored.next_incident,
         tickets: restored.tickets.clone(),

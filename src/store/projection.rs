@@ -19,7 +19,7 @@ use ulid::Ulid;
 use super::rows::{self, Cell};
 use super::sqlite::{decode, micros, signed, unsigned};
 use crate::ids::{AnalystId, CallId, ClinicianId, IncidentId, Seq, SystemId, TicketNumber, UnitId};
-use crate::routing::Incident;
+use crate::routing::{Attestation, Incident};
 use crate::ticket::{
     AnalystStateRecord, BindingRecord, Callback, Event, Offer, REPEAT_HOURS, Record, Repeat, RepeatBy, Ticket,
 };
@@ -89,6 +89,7 @@ struct Desk {
     states: BTreeMap<AnalystId, (AnalystStateRecord, Option<String>, Timestamp)>,
     audit: Vec<[Cell; 6]>,
     incidents: Vec<[Cell; 4]>,
+    attested: Vec<[Cell; 4]>,
     resolved: Vec<(IncidentId, String, Timestamp)>,
     nodes: Vec<[Cell; 5]>,
 }
@@ -184,6 +185,7 @@ impl Batch {
             ]),
             Event::IncidentOpened(incident) => self.desk.incidents.push(incident_row(incident)?),
             Event::IncidentResolved { incident, by } => self.desk.resolved.push((*incident, by.clone(), record.at)),
+            Event::Attested(attestation) => self.desk.attested.push(attested_row(record.seq, attestation)?),
             Event::NodeStarted { version, config } => self.desk.node(record, Some(version), Some(config)),
             Event::NodeStopped => self.desk.node(record, None, None),
             Event::CallOpened(_)
@@ -423,6 +425,7 @@ impl Desk {
             let resolve = sqlx::query(resolve).bind(micros(at)).bind(by).bind(signed(incident.0));
             resolve.execute(&mut *connection).await?;
         }
+        rows::write(connection, &rows::ATTESTATIONS, self.attested).await?;
         rows::write(connection, &rows::NODES, self.nodes).await
     }
 }
@@ -455,6 +458,11 @@ fn ticket_row(ticket: &Ticket) -> Result<[Cell; 18], sqlx::Error> {
 fn incident_row(incident: &Incident) -> Result<[Cell; 4], sqlx::Error> {
     let hospital = incident.what.hospital.as_str();
     Ok([signed(incident.id.0).into(), hospital.into(), micros(incident.opened).into(), json(incident)?.into()])
+}
+
+fn attested_row(seq: Seq, attestation: &Attestation) -> Result<[Cell; 4], sqlx::Error> {
+    let analyst = attestation.analyst.as_str();
+    Ok([signed(seq.0).into(), analyst.into(), micros(attestation.made).into(), json(attestation)?.into()])
 }
 
 fn offer_row(ticket: &Ticket, offer: &Offer) -> Result<[Cell; 10], sqlx::Error> {

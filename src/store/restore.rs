@@ -15,7 +15,7 @@ use crate::ids::{
     AnalystId, CallId, Extension, HospitalId, IncidentId, Language, ModuleId, PlanId, Seq, SystemId, TicketNumber,
     UnitId,
 };
-use crate::routing::{Incident, Need};
+use crate::routing::{Attestation, Incident, Need};
 use crate::ticket::{AnalystStateRecord, BindingRecord, CallbackReason, CallbackState, Event, REPEAT_HOURS, Ticket};
 
 use super::journal::{Journal, Replay};
@@ -40,6 +40,8 @@ pub struct Restored {
     /// Those that are active, and the number of the next.
     pub incidents: Vec<Incident>,
     pub next_incident: IncidentId,
+    /// In the order of time.
+    pub attested: Vec<Attestation>,
     /// Those of the last 72 h that are not closed, in the order of time.
     pub tickets: Vec<EndedTicket>,
     /// Who helped whom in the last 72 h, newest first.
@@ -145,6 +147,7 @@ pub(super) async fn restore(
         callbacks_due: load_callbacks_due(connection).await?.iter().filter_map(owed).collect(),
         incidents: incidents(connection).await?,
         next_incident: next_incident(connection).await?,
+        attested: attested(connection).await?,
         tickets: tickets(connection, since).await?,
         continuity: continuity(connection, since).await?,
         idle_since: idle_since(connection, since).await?,
@@ -160,6 +163,11 @@ async fn next_ticket(connection: &mut SqliteConnection) -> Result<TicketNumber> 
 
 async fn incidents(connection: &mut SqliteConnection) -> Result<Vec<Incident>> {
     let rows = sqlx::query("SELECT doc FROM incidents WHERE resolved_us IS NULL ORDER BY id");
+    rows.fetch_all(connection).await?.iter().map(|row| Ok(serde_json::from_str(row.try_get(0)?)?)).collect()
+}
+
+pub(super) async fn attested(connection: &mut SqliteConnection) -> Result<Vec<Attestation>> {
+    let rows = sqlx::query("SELECT doc FROM attestations ORDER BY seq");
     rows.fetch_all(connection).await?.iter().map(|row| Ok(serde_json::from_str(row.try_get(0)?)?)).collect()
 }
 

@@ -139,5 +139,8 @@ pub(super) const ANALYST_STATES: Table = Table {
 pub(super) const INCIDENTS: Table =
     Table { insert: "INSERT INTO incidents (id, hospital, opened_us, doc)", conflict: "ON CONFLICT (id) DO NOTHING" };
 
+pub(super) const ATTESTATIONS: Table =
+    Table { insert: "INSERT INTO attestations (seq, analyst, at_us, doc)", conflict: "ON CONFLICT (seq) DO NOTHING" };
+
 pub(super) const NODES: Table =
     Table { insert: "INSERT INTO nodes (seq, at_us, kind, version, config)", conflict: "ON CONFLICT (seq) DO NOTHING" };

@@ -18,7 +18,20 @@ use super::projector::batch;
 use super::sqlite::{position, reader};
 use super::tickets::{Filter, MAX_LISTED, callback_due, load_list, load_records, load_whole, number_of};
 use crate::ids::{CallId, HospitalId, Seq, TicketNumber};
+use crate::routing::Attestation;
 use crate::ticket::{Event, Period, REPEAT_HOURS, Record, Report, Ticket, figures};
+
+/// What was attested in a data directory, in the order of time; nothing where no server has run.
+///
+/// # Errors
+/// When it can't be read.
+pub async fn attested(dir: &Path) -> Result<Vec<Attestation>> {
+    if is_data_dir(dir) { open_readonly(dir).await?.attested().await } else { Ok(Vec::new()) }
+}
+
+fn is_data_dir(dir: &Path) -> bool {
+    dir.join(super::JOURNAL_DIR).is_dir() || dir.join(super::sqlite::DATABASE).exists()
+}
 
 /// A data directory as it is now. See [`open_readonly`].
 pub struct View {
@@ -32,13 +45,35 @@ pub struct View {
     pub journaled: Seq,
 }
 
+impl View {
+    /// Everything that was attested, in the order of time.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn attested(&mut self) -> Result<Vec<Attestation>> {
+        let mut all = Vec::new();
+        if let Some(connection) = &mut self.database {
+            // One that an earlier version wrote has no such table until this version runs on it.
+            let known = sqlx::query("SELECT 1 FROM sqlite_master WHERE name = 'attestations'");
+            if known.fetch_optional(&mut *connection).await?.is_some() {
+                all = super::restore::attested(connection).await?;
+            }
+        }
+        let fresh = self.fresh.iter().filter_map(|record| {
+            if let Event::Attested(attestation) = &record.event { Some((**attestation).clone()) } else { None }
+        });
+        all.extend(fresh);
+        Ok(all)
+    }
+}
+
 /// Opens a data directory for reading.
 ///
 /// # Errors
 /// When it is none, or can't be read.
 pub async fn open_readonly(dir: &Path) -> Result<View> {
     let journal = dir.join(super::JOURNAL_DIR);
-    if !journal.is_dir() && !dir.join(super::sqlite::DATABASE).exists() {
+    if !is_data_dir(dir) {
         anyhow::bail!("{} is not a data directory: no server has run there", dir.display());
     }
     let mut database = reader(dir).await?;

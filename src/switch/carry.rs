@@ -50,6 +50,7 @@ impl Switch {
             now,
             wall: self.clock.wall(now),
             config: &self.config,
+            staff: &self.staff,
             desk: &mut self.desk,
             line: &mut self.line,
             continuity: &mut self.continuity,

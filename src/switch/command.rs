@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::ids::{AnalystId, CallId, CommandId};
-use crate::routing::{self, Presence};
+use crate::routing::{self, Attestation, Presence};
 use crate::switch::{Action, Command, Reply, Switch};
 use crate::ticket::{AnalystStateRecord, Disposition, DispositionCode, Event, HangupCause};
 use crate::time::Instant;
@@ -24,6 +24,11 @@ impl Switch {
             Command::Incidents => Reply::Incidents { incidents: self.incidents.iter().cloned().collect() },
             Command::OpenIncident { what, by, actor } => self.open_incident(now, what, by, actor),
             Command::ResolveIncident { incident, by, actor } => self.resolve_incident(now, incident, &by, actor),
+            Command::Attest { analyst, system, modules, release, evidence, by, actor } => {
+                let made = self.clock.wall(now);
+                let new = Attestation { analyst, system, modules, release, evidence, by, made };
+                self.attest(now, new, actor)
+            }
             Command::Drain { actor } => {
                 self.draining = true;
                 self.audit(now, actor, "drain", "node", None);
@@ -58,11 +63,8 @@ impl Switch {
         actor: String,
         reason: Option<String>,
     ) -> Reply {
-        if self.config.staff.get(analyst).is_none() {
-            let known: Vec<&str> = self.config.staff.iter().map(|known| known.id.as_str()).collect();
-            let near = crate::diagnostic::nearest(analyst.as_str(), known);
-            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            return Reply::Refused { reason: format!("no analyst is called {analyst}{hint}") };
+        if let Err(reason) = self.known_analyst(analyst) {
+            return Reply::Refused { reason };
         }
         let presence = match state {
             AnalystStateRecord::SignedOut => Presence::SignedOut,
@@ -74,6 +76,12 @@ impl Switch {
         self.record(now, None, set);
         self.audit(now, actor, "set analyst state", analyst.as_str(), reason);
         Reply::Done
+    }
+
+    pub(super) fn known_analyst(&self, analyst: &AnalystId) -> Result<&routing::Analyst, String> {
+        let near = || crate::diagnostic::nearest(analyst.as_str(), self.staff.iter().map(|known| known.id.as_str()));
+        let hint = || near().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        self.staff.get(analyst).ok_or_else(|| format!("no analyst is called {analyst}{}", hint()))
     }
 
     fn set_disposition(
@@ -110,6 +118,7 @@ impl Switch {
                 "reachable": self.desk.reachable(&analyst.id),
                 "on_shift": analyst.on_shift(wall), "on_call": analyst.on_call(wall),
                 "missed": self.desk.missed(&analyst.id).0,
+                "qualifications": self.staff.standing(analyst, wall),
             })
         };
         self.config.staff.iter().map(view).collect()

@@ -1,6 +1,6 @@
 //! The contract between the switch and the world: everything that can happen to it, everything it asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::ids::{AnalystId, CallId, CommandId, ConnId, IncidentId, QueryId, Seq, TrunkId};
+use crate::ids::{AnalystId, CallId, CommandId, ConnId, IncidentId, ModuleId, QueryId, Seq, SystemId, TrunkId};
 use crate::sip::Flow;
 use crate::switch::trunks::Health;
 use crate::ticket::{AnalystStateRecord, Disposition, Record};
@@ -143,6 +143,17 @@ pub enum Command {
     /// Nobody is told any more, and who waits for it is called.
     ResolveIncident {
         incident: IncidentId,
+        by: String,
+        actor: String,
+    },
+    /// A qualification counts for a release from now on.
+    Attest {
+        analyst: AnalystId,
+        system: SystemId,
+        /// `None`: all that the analyst holds of it.
+        modules: Option<BTreeSet<ModuleId>>,
+        release: String,
+        evidence: String,
         by: String,
         actor: String,
     },

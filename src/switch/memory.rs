@@ -11,7 +11,7 @@ use crate::identity::{Caller, NumberRules, Signalled, identify};
 use crate::ids::{AnalystId, CallId, Extension, HospitalId, IncidentId, Language, PlanId, Seq, TicketNumber};
 use crate::ivr::Plan;
 use crate::registrar::{Account, BindingRecord, NonceKey, NonceRecord};
-use crate::routing::{Earlier, Incident, Level, Need, Presence};
+use crate::routing::{Attestation, Earlier, Incident, Level, Need, Presence};
 use crate::switch::Switch;
 use crate::ticket::{CallbackOutcome, CallbackReason, Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
@@ -38,6 +38,8 @@ pub struct Memory {
     /// Active ones, and the number of the next.
     pub incidents: Vec<Incident>,
     pub next_incident: IncidentId,
+    /// In the order of time.
+    pub attested: Vec<Attestation>,
     /// Those that are not closed, in the order of time.
     pub tickets: Vec<EndedTicket>,
     /// In the order of time.
@@ -62,6 +64,7 @@ impl Memory {
             callbacks: Vec::new(),
             incidents: Vec::new(),
             next_incident: IncidentId(1),
+            attested: Vec::new(),
             tickets: Vec::new(),
             continuity: Vec::new(),
             version: String::new(),

@@ -10,8 +10,9 @@
 //! packets that depend on them.
 //!
 //! Files in the order an INVITE meets them: `contract`, `ingress`, `reach`, `carry`, `trunks`, `strangers`, `callbacks`,
-//! `incidents`, `command`, `memory`.
+//! `incidents`, `attest`, `command`, `memory`.
 
+mod attest;
 mod callbacks;
 mod carry;
 mod command;
@@ -40,7 +41,7 @@ use crate::call::{Call, Numbers, OpenTickets, Ports};
 use crate::config::Config;
 use crate::ids::{AnalystId, CallId, ClientKey, LegId, QueryId, Seq, ServerKey, TicketNumber, TrunkId};
 use crate::registrar::{Change, Registrar, RegistrarConfig, Suspect};
-use crate::routing::{Continuity, Desk, Incidents, WaitingLine};
+use crate::routing::{Attestations, Continuity, Desk, Incidents, Staff, WaitingLine};
 use crate::sip::Host;
 use crate::ticket::{Event, Record};
 use crate::time::{Clock, Duration, Instant};
@@ -60,6 +61,8 @@ const SHIFTS_AGAIN: Duration = Duration::from_secs(3600);
 
 pub struct Switch {
     config: Arc<Config>,
+    /// The configuration's, with what was attested since.
+    staff: Staff,
     clock: Clock,
     numbers: Numbers,
     next_seq: Seq,
@@ -134,6 +137,7 @@ impl Switch {
             (listener.bind, SentBy { host, port: Some(listener.advertised.port()) })
         });
         let mut switch = Switch {
+            staff: config.staff.clone().with_attested(Attestations::new(memory.attested.clone())),
             clock: Clock::new(now, wall),
             numbers: Numbers::new(seed),
             next_seq: memory.next_seq,
@@ -314,6 +318,7 @@ impl Switch {
         accounts: Vec<crate::registrar::Account>,
         publication: Publication,
     ) {
+        self.staff = config.staff.clone().with_attested(self.staff.attested().clone());
         self.config = config;
         self.fixed_phones = fixed_phones(&self.config);
         self.trunks.apply(&self.config, now);
@@ -360,7 +365,7 @@ impl Switch {
     fn next_shift_change(&self, now: Instant) -> Instant {
         let wall = self.clock.wall(now);
         let change =
-            self.config.staff.next_change(wall).and_then(|change| Duration::try_from(change.duration_since(wall)).ok());
+            self.staff.next_change(wall).and_then(|change| Duration::try_from(change.duration_since(wall)).ok());
         now + change.unwrap_or(SHIFTS_AGAIN).clamp(Duration::from_secs(1), SHIFTS_AGAIN)
     }
 

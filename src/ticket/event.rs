@@ -14,7 +14,7 @@ use crate::ids::{
     TargetId, TicketNumber, TrunkId,
 };
 pub use crate::registrar::BindingRecord;
-use crate::routing::{Decision, Incident, Need, OfferOutcome, Priority};
+use crate::routing::{Attestation, Decision, Incident, Need, OfferOutcome, Priority};
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -181,6 +181,8 @@ pub enum Event {
         reason: Option<String>,
     },
     IncidentOpened(Box<Incident>),
+    /// A qualification counts for a release from now on.
+    Attested(Box<Attestation>),
     /// What callers wait for: their call backs are due now.
     IncidentResolved {
         incident: IncidentId,
@@ -247,6 +249,7 @@ impl Event {
             Event::AnalystStateSet { .. } => "analyst-state-set",
             Event::IncidentOpened(_) => "incident-opened",
             Event::IncidentResolved { .. } => "incident-resolved",
+            Event::Attested(_) => "attested",
             Event::BindingSet(_) => "binding-set",
             Event::BindingRemoved { .. } => "binding-removed",
             Event::NonceUsed { .. } => "nonce-used",

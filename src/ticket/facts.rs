@@ -329,10 +329,7 @@ impl Ticket {
             Event::Spoken { words, .. } => push(&mut self.spoken, words.clone(), MAX_KEPT),
             Event::KeyPressed { digit, .. } => push(&mut self.keys, *digit, MAX_KEYS),
             Event::Collected { step, accepted } => push(&mut self.collected, (step.clone(), *accepted), MAX_KEPT),
-            Event::NeedSettled { need, by } => {
-                self.need = Some(need.clone());
-                self.need_by = Some(*by);
-            }
+            Event::NeedSettled { need, by } => (self.need, self.need_by) = (Some(need.clone()), Some(*by)),
             Event::QuestionSkipped { step } => push(&mut self.questions_skipped, step.clone(), MAX_KEPT),
             Event::PrioritySet { priority } => self.priority = *priority,
             Event::IncidentTold { incident, note } => self.incident = Some(Told::new(*incident, note)),
@@ -384,6 +381,7 @@ impl Ticket {
             | Event::AnalystStateSet { .. }
             | Event::IncidentOpened(_)
             | Event::IncidentResolved { .. }
+            | Event::Attested(_)
             | Event::BindingSet(_)
             | Event::BindingRemoved { .. }
             | Event::NonceUsed { .. }

@@ -97,6 +97,7 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         | Event::AnalystStateSet { .. }
         | Event::IncidentOpened(_)
         | Event::IncidentResolved { .. }
+        | Event::Attested(_)
         | Event::BindingSet(_)
         | Event::BindingRemoved { .. }
         | Event::NonceUsed { .. } => return None,

@@ -245,6 +245,11 @@ impl World {
         World::of(probed_config(), names, 1, signed_in)
     }
 
+    /// A desk with other files.
+    pub fn configured(config: Arc<Config>, signed_in: &[&str]) -> World {
+        World::of(config, Names::Known, 1, signed_in)
+    }
+
     fn of(config: Arc<Config>, names: Names, seed: u64, signed_in: &[&str]) -> World {
         let mut memory = Memory::blank([7; 32]);
         memory.accounts = accounts();

@@ -44,6 +44,8 @@ fn analyst(name: &str, supervisor: bool) -> Analyst {
             modules: Modules::All,
             level: Level::Basic,
             releases: Releases::Any,
+            attested: None,
+            evidence: None,
             valid_from: None,
             valid_until: None,
         });

@@ -93,6 +93,8 @@ pub fn qualification(system: &str, modules: &[&str]) -> Qualification {
         },
         level: Level::Basic,
         releases: Releases::Any,
+        attested: None,
+        evidence: None,
         valid_from: None,
         valid_until: None,
     }

@@ -7,6 +7,7 @@ mod shifts;
 mod filter;
 mod desk;
 mod choosing;
+mod releases;
 mod repeats;
 mod ladders;
 mod laws;
