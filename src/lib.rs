@@ -29,6 +29,7 @@ pub mod simulate;
 // What admins write, proved and checked.
 pub mod proof;
 pub mod config;
+pub mod golive;
 
 // The edge.
 pub mod media;

@@ -29,6 +29,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("proof", &["ivr", "routing", "ids"]),
     ("config", &["sip", "registrar", "identity", "ivr", "routing", "bridge", "proof", "ids"]),
     ("call", &["sip", "transaction", "dialog", "identity", "ivr", "routing", "bridge", "ticket", "config", "ids"]),
+    ("golive", &["identity", "routing", "bridge", "ticket", "config", "ids"]),
     (
         "switch",
         &[

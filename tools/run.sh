@@ -132,6 +132,11 @@ fi
 # -- Your phones ------------------------------------------------------------------------------------------------------
 
 say "your own phones"
+standing=$("$wardline" golive --hospital mercy-harbor || true)
+case $standing in
+  *" is in rehearsal"*) rehearsal="Mercy Harbor is in rehearsal: calls are answered as ever, and stay out of reports. What is open: $1 golive" ;;
+  *) rehearsal="Mercy Harbor is live: $1 golive" ;;
+esac
 cat <<END
 An analyst's phone registers as $phone at $sip; its password stands in
   $passwords
@@ -140,6 +145,7 @@ An analyst's phone registers as $phone at $sip; its password stands in
 A ward phone needs no password here: call sip:$hotline@$sip as any extension of 4 West (4700-4715)
   baresip:  <sip:4711@$sip>;regint=0          then: /dial sip:$hotline@$sip
   built in: $1 call sip:$hotline@$sip --from 4711 --ladder
+$rehearsal
 README.md has both phones step by step. Then look:
   $1 tickets list        $1 explain NUMBER        $1 doctor
 END

@@ -18,6 +18,7 @@ use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::api::golive;
 use crate::api::wire::{
     self, Done, IncidentList, NodeStatus, OpenIncident, Refusal, Reload, ResolveIncident, SetDisposition, SetState,
 };
@@ -95,6 +96,9 @@ fn router(state: Arc<ApiState>) -> Router {
         .route("/v1/tickets/{number}/disposition", post(set_disposition))
         .route("/v1/incidents", get(incidents).post(open_incident))
         .route("/v1/incidents/{id}/resolve", post(resolve_incident))
+        .route("/v1/golive", get(golive::lists))
+        .route("/v1/golive/{hospital}/confirm", post(golive::confirm))
+        .route("/v1/golive/{hospital}/standing", post(golive::set_standing))
         .route("/v1/publish", post(publish))
         .route("/v1/rollback", post(rollback))
         .route("/v1/reload", post(reload))
@@ -108,7 +112,7 @@ fn router(state: Arc<ApiState>) -> Router {
 
 /// The process at the other end, as the kernel names it (SO_PEERCRED, unix(7)).
 #[derive(Clone, Copy)]
-struct Peer {
+pub(super) struct Peer {
     user: Option<u32>,
 }
 
@@ -120,7 +124,7 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
 
 impl Peer {
     /// The user's name for the audit; the number where no name is known in time.
-    async fn actor(self) -> String {
+    pub(super) async fn actor(self) -> String {
         let Some(user) = self.user else { return "unknown".to_owned() };
         let look_up = tokio::task::spawn_blocking(move || nix::unistd::User::from_uid(user.into()).ok().flatten());
         match tokio::time::timeout(NAME_PATIENCE, look_up).await {
@@ -132,17 +136,17 @@ impl Peer {
 
 // -- What is wrong ----------------------------------------------------------------------------------------------------
 
-struct Problem {
+pub(super) struct Problem {
     status: StatusCode,
     error: String,
 }
 
 impl Problem {
-    fn new(status: StatusCode, error: impl Into<String>) -> Problem {
+    pub(super) fn new(status: StatusCode, error: impl Into<String>) -> Problem {
         Problem { status, error: error.into() }
     }
 
-    fn refused(error: impl Into<String>) -> Problem {
+    pub(super) fn refused(error: impl Into<String>) -> Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error)
     }
 }
@@ -159,9 +163,9 @@ impl IntoResponse for Problem {
     }
 }
 
-type Answer<T> = Result<Json<T>, Problem>;
+pub(super) type Answer<T> = Result<Json<T>, Problem>;
 
-fn unexpected(reply: &Reply) -> Problem {
+pub(super) fn unexpected(reply: &Reply) -> Problem {
     match reply {
         Reply::Refused { reason } => Problem::refused(reason.clone()),
         Reply::Done
@@ -169,6 +173,7 @@ fn unexpected(reply: &Reply) -> Problem {
         | Reply::Calls { .. }
         | Reply::Analysts { .. }
         | Reply::Incidents { .. }
+        | Reply::Standings(_)
         | Reply::Opened { .. } => {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the switch answered another question")
         }
@@ -380,16 +385,16 @@ async fn drain(State(state): State<Arc<ApiState>>, ConnectInfo(peer): ConnectInf
     change(&state, Command::Drain { actor: peer.actor().await }, "new calls are refused from now on".to_owned()).await
 }
 
-async fn change(state: &ApiState, command: Command, done: String) -> Answer<Done> {
+pub(super) async fn change(state: &ApiState, command: Command, done: String) -> Answer<Done> {
     let reply = state.ask(command).await?;
     let Reply::Done = reply else { return Err(unexpected(&reply)) };
     Ok(Json(Done { done }))
 }
 
-/// Why a version is made is part of it.
-fn said(what: &str, text: &str) -> Result<(), Problem> {
+/// Why a version is made, or who says what, is part of it.
+pub(super) fn said(what: &str, text: &str) -> Result<(), Problem> {
     if text.trim().is_empty() {
-        return Err(Problem::refused(format!("the {what} is empty: say why")));
+        return Err(Problem::refused(format!("the {what} is empty: say it")));
     }
     bounded(what, Some(text))
 }

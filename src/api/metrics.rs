@@ -56,6 +56,13 @@ fn switch(figures: &mut Figures, status: &Status) {
     let trunks: Vec<(&str, i64)> =
         status.trunks.iter().filter_map(|(trunk, health)| Some((trunk.as_str(), up(health)?))).collect();
     figures.labelled_gauge("trunk_up", "1 while a probed trunk answers OPTIONS", "trunk", &trunks);
+    let rehearsal: Vec<(&str, i64)> = status
+        .standings
+        .iter()
+        .map(|(hospital, standing)| (hospital.as_str(), i64::from(standing.is_rehearsal())))
+        .collect();
+    let help = "1 until the hospital is declared live (wardline golive)";
+    figures.labelled_gauge("hospital_rehearsal", help, "hospital", &rehearsal);
     figures.gauge("draining", "1 while the node drains", usize::from(status.draining));
     let events: Vec<(&str, u64)> = status.counters.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     figures.labelled_counter("events", "What happened in the switch", "event", &events);
@@ -161,6 +168,7 @@ mod tests {
     use super::*;
     use crate::ids::Seq;
     use crate::store::Projected;
+    use crate::ticket::Standing;
     use crate::time::Duration;
 
     fn gauges() -> Gauges {
@@ -184,6 +192,8 @@ mod tests {
     fn a_scrape_shows_the_switch_the_journal_and_the_media() {
         let mut status = Status { calls: 2, ports_free: 996, ports_used: 4, ..Status::default() };
         status.counters.insert("invite-from-stranger".to_owned(), 5);
+        let live = Standing::Declared { by: "kim".to_owned(), at: jiff::Timestamp::UNIX_EPOCH };
+        status.standings.extend([("harbor".into(), live), ("cedar".into(), Standing::Rehearsal)]);
         let text = text(Some(&status), &gauges(), true).expect("text");
         for line in [
             "wardline_up 1",
@@ -191,6 +201,8 @@ mod tests {
             "wardline_calls 2",
             "wardline_ports{state=\"free\"} 996",
             "wardline_events_total{event=\"invite-from-stranger\"} 5",
+            "wardline_hospital_rehearsal{hospital=\"harbor\"} 0",
+            "wardline_hospital_rehearsal{hospital=\"cedar\"} 1",
             "wardline_journal_state{state=\"degraded\"} 1",
             "wardline_journal_state{state=\"healthy\"} 0",
             "wardline_store_behind_records 20",

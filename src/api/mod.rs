@@ -11,6 +11,9 @@
 //! | `GET /v1/incidents` | known problems that callers are told of |
 //! | `POST /v1/incidents` | `{"by", "hospital", "system", "module", "sites", "prompt", "note", "down"}`: opens one |
 //! | `POST /v1/incidents/{id}/resolve` | `{"by"}` |
+//! | `GET /v1/golive` | each hospital's standing, and its list of what must be shown before it goes live |
+//! | `POST /v1/golive/{hospital}/confirm` | `{"item": "places" \| "code-number" \| "911", "by", "note"}` |
+//! | `POST /v1/golive/{hospital}/standing` | `{"by", "to": "declare" \| "override" \| "rehearse", "reason"}` |
 //! | `POST /v1/publish` | `{"folder", "message", "onto", "at_restart"}`: the files of a folder as the next version |
 //! | `POST /v1/rollback` | `{"to", "message", "at_restart"}`: an earlier version's files as the next one |
 //! | `POST /v1/reload` | `{"what": "config" \| "accounts"}`: publishes the node's own folder, or reads passwords |
@@ -23,6 +26,7 @@
 #![allow(clippy::disallowed_methods)] // An edge module: it keeps answers for a moment.
 
 mod control;
+mod golive;
 mod health;
 mod metrics;
 pub mod wire;
@@ -32,6 +36,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::config::Config;
 use crate::ids::Seq;
 use crate::media::Counters;
 use crate::runtime::carrier::Replies;
@@ -57,6 +62,8 @@ pub struct ApiState {
     pub changes: mpsc::Sender<ChangeRequest>,
     /// Reads which version runs and how the files differ; blocks for it.
     pub published: Arc<dyn Fn() -> wire::PublishedStatus + Send + Sync>,
+    /// The version that is in force.
+    pub config: watch::Receiver<Arc<Config>>,
     /// Reads every figure that the switch does not know.
     pub gauges: Arc<dyn Fn() -> Gauges + Send + Sync>,
 }
@@ -159,6 +166,7 @@ impl ApiState {
             | Reply::Calls { .. }
             | Reply::Analysts { .. }
             | Reply::Incidents { .. }
+            | Reply::Standings(_)
             | Reply::Opened { .. } => {
                 anyhow::bail!("the switch answered something else than its status")
             }

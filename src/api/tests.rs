@@ -15,6 +15,13 @@ struct Node {
     folder: tempfile::TempDir,
 }
 
+fn sample() -> Config {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
+    let now = "2026-03-10T12:00:00Z".parse().expect("a time");
+    let surroundings = crate::config::Surroundings { variables: std::collections::BTreeMap::new(), now };
+    crate::config::load(&folder, &surroundings).expect("the sample is valid").config
+}
+
 /// A node without a switch: what is asked of it waits in the inbox.
 fn node() -> Node {
     let folder = tempfile::tempdir().expect("a folder");
@@ -26,6 +33,7 @@ fn node() -> Node {
         data_dir: folder.path().to_path_buf(),
         ready,
         changes,
+        config: watch::channel(Arc::new(sample())).1,
         published: Arc::new(|| unreachable!("no test here asks for the version")),
         gauges: Arc::new(|| unreachable!("no test here asks for figures")),
     };

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::api::ReloadKind;
+use crate::golive::Checklist;
 use crate::ids::{AnalystId, ModuleId, SystemId};
 use crate::routing::{Incident, Trouble};
 use crate::switch::Status;
-use crate::ticket::{AnalystStateRecord, DispositionCode};
+use crate::ticket::{AnalystStateRecord, DispositionCode, Passage, Vouched};
 
 /// `GET /v1/status`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -126,6 +127,30 @@ pub struct ResolveIncident {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IncidentList {
     pub incidents: Vec<Incident>,
+}
+
+/// `GET /v1/golive`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GoLive {
+    pub hospitals: Vec<Checklist>,
+}
+
+/// `POST /v1/golive/{hospital}/confirm`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    pub item: Vouched,
+    pub by: String,
+    /// How it was seen.
+    pub note: String,
+}
+
+/// `POST /v1/golive/{hospital}/standing`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SetStanding {
+    pub by: String,
+    #[serde(flatten)]
+    pub passage: Passage,
 }
 
 /// `POST /v1/reload`.

@@ -42,6 +42,8 @@ pub struct Incoming<'a> {
     pub digits: Option<String>,
     pub identity: LocalIdentity,
     pub test: bool,
+    /// The hospital is not live yet.
+    pub rehearsal: bool,
 }
 
 /// Why an INVITE opens no call: the answer it gets. No ticket: nothing was accepted.
@@ -128,6 +130,7 @@ impl Call {
             dialled: incoming.dialled.clone(),
             sip_call_id: incoming.request.headers.call_id().to_owned(),
             test: incoming.test,
+            rehearsal: incoming.rehearsal,
             continues: None,
         }));
         ctx.record(Event::CallerIdentified { caller: Box::new(caller.clone()) });

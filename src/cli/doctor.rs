@@ -12,15 +12,18 @@ use serde::Serialize;
 use crate::api::wire::{NodeStatus, PublishedStatus};
 use crate::cli::client::Client;
 use crate::cli::exit::Outcome;
+use crate::cli::golive;
 use crate::cli::out::{Out, green, padded, red, yellow};
 use crate::cli::place::Place;
 use crate::config::{self, Config, Media, NextHop, Node, Surroundings, render};
+use crate::ids::HospitalId;
 use crate::routing::PhoneKind;
 use crate::runtime::drafts;
 use crate::sip::Transport;
 use crate::store::published::Published;
 use crate::store::{self, Filter, blocking, open_readonly};
 use crate::switch::Health;
+use crate::ticket::Standing;
 
 /// A journal segment, a database that grows and a log: below this a busy night fills the disk.
 const DISK_LOW: u64 = 1 << 30;
@@ -114,6 +117,7 @@ fn examine(folder: &Path) -> Vec<Finding> {
         Ok(status) => {
             findings.extend(running(status));
             findings.extend(version_that_runs(&status.published));
+            findings.extend(standings(status));
         }
         Err(error) => {
             findings.push(Finding::warn("server", format!("{error:#}"), "start it: wardline serve"));
@@ -166,6 +170,22 @@ fn running(status: &NodeStatus) -> Vec<Finding> {
             Finding::warn("journal", found, "look at its disk and at the server's log")
         }
     });
+    findings
+}
+
+/// Which hospitals are live. Rehearsal keeps no call from being answered.
+fn standings(status: &NodeStatus) -> Vec<Finding> {
+    let (rehearsing, live): (Vec<_>, Vec<_>) =
+        status.switch.standings.iter().partition(|(_, standing)| standing.is_rehearsal());
+    let names = |list: Vec<(&HospitalId, &Standing)>| golive::named(list.into_iter().map(|(id, _)| id));
+    let mut findings = Vec::new();
+    if !live.is_empty() {
+        findings.push(Finding::ok("live", names(live)));
+    }
+    if !rehearsing.is_empty() {
+        let found = format!("{}: calls are answered, and stay out of the figures", names(rehearsing));
+        findings.push(Finding::warn("rehearsal", found, "wardline golive says what is open before going live"));
+    }
     findings
 }
 

@@ -7,10 +7,10 @@ use serde_json::json;
 
 use crate::api::wire::{Done, IncidentList, OpenIncident, ResolveIncident};
 use crate::cli::client::Client;
-use crate::cli::exit::{Outcome, Usage};
+use crate::cli::exit::Outcome;
 use crate::cli::out::{Out, padded};
 use crate::cli::place::Place;
-use crate::ids::{HospitalId, ModuleId, PromptId, SiteId, SystemId};
+use crate::ids::{ModuleId, PromptId, SiteId, SystemId};
 use crate::routing::{Incident, Trouble};
 
 #[derive(Debug, Subcommand)]
@@ -83,19 +83,8 @@ pub fn run(place: &Place, command: &IncidentsCommand, out: &mut Out) -> anyhow::
 }
 
 fn trouble(place: &Place, args: &OpenArgs) -> anyhow::Result<Trouble> {
-    let hospital = match &args.hospital {
-        Some(hospital) => HospitalId::new(hospital),
-        None => {
-            let hospitals: Vec<&HospitalId> = place.config()?.hospitals.keys().collect();
-            let [only] = hospitals.as_slice() else {
-                let known: Vec<&str> = hospitals.iter().map(|id| id.as_str()).collect();
-                return Err(Usage(format!("say which hospital: --hospital, one of {}", known.join(", "))).into());
-            };
-            (*only).clone()
-        }
-    };
     Ok(Trouble {
-        hospital,
+        hospital: place.hospital(args.hospital.as_deref())?,
         system: SystemId::new(&args.system),
         module: args.module.as_deref().map(ModuleId::new),
         sites: args.sites.iter().map(|site| SiteId::new(site)).collect(),

@@ -11,6 +11,7 @@ mod check;
 mod client;
 mod doctor;
 mod exit;
+mod golive;
 mod graph;
 mod incidents;
 mod init;
@@ -57,6 +58,7 @@ const EXAMPLES: &str = "Examples:
   wardline analysts set-state amara-osei available
   wardline tickets list --since today        what happened today
   wardline incidents open --system meridian-prod --prompt known-problem-charting --note … --by …
+  wardline golive                            what is open before a hospital goes live?
   wardline explain 1042                      one call in a paragraph
   wardline call sip:7100@127.0.0.1:5060 --from 4710 --ladder
   wardline diff                              what would change if I published now?
@@ -130,6 +132,13 @@ environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
     /// Known problems that callers are told of
     #[command(subcommand)]
     Incidents(incidents::IncidentsCommand),
+    /// What must be shown before a hospital goes live, and what is still open
+    ///
+    /// A hospital is in rehearsal until every line is green and somebody declares it live, or somebody overrides the list
+    /// with a reason. Callers notice nothing of it: their calls are answered as ever. Tickets of a rehearsal say so, and stay
+    /// out of the figures.
+    #[command(after_help = golive::EXAMPLES)]
+    Golive(golive::GoliveArgs),
     /// The desk's figures: seconds to human, abandonment, callbacks, first contact, repeats
     #[command(after_help = "Examples:
   wardline report                            the last seven days
@@ -196,6 +205,7 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
         }
         Command::Analysts(command) => analysts::run(&Place::find(folder)?, command, out),
         Command::Incidents(command) => incidents::run(&Place::find(folder)?, command, out),
+        Command::Golive(args) => golive::run(&Place::find(folder)?, args, out),
         Command::Report(args) => report::run(&Place::find(folder)?, args, out),
         Command::Doctor(args) => doctor::run(folder, args, out),
         Command::Publish(args) => versions::publish(folder, args, out),

@@ -65,6 +65,22 @@ impl Place {
         self.config.as_ref().context("this needs a valid configuration; `wardline check` shows what is wrong")
     }
 
+    /// The hospital that is meant: the named one, or the only one there is.
+    ///
+    /// # Errors
+    /// When none is named and there are several.
+    pub fn hospital(&self, named: Option<&str>) -> anyhow::Result<HospitalId> {
+        if let Some(named) = named {
+            return Ok(HospitalId::new(named));
+        }
+        let hospitals: Vec<&HospitalId> = self.config()?.hospitals.keys().collect();
+        let [only] = hospitals.as_slice() else {
+            let known: Vec<&str> = hospitals.iter().map(|id| id.as_str()).collect();
+            return Err(Usage(format!("say which hospital: --hospital, one of {}", known.join(", "))).into());
+        };
+        Ok((*only).clone())
+    }
+
     /// The zone that this hospital's times are shown in; this machine's, where the files do not say it.
     pub fn zone_of(&self, hospital: &HospitalId) -> TimeZone {
         let known = self.config.as_ref().and_then(|config| config.hospital(hospital));

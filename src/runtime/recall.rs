@@ -45,6 +45,7 @@ pub fn memory(config: &Config, restored: &Restored, wall: Timestamp) -> Memory {
         attested: restored.attested.clone(),
         incidents: restored.incidents.clone(),
         next_incident: restored.next_incident,
+        standings: restored.standings.clone(),
         tickets: restored.tickets.clone(),
         continuity: restored.continuity.iter().rev().map(earlier_call).collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

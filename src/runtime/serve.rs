@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use crate::api::{ApiState, Change, ChangeRequest, Gauges};
 use crate::call::media::MediaEvent;
 use crate::config::{Config, Content};
-use crate::ids::Language;
+use crate::ids::{HospitalId, Language};
 use crate::media::{MediaOptions, PromptLibrary, Workers};
 use crate::runtime::canary::{self, CanaryWatch};
 use crate::runtime::carrier::{Carrier, Replies};
@@ -34,7 +34,7 @@ use crate::runtime::udp::UdpListener;
 use crate::runtime::versions::{Chosen, Publisher};
 use crate::sip::Transport;
 use crate::store::{self, Restored, Store};
-use crate::switch::{Command, Input, Reply, Switch};
+use crate::switch::{Command, Input, Memory, Reply, Switch};
 use crate::time::Duration;
 
 /// Threads for everything that is not the switch, a media worker or a UDP receiver.
@@ -59,6 +59,7 @@ pub fn serve(chosen: Chosen) -> anyhow::Result<()> {
     for warning in chosen.loaded.warnings.diagnostics() {
         tracing::warn!(file = %warning.file, "{}", warning.what);
     }
+    tell_damage(&store);
     let served = runtime.block_on(run(chosen, &store, restored));
     // The journal and the projector's last batch are closed properly, whatever came before.
     drop(store);
@@ -68,16 +69,13 @@ pub fn serve(chosen: Chosen) -> anyhow::Result<()> {
 
 async fn run(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Result<()> {
     let clock = MonotonicClock::new();
-    let content = chosen.content.clone();
-    let (config, versions) = chosen.settled()?;
+    let (content, (config, versions)) = (chosen.content.clone(), chosen.settled()?);
     let inbox = Arc::new(Inbox::new(clock));
-    let data_dir = config.node.data_dir.clone();
-    tell_damage(store);
     let memory = recall::memory(&config, &restored, MonotonicClock::wall());
     let library = library(&content, &config)?;
     let media = Arc::new(start_media(&library, &config, &inbox)?);
-    let udp = Arc::new(bind_udp(&config, &inbox)?);
-    let tcp = Arc::new(bind_tcp(&config, &inbox).await?);
+    let (udp, tcp) = (Arc::new(bind_udp(&config, &inbox)?), Arc::new(bind_tcp(&config, &inbox).await?));
+    let rehearsing = rehearsing(&config, &memory);
     let switch = Switch::new(Arc::clone(&config), memory, seed()?, clock.now(), MonotonicClock::wall());
     let desk = Arc::new(Replies::default());
     let carrier = Carrier {
@@ -90,35 +88,39 @@ async fn run(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Resul
         names: Names::new(tokio::runtime::Handle::current(), Arc::clone(&inbox))?,
         desk: Arc::clone(&desk),
     };
-    // Dropped when the thread ends, by a panic too: without a switch there is nothing to serve.
-    let (running, ended) = oneshot::channel::<()>();
-    let switch_thread = std::thread::Builder::new().name("switch".to_owned()).spawn(move || {
-        let _running = running;
-        carrier.run(switch);
-    })?;
+    let (switch_thread, ended) = on_its_thread(carrier, switch)?;
     follow_journal(store, &inbox);
 
     let canary = canary::start(&config, clock)?;
     let (ready, ready_seen) = watch::channel(true);
     let (changes, wanted) = mpsc::channel(MAX_CHANGES);
     let published = versions.clone();
+    let (told, config_seen) = watch::channel(Arc::clone(&config));
     let state = Arc::new(ApiState {
         inbox: Arc::clone(&inbox),
         desk: Arc::clone(&desk),
-        data_dir,
+        data_dir: config.node.data_dir.clone(),
         ready: ready_seen,
         changes: changes.clone(),
+        config: config_seen,
         published: Arc::new(move || published.status()),
         gauges: gauges(clock, store, &media, &inbox, (&udp, &tcp), canary),
     });
     let control = open_api(state, &config).await?;
     let (name, drain) = (config.node.name.clone(), config.node.drain);
-    let publisher =
-        Publisher { versions, current: config, library, inbox: Arc::clone(&inbox), desk: Arc::clone(&desk), media };
+    let publisher = Publisher {
+        versions,
+        current: config,
+        told,
+        library,
+        inbox: Arc::clone(&inbox),
+        desk: Arc::clone(&desk),
+        media,
+    };
     let publisher = publisher.start(wanted).await;
     // Whoever reads "ready" may send a signal at once.
     let signals = Signals::caught()?;
-    tracing::info!(node = %name, version = env!("CARGO_PKG_VERSION"), "ready");
+    tracing::info!(node = %name, version = env!("CARGO_PKG_VERSION"), rehearsal = %rehearsing, "ready");
 
     let fault = tokio::select! {
         () = signals.wait_for_stop(&changes) => None,
@@ -142,6 +144,27 @@ fn tell_damage(store: &Store) {
     for damage in &store.replay.damaged {
         tracing::error!(?damage, "the journal was damaged here; the records around it are whole");
     }
+}
+
+/// The thread that owns the switch, and what resolves when it has ended.
+fn on_its_thread(
+    carrier: Carrier,
+    switch: Switch,
+) -> anyhow::Result<(std::thread::JoinHandle<()>, oneshot::Receiver<()>)> {
+    // Dropped when the thread ends, by a panic too: without a switch there is nothing to serve.
+    let (running, ended) = oneshot::channel::<()>();
+    let thread = std::thread::Builder::new().name("switch".to_owned()).spawn(move || {
+        let _running = running;
+        carrier.run(switch);
+    })?;
+    Ok((thread, ended))
+}
+
+/// The hospitals that are not live yet, "none" where all are.
+fn rehearsing(config: &Config, memory: &Memory) -> String {
+    let rehearsing = config.hospitals.keys().filter(|id| memory.standings.of(id).is_rehearsal());
+    let names: Vec<&str> = rehearsing.map(HospitalId::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn seed() -> anyhow::Result<[u8; 32]> {

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::api::wire::PublishedStatus;
@@ -223,6 +223,8 @@ fn publication(version: &Version) -> Publication {
 pub struct Publisher {
     pub versions: Versions,
     pub current: Arc<Config>,
+    /// Told of every version that comes into force.
+    pub told: watch::Sender<Arc<Config>>,
     pub library: Arc<PromptLibrary>,
     pub inbox: Arc<Inbox>,
     pub desk: Arc<Replies>,
@@ -365,6 +367,7 @@ impl Publisher {
             "version {} is published and runs from the next start: the switch takes nothing now",
             version.number
         );
+        self.told.send_replace(Arc::clone(&next));
         (self.current, self.library) = (next, library);
         self.versions.set(version.clone(), false);
         // Commands are taken in order: what is answered now comes after the version, whose audit line is in the journal.

@@ -18,10 +18,11 @@ use ulid::Ulid;
 
 use super::rows::{self, Cell};
 use super::sqlite::{decode, micros, signed, unsigned};
-use crate::ids::{AnalystId, CallId, ClinicianId, IncidentId, Seq, SystemId, TicketNumber, UnitId};
+use crate::ids::{AnalystId, CallId, ClinicianId, HospitalId, IncidentId, Seq, SystemId, TicketNumber, UnitId};
 use crate::routing::{Attestation, Incident};
 use crate::ticket::{
-    AnalystStateRecord, BindingRecord, Callback, Event, Offer, REPEAT_HOURS, Record, Repeat, RepeatBy, Ticket,
+    AnalystStateRecord, BindingRecord, Callback, Confirmation, Event, Offer, REPEAT_HOURS, Record, Repeat, RepeatBy,
+    Standing, Ticket, Vouched,
 };
 
 /// Nearest earlier tickets that a ticket is linked to.
@@ -91,6 +92,8 @@ struct Desk {
     incidents: Vec<[Cell; 4]>,
     attested: Vec<[Cell; 4]>,
     resolved: Vec<(IncidentId, String, Timestamp)>,
+    standings: BTreeMap<HospitalId, Standing>,
+    confirmations: BTreeMap<(HospitalId, Vouched), Confirmation>,
     nodes: Vec<[Cell; 5]>,
 }
 
@@ -186,6 +189,8 @@ impl Batch {
             Event::IncidentOpened(incident) => self.desk.incidents.push(incident_row(incident)?),
             Event::IncidentResolved { incident, by } => self.desk.resolved.push((*incident, by.clone(), record.at)),
             Event::Attested(attestation) => self.desk.attested.push(attested_row(record.seq, attestation)?),
+            Event::StandingSet { hospital, standing } => self.desk.stands(hospital, standing),
+            Event::ItemConfirmed { hospital, confirmation } => self.desk.confirmed(hospital, confirmation),
             Event::NodeStarted { version, config } => self.desk.node(record, Some(version), Some(config)),
             Event::NodeStopped => self.desk.node(record, None, None),
             Event::CallOpened(_)
@@ -274,6 +279,14 @@ impl Batch {
 }
 
 impl Desk {
+    fn stands(&mut self, hospital: &HospitalId, standing: &Standing) {
+        self.standings.insert(hospital.clone(), standing.clone());
+    }
+
+    fn confirmed(&mut self, hospital: &HospitalId, said: &Confirmation) {
+        self.confirmations.insert((hospital.clone(), said.item), said.clone());
+    }
+
     /// A start or stop of the server, which is also when expired bindings and nonces are swept.
     fn node(&mut self, record: &Record, version: Option<&String>, config: Option<&String>) {
         self.sweep = self.sweep.max(Some(record.at));
@@ -426,6 +439,10 @@ impl Desk {
             resolve.execute(&mut *connection).await?;
         }
         rows::write(connection, &rows::ATTESTATIONS, self.attested).await?;
+        let standings: Result<Vec<[Cell; 2]>, _> = self.standings.iter().map(standing_row).collect();
+        rows::write(connection, &rows::STANDINGS, standings?).await?;
+        let confirmations: Result<Vec<[Cell; 3]>, _> = self.confirmations.iter().map(confirmation_row).collect();
+        rows::write(connection, &rows::CONFIRMATIONS, confirmations?).await?;
         rows::write(connection, &rows::NODES, self.nodes).await
     }
 }
@@ -463,6 +480,16 @@ fn incident_row(incident: &Incident) -> Result<[Cell; 4], sqlx::Error> {
 fn attested_row(seq: Seq, attestation: &Attestation) -> Result<[Cell; 4], sqlx::Error> {
     let analyst = attestation.analyst.as_str();
     Ok([signed(seq.0).into(), analyst.into(), micros(attestation.made).into(), json(attestation)?.into()])
+}
+
+fn standing_row((hospital, standing): (&HospitalId, &Standing)) -> Result<[Cell; 2], sqlx::Error> {
+    Ok([hospital.as_str().into(), json(standing)?.into()])
+}
+
+fn confirmation_row(
+    ((hospital, item), said): (&(HospitalId, Vouched), &Confirmation),
+) -> Result<[Cell; 3], sqlx::Error> {
+    Ok([hospital.as_str().into(), item.as_str().into(), json(said)?.into()])
 }
 
 fn offer_row(ticket: &Ticket, offer: &Offer) -> Result<[Cell; 10], sqlx::Error> {

@@ -16,7 +16,9 @@ use crate::ids::{
     UnitId,
 };
 use crate::routing::{Attestation, Incident, Need};
-use crate::ticket::{AnalystStateRecord, BindingRecord, CallbackReason, CallbackState, Event, REPEAT_HOURS, Ticket};
+use crate::ticket::{
+    AnalystStateRecord, BindingRecord, CallbackReason, CallbackState, Event, REPEAT_HOURS, Standings, Ticket,
+};
 
 use super::journal::{Journal, Replay};
 
@@ -42,6 +44,8 @@ pub struct Restored {
     pub next_incident: IncidentId,
     /// In the order of time.
     pub attested: Vec<Attestation>,
+    /// Who is live, and what people have confirmed.
+    pub standings: Standings,
     /// Those of the last 72 h that are not closed, in the order of time.
     pub tickets: Vec<EndedTicket>,
     /// Who helped whom in the last 72 h, newest first.
@@ -148,6 +152,7 @@ pub(super) async fn restore(
         incidents: incidents(connection).await?,
         next_incident: next_incident(connection).await?,
         attested: attested(connection).await?,
+        standings: standings(connection).await?,
         tickets: tickets(connection, since).await?,
         continuity: continuity(connection, since).await?,
         idle_since: idle_since(connection, since).await?,
@@ -174,6 +179,19 @@ pub(super) async fn attested(connection: &mut SqliteConnection) -> Result<Vec<At
 async fn next_incident(connection: &mut SqliteConnection) -> Result<IncidentId> {
     let row = sqlx::query("SELECT COALESCE(MAX(id), 0) FROM incidents").fetch_one(connection).await?;
     Ok(IncidentId(unsigned(row.try_get(0)?) + 1))
+}
+
+async fn standings(connection: &mut SqliteConnection) -> Result<Standings> {
+    let mut standings = Standings::default();
+    let rows = sqlx::query("SELECT hospital, doc FROM standings ORDER BY hospital").fetch_all(&mut *connection).await?;
+    for row in rows {
+        standings.set(HospitalId::new(row.try_get("hospital")?), serde_json::from_str(row.try_get("doc")?)?);
+    }
+    let rows = sqlx::query("SELECT hospital, doc FROM confirmations ORDER BY hospital, item").fetch_all(connection);
+    for row in rows.await? {
+        standings.confirm(HospitalId::new(row.try_get("hospital")?), serde_json::from_str(row.try_get("doc")?)?);
+    }
+    Ok(standings)
 }
 
 async fn bindings(connection: &mut SqliteConnection, now: Timestamp) -> Result<Vec<BindingRecord>> {

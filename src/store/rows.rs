@@ -144,3 +144,13 @@ pub(super) const ATTESTATIONS: Table =
 
 pub(super) const NODES: Table =
     Table { insert: "INSERT INTO nodes (seq, at_us, kind, version, config)", conflict: "ON CONFLICT (seq) DO NOTHING" };
+
+pub(super) const STANDINGS: Table = Table {
+    insert: "INSERT INTO standings (hospital, doc)",
+    conflict: "ON CONFLICT (hospital) DO UPDATE SET doc = excluded.doc",
+};
+
+pub(super) const CONFIRMATIONS: Table = Table {
+    insert: "INSERT INTO confirmations (hospital, item, doc)",
+    conflict: "ON CONFLICT (hospital, item) DO UPDATE SET doc = excluded.doc",
+};

@@ -431,3 +431,34 @@ fn csv_runs_no_formula() {
     assert!(csv.contains(",\"'=HYPERLINK(\"\"x\"\")\","), "{csv}");
     assert_eq!(csv.lines().count(), 2);
 }
+
+#[test]
+fn a_data_directory_from_before_there_was_a_rehearsal_opens_with_its_figures_and_is_not_live() {
+    let (dir, now) = (tempfile::tempdir().unwrap(), at(100.0));
+    let mut script = Script::new();
+    script.open(1000, 0.0).helped(2.0, 1, "ada").ended(30.0, HangupCause::Normal, Party::Caller);
+    let (store, _) = open(dir.path(), journal::Options::default(), now).unwrap();
+    for record in &script.records {
+        store.journal.append(record);
+    }
+    drop(store);
+    blocking(async || {
+        let mut connection = sqlite::connect(dir.path()).await.unwrap();
+        for old in [
+            "DROP TABLE standings",
+            "DROP TABLE confirmations",
+            "DELETE FROM _sqlx_migrations WHERE version = 4",
+            "UPDATE tickets SET doc = json_remove(doc, '$.rehearsal', '$.targets')",
+        ] {
+            sqlx::query(old).execute(&mut connection).await.unwrap();
+        }
+    })
+    .unwrap();
+    let (store, restored) = open(dir.path(), journal::Options::default(), now).unwrap();
+    drop(store);
+    assert!(restored.standings.of(&"mercy".into()).is_rehearsal(), "nobody has declared it live");
+    let period = Period { from: at(0.0), to: at(60.0) };
+    let report =
+        blocking(async || open_readonly(dir.path()).await.unwrap().report(period, None).await.unwrap()).unwrap();
+    assert_eq!((report.tickets, report.counted), (1, 1), "calls from before count as they did");
+}

@@ -189,24 +189,29 @@ impl View {
         Ok(records)
     }
 
+    /// Every ticket that the filter finds, newest first, without timelines; one may come twice.
+    pub async fn each(&mut self, mut filter: Filter, mut take: impl FnMut(Ticket)) -> Result<()> {
+        // Page by page: a quarter of a large desk is more than one answer holds.
+        loop {
+            let page = self.list(&filter).await?;
+            let full = page.len() == MAX_LISTED;
+            let oldest = page.iter().map(|ticket| ticket.opened).min();
+            page.into_iter().for_each(&mut take);
+            if !full || oldest == filter.until {
+                return Ok(());
+            }
+            filter.until = oldest;
+        }
+    }
+
     /// The desk's figures of a period.
     pub async fn report(&mut self, period: Period, hospital: Option<&HospitalId>) -> Result<Report> {
         let beyond = SignedDuration::from_hours(REPEAT_HOURS);
         let mut tickets = Vec::new();
-        let mut until = Some(period.to.checked_add(beyond).unwrap_or(Timestamp::MAX));
+        let until = Some(period.to.checked_add(beyond).unwrap_or(Timestamp::MAX));
         let since = Some(period.from.checked_sub(beyond).unwrap_or(Timestamp::MIN));
-        // Page by page: a quarter of a large desk is more than one answer holds.
-        loop {
-            let filter = Filter { hospital: hospital.cloned(), since, until, tests: true, ..Filter::default() };
-            let page = self.list(&filter).await?;
-            let full = page.len() == MAX_LISTED;
-            let oldest = page.iter().map(|ticket| ticket.opened).min();
-            tickets.extend(page);
-            if !full || oldest == until {
-                break;
-            }
-            until = oldest;
-        }
+        let filter = Filter { hospital: hospital.cloned(), since, until, tests: true, ..Filter::default() };
+        self.each(filter, |ticket| tickets.push(ticket)).await?;
         tickets.sort_by_key(|ticket| ticket.number);
         tickets.dedup_by_key(|ticket| ticket.number);
         Ok(figures(&tickets, period, hospital, Timestamp::now()))
@@ -223,15 +228,20 @@ pub fn render_list(tickets: &[Ticket], zone: impl Fn(&HospitalId) -> TimeZone) -
         let human = ticket.seconds_to_human().map_or("-".to_owned(), |seconds| format!("{seconds:.1} s"));
         let (number, state) = (ticket.number.to_string(), ticket.state().as_str());
         let opened = dated(ticket.opened, &zone(&ticket.hospital));
+        let rehearsal = if ticket.rehearsal { "  rehearsal" } else { "" };
         // Writing into a String can't fail; so below.
-        let _ = writeln!(out, "{number:<6} {opened:<24}  {state:<12}  {from:<8} {place:<20} {analyst:<16} {human}");
+        let _ = writeln!(
+            out,
+            "{number:<6} {opened:<24}  {state:<12}  {from:<8} {place:<20} {analyst:<16} {human}{rehearsal}"
+        );
     }
     out
 }
 
 /// A ticket and its timeline, for `tickets show`.
 pub fn render_ticket(ticket: &Ticket, zone: &TimeZone) -> String {
-    let mut out = format!("Ticket {} · {} · call {}\n", ticket.number, ticket.state(), ticket.call);
+    let rehearsal = if ticket.rehearsal { " · rehearsal" } else { "" };
+    let mut out = format!("Ticket {} · {}{rehearsal} · call {}\n", ticket.number, ticket.state(), ticket.call);
     let _ = writeln!(out, "{}\n", crate::ticket::explain(ticket, zone));
     for line in ticket.timeline() {
         // The store keeps microseconds: the first lines may stand a part of one before the INVITE.
@@ -257,7 +267,7 @@ pub fn export_json(tickets: &[Ticket]) -> Result<String> {
 pub fn export_csv(tickets: &[Ticket]) -> String {
     let mut out = String::from(
         "ticket,call,hospital,state,opened,ended,calling,extension,unit,system,module,analyst,seconds_to_human,\
-         cause,disposition,solved,callback,test\r\n",
+         cause,disposition,solved,callback,test,rehearsal\r\n",
     );
     for ticket in tickets {
         let need = ticket.need.as_ref();
@@ -280,6 +290,7 @@ pub fn export_csv(tickets: &[Ticket]) -> String {
             text(ticket.solved()),
             word(ticket.callback.as_ref().map(|callback| callback.state)),
             ticket.test.to_string(),
+            ticket.rehearsal.to_string(),
         ];
         let _ = write!(out, "{}\r\n", cells.map(|cell| quoted(&cell)).join(","));
     }

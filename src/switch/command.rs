@@ -29,6 +29,13 @@ impl Switch {
                 let new = Attestation { analyst, system, modules, release, evidence, by, made };
                 self.attest(now, new, actor)
             }
+            Command::Standings => Reply::Standings(Box::new(self.standings.clone())),
+            Command::SetStanding { hospital, passage, by, actor } => {
+                self.set_standing(now, hospital, passage, by, actor)
+            }
+            Command::Confirm { hospital, item, by, note, actor } => {
+                self.confirm(now, hospital, (item, by, note), actor)
+            }
             Command::Drain { actor } => {
                 self.draining = true;
                 self.audit(now, actor, "drain", "node", None);

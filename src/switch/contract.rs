@@ -8,10 +8,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::ids::{AnalystId, CallId, CommandId, ConnId, IncidentId, ModuleId, QueryId, Seq, SystemId, TrunkId};
+use crate::ids::{
+    AnalystId, CallId, CommandId, ConnId, HospitalId, IncidentId, ModuleId, QueryId, Seq, SystemId, TrunkId,
+};
 use crate::sip::Flow;
 use crate::switch::trunks::Health;
-use crate::ticket::{AnalystStateRecord, Disposition, Record};
+use crate::ticket::{AnalystStateRecord, Disposition, Passage, Record, Standing, Standings, Vouched};
 
 use crate::call::media::{MediaCommand, MediaEvent};
 use crate::registrar::Account;
@@ -157,6 +159,22 @@ pub enum Command {
         by: String,
         actor: String,
     },
+    /// Which hospitals are live, and what people have confirmed.
+    Standings,
+    /// Whether it may go live was judged before: by the list of [`crate::golive`].
+    SetStanding {
+        hospital: HospitalId,
+        passage: Passage,
+        by: String,
+        actor: String,
+    },
+    Confirm {
+        hospital: HospitalId,
+        item: Vouched,
+        by: String,
+        note: String,
+        actor: String,
+    },
     /// New INVITEs get 503; calls up finish.
     Drain {
         actor: String,
@@ -193,6 +211,7 @@ pub enum Reply {
     Incidents {
         incidents: Vec<Incident>,
     },
+    Standings(Box<Standings>),
     /// Its number.
     Opened {
         incident: IncidentId,
@@ -215,6 +234,9 @@ pub struct Status {
     /// Known problems that callers are told of.
     #[serde(default)]
     pub incidents: Vec<Incident>,
+    /// Of each hospital: in rehearsal or live, since when and by whom.
+    #[serde(default)]
+    pub standings: BTreeMap<HospitalId, Standing>,
     /// Callbacks that wait for their time, or for a known problem to be fixed.
     pub callbacks: usize,
     /// Callbacks that are tried no more: a person must call.

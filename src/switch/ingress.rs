@@ -318,6 +318,7 @@ impl Switch {
             digits: dialled.digits,
             identity,
             test: self.is_canary(hospital, hotline),
+            rehearsal: self.standings.of(&hospital.id).is_rehearsal(),
         };
         let (opened, effects) = self.in_context(now, |ctx| guarded(|| Call::incoming(ctx, incoming)));
         let fault = || Refused {

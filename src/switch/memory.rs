@@ -13,7 +13,7 @@ use crate::ivr::Plan;
 use crate::registrar::{Account, BindingRecord, NonceKey, NonceRecord};
 use crate::routing::{Attestation, Earlier, Incident, Level, Need, Presence};
 use crate::switch::Switch;
-use crate::ticket::{CallbackOutcome, CallbackReason, Event, HangupCause, Party};
+use crate::ticket::{CallbackOutcome, CallbackReason, Event, HangupCause, Party, Standings};
 use crate::time::{Duration, Instant};
 
 /// Cut calls are called back at once: nobody chose to hang up.
@@ -40,6 +40,7 @@ pub struct Memory {
     pub next_incident: IncidentId,
     /// In the order of time.
     pub attested: Vec<Attestation>,
+    pub standings: Standings,
     /// Those that are not closed, in the order of time.
     pub tickets: Vec<EndedTicket>,
     /// In the order of time.
@@ -65,6 +66,7 @@ impl Memory {
             incidents: Vec::new(),
             next_incident: IncidentId(1),
             attested: Vec::new(),
+            standings: Standings::default(),
             tickets: Vec::new(),
             continuity: Vec::new(),
             version: String::new(),

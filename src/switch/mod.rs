@@ -10,7 +10,7 @@
 //! packets that depend on them.
 //!
 //! Files in the order an INVITE meets them: `contract`, `ingress`, `reach`, `carry`, `trunks`, `strangers`, `callbacks`,
-//! `incidents`, `attest`, `command`, `memory`.
+//! `incidents`, `attest`, `standing`, `command`, `memory`.
 
 mod attest;
 mod callbacks;
@@ -21,6 +21,7 @@ mod incidents;
 mod ingress;
 mod memory;
 mod reach;
+mod standing;
 mod strangers;
 #[cfg(test)]
 mod tests;
@@ -43,7 +44,7 @@ use crate::ids::{AnalystId, CallId, ClientKey, LegId, QueryId, Seq, ServerKey, T
 use crate::registrar::{Change, Registrar, RegistrarConfig, Suspect};
 use crate::routing::{Attestations, Continuity, Desk, Incidents, Staff, WaitingLine};
 use crate::sip::Host;
-use crate::ticket::{Event, Record};
+use crate::ticket::{Event, Record, Standings};
 use crate::time::{Clock, Duration, Instant};
 use crate::transaction::{SentBy, Transactions};
 use callbacks::Callbacks;
@@ -80,6 +81,7 @@ pub struct Switch {
     line: WaitingLine,
     continuity: Continuity,
     incidents: Incidents,
+    standings: Standings,
     open_tickets: OpenTickets,
     ports: Ports,
 
@@ -153,6 +155,7 @@ impl Switch {
             line: WaitingLine::new(),
             continuity: Continuity::new(),
             incidents: Incidents::new(memory.incidents.clone(), memory.next_incident),
+            standings: memory.standings.clone(),
             open_tickets: OpenTickets::default(),
             ports: Ports::new(node.media.first_port..=node.media.last_port, node.media.quarantine),
             calls: BTreeMap::new(),
@@ -251,6 +254,7 @@ impl Switch {
             waiting: self.line.len(),
             callbacks: self.callbacks.len(),
             incidents: self.incidents.iter().cloned().collect(),
+            standings: self.standings_now(),
             callbacks_failed: self.callbacks.failed(),
             trunks: self.config.node.trunks.keys().map(|id| (id.clone(), self.trunks.health(id))).collect(),
             draining: self.draining,

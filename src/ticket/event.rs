@@ -16,6 +16,8 @@ use crate::ids::{
 pub use crate::registrar::BindingRecord;
 use crate::routing::{Attestation, Decision, Incident, Need, OfferOutcome, Priority};
 
+use super::standing::{Confirmation, Standing};
+
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -188,6 +190,16 @@ pub enum Event {
         incident: IncidentId,
         by: String,
     },
+    /// A hospital went live, or back to rehearsal.
+    StandingSet {
+        hospital: HospitalId,
+        standing: Standing,
+    },
+    /// What no record shows, by a person's word.
+    ItemConfirmed {
+        hospital: HospitalId,
+        confirmation: Confirmation,
+    },
     BindingSet(BindingRecord),
     BindingRemoved {
         aor: String,
@@ -250,6 +262,8 @@ impl Event {
             Event::IncidentOpened(_) => "incident-opened",
             Event::IncidentResolved { .. } => "incident-resolved",
             Event::Attested(_) => "attested",
+            Event::StandingSet { .. } => "standing-set",
+            Event::ItemConfirmed { .. } => "item-confirmed",
             Event::BindingSet(_) => "binding-set",
             Event::BindingRemoved { .. } => "binding-removed",
             Event::NonceUsed { .. } => "nonce-used",
@@ -273,6 +287,9 @@ pub struct CallOpened {
     pub sip_call_id: String,
     /// A call of the canary: left out of every figure.
     pub test: bool,
+    /// The hospital was in rehearsal: left out of the figures. Calls from before there was a rehearsal were in none.
+    #[serde(default)]
+    pub rehearsal: bool,
     /// Set when this call works off a callback of an earlier one, whose ticket it continues.
     pub continues: Option<CallId>,
 }

@@ -44,7 +44,11 @@ fn who(ticket: &Ticket, zone: &TimeZone) -> String {
         None if ticket.calling.is_empty() => "an anonymous caller".to_owned(),
         None => ticket.calling.clone(),
     };
-    let test = if ticket.test { "test call " } else { "" };
+    let test = match (ticket.test, ticket.rehearsal) {
+        (true, _) => "test call ",
+        (false, true) => "call in rehearsal ",
+        (false, false) => "",
+    };
     let opened = local(ticket.opened, zone);
     format!("Ticket {}: {test}on {opened} from {caller}, to {}.", ticket.number, ticket.dialled)
 }

@@ -46,6 +46,9 @@ pub struct Ticket {
     pub sip_call_id: String,
     /// A call of the canary: left out of every figure.
     pub test: bool,
+    /// The hospital was in rehearsal: left out of every figure.
+    #[serde(default)]
+    pub rehearsal: bool,
     /// The call whose callback this one works off, when it has a ticket of its own.
     pub continues: Option<CallId>,
     /// When the INVITE was accepted: t0.
@@ -77,6 +80,9 @@ pub struct Ticket {
     pub target_heard: Option<Timestamp>,
     pub holds: Vec<Hold>,
     pub transfers: Vec<Transfer>,
+    /// The operator and other targets that took the call, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
     pub problems: Vec<(Timestamp, Party, MediaProblem)>,
     /// The latest measurement of each party.
     pub media: Vec<(Party, MediaReport)>,
@@ -272,6 +278,7 @@ impl Ticket {
             dialled: opened.dialled.clone(),
             sip_call_id: opened.sip_call_id.clone(),
             test: opened.test,
+            rehearsal: opened.rehearsal,
             continues: opened.continues,
             opened: at,
             caller: None,
@@ -293,6 +300,7 @@ impl Ticket {
             target_heard: None,
             holds: Vec::new(),
             transfers: Vec::new(),
+            targets: Vec::new(),
             problems: Vec::new(),
             media: Vec::new(),
             end: None,
@@ -382,6 +390,8 @@ impl Ticket {
             | Event::IncidentOpened(_)
             | Event::IncidentResolved { .. }
             | Event::Attested(_)
+            | Event::StandingSet { .. }
+            | Event::ItemConfirmed { .. }
             | Event::BindingSet(_)
             | Event::BindingRemoved { .. }
             | Event::NonceUsed { .. }
@@ -405,6 +415,9 @@ impl Ticket {
     }
 
     fn transfer_ended(&mut self, target: &str, ok: bool) {
+        if ok {
+            push(&mut self.targets, target.to_owned(), MAX_KEPT);
+        }
         if let Some(transfer) = self.transfers.iter_mut().rev().find(|transfer| transfer.target == target) {
             transfer.ok = Some(ok);
         }
@@ -647,16 +660,37 @@ impl Ticket {
             };
             worst = worst.max(quality);
         }
-        let mut broken = BTreeSet::new();
-        for (_, party, problem) in &self.problems {
+        if !self.problems.is_empty() {
             worst = worst.max(MediaQuality::Fair);
+        }
+        if self.silent_parties().is_empty() { worst } else { MediaQuality::Poor }
+    }
+
+    /// Whose audio was missed and did not come back.
+    fn silent_parties(&self) -> BTreeSet<Party> {
+        let mut silent = BTreeSet::new();
+        for (_, party, problem) in &self.problems {
             match problem {
-                MediaProblem::Dead | MediaProblem::OneWay => _ = broken.insert(*party),
-                MediaProblem::Recovered => _ = broken.remove(party),
+                MediaProblem::Dead | MediaProblem::OneWay => _ = silent.insert(*party),
+                MediaProblem::Recovered => _ = silent.remove(party),
                 MediaProblem::KeysLost => {}
             }
         }
-        if broken.is_empty() { worst } else { MediaQuality::Poor }
+        silent
+    }
+
+    /// Audio came from the caller and from whom they talked to, and neither was missing at the end. Known once the
+    /// call is over.
+    pub fn heard_both_ways(&self) -> bool {
+        let came = |party| self.media.iter().any(|(from, report)| *from == party && report.received > 0);
+        let far = came(Party::Analyst) || came(Party::Target);
+        let human = self.human_heard.is_some() || self.target_heard.is_some();
+        human && far && came(Party::Caller) && self.silent_parties().is_empty()
+    }
+
+    /// What was measured of the caller's phone.
+    pub fn caller_media(&self) -> Option<&MediaReport> {
+        self.media.iter().find(|(party, _)| *party == Party::Caller).map(|(_, report)| report)
     }
 
     /// Dated lines for people, oldest first.

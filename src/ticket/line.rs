@@ -49,9 +49,8 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         Event::PrioritySet { priority } => priority_words(*priority).to_owned(),
         Event::IncidentTold { incident, note } => told_words(*incident, note),
         Event::RouteDecided { decision } => decision_words(decision),
-        Event::OfferSent { analyst, rung, outside, .. } => {
-            format!("Ringing {analyst}{} (rung {rung}).", if *outside { " on an outside phone" } else { "" })
-        }
+        Event::OfferSent { analyst, rung, outside: false, .. } => format!("Ringing {analyst} (rung {rung})."),
+        Event::OfferSent { analyst, rung, .. } => format!("Ringing {analyst} on an outside phone (rung {rung})."),
         Event::OfferRinging { analyst, .. } => format!("{analyst}'s phone rings."),
         // The answer has a line of its own.
         Event::OfferEnded { outcome: OfferOutcome::Answered, .. } => return None,
@@ -98,6 +97,8 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         | Event::IncidentOpened(_)
         | Event::IncidentResolved { .. }
         | Event::Attested(_)
+        | Event::StandingSet { .. }
+        | Event::ItemConfirmed { .. }
         | Event::BindingSet(_)
         | Event::BindingRemoved { .. }
         | Event::NonceUsed { .. } => return None,

@@ -10,6 +10,7 @@ mod line;
 mod report;
 mod report_text;
 mod facts;
+mod standing;
 
 #[cfg(test)]
 pub(crate) mod script;
@@ -28,3 +29,4 @@ pub use report::{
     Wait, figures, fold,
 };
 pub use report_text::render;
+pub use standing::{Confirmation, Passage, Standing, Standings, Vouched};

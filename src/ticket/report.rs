@@ -7,7 +7,7 @@
 //! | callbacks | a line of their own; done only when both spoke; due until then, or until a person has dealt with it |
 //! | first contact | of all calls an analyst was heard in: one owner, not reopened, not said to be open or unsolved, and not followed by a repeat in 72 h |
 //! | repeat | same unit + system, or same person, within 24/72 h, whatever the ticket |
-//! | exclusions | test calls and "not for us", listed with count and author |
+//! | exclusions | test calls, calls of a hospital in rehearsal and "not for us", listed with count and author |
 //! | missed rings | phones that rang out, or were picked up without pressing 1; declined and unreachable ones are shown apart |
 //! | hold | seconds on hold by our side within 60 s of the first word |
 
@@ -133,7 +133,7 @@ pub struct HoldFigures {
 /// Calls left out of every figure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Exclusion {
-    /// "test call", "test", "not for us".
+    /// "test call", "rehearsal", "test", "not for us".
     pub reason: &'static str,
     /// Who said so; the canary's calls are said to be tests by Wardline itself.
     pub author: String,
@@ -230,6 +230,9 @@ pub fn figures(tickets: &[Ticket], period: Period, hospital: Option<&HospitalId>
 fn exclusion(ticket: &Ticket) -> Option<(&'static str, String)> {
     if ticket.test {
         return Some(("test call", "Wardline".to_owned()));
+    }
+    if ticket.rehearsal {
+        return Some(("rehearsal", "Wardline".to_owned()));
     }
     let set = ticket.disposition()?;
     match set.disposition.code {

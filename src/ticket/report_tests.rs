@@ -145,11 +145,17 @@ fn excluded_calls_are_listed_with_count_and_author_and_stand_in_no_figure() {
         script.disposition(31.0, "ada", DispositionCode::NotForUs, None);
     }
     script.open(4, 50.0).helped(52.0, 1, "ben").ended(70.0, HangupCause::Normal, Party::Caller);
+    // One of a rehearsal, and one that is also said to be a test.
+    for number in [5, 6] {
+        script.push(80.0, Some(call(number)), Event::CallOpened(CallOpened { rehearsal: true, ..opened(number) }));
+        script.on(number).helped(82.0, 1, "ada").ended(95.0, HangupCause::Normal, Party::Caller);
+    }
+    script.disposition(96.0, "ada", DispositionCode::Test, None);
     let report = report(&script);
-    assert_eq!((report.tickets, report.counted), (4, 1));
+    assert_eq!((report.tickets, report.counted), (6, 1));
     assert_eq!(report.seconds_to_human.calls, 1);
     let listed: Vec<_> = report.exclusions.iter().map(|e| (e.reason, e.author.as_str(), e.tickets.len())).collect();
-    assert_eq!(listed, [("not for us", "ada", 2), ("test call", "Wardline", 1)]);
+    assert_eq!(listed, [("not for us", "ada", 2), ("rehearsal", "Wardline", 2), ("test call", "Wardline", 1)]);
 }
 
 #[test]

@@ -121,6 +121,7 @@ pub fn opened(number: u64) -> CallOpened {
         dialled: "7000".to_owned(),
         sip_call_id: format!("{number}@pbx"),
         test: false,
+        rehearsal: false,
         continues: None,
     }
 }

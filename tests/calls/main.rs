@@ -19,6 +19,7 @@ mod media;
 mod phone;
 mod publishes;
 mod raw;
+mod rehearsal;
 mod releases;
 mod restart;
 mod rows;

@@ -1,6 +1,7 @@
 //! The built program as people and scripts meet it: what it prints, and the exit codes that it promises.
 
 mod first_day;
+mod golive;
 mod large;
 mod publish;
 mod simulate;
@@ -75,6 +76,7 @@ fn help_names_every_command_and_every_exit_code() {
         "tickets",
         "explain",
         "analysts",
+        "golive",
         "report",
         "doctor",
         "publish",
@@ -183,7 +185,8 @@ fn serve_without_a_valid_configuration_is_64_and_shows_why() {
 #[test]
 fn commands_for_a_running_server_are_2_without_one() {
     let folder = with(&[("wardline.toml", "data_dir = \"data\"\n")]);
-    let words: [&[&str]; 4] = [
+    let words: [&[&str]; 5] = [
+        &["golive"],
         &["reload"],
         &["drain"],
         &["analysts", "set-state", "amara-osei", "available"],

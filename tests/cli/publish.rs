@@ -20,13 +20,13 @@ const LOOKS: u32 = 500;
 const PLAN: &str = "plans/hotline.toml";
 
 /// A copy of the sample with a data directory of its own, on an address of its own.
-struct Site {
+pub struct Site {
     home: TempDir,
     address: Ipv4Addr,
 }
 
 impl Site {
-    fn new() -> Site {
+    pub fn new() -> Site {
         let site = Site { home: tempfile::tempdir().expect("a folder"), address: free_address() };
         site.working_copy("sip-config");
         let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
@@ -60,7 +60,7 @@ impl Site {
 
     /// Replaces one text, which must be there.
     #[track_caller]
-    fn edit(&self, name: &str, from: &str, to: &str) {
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
         edit(&self.file(name), from, to);
     }
 
@@ -72,19 +72,19 @@ impl Site {
         command
     }
 
-    fn run(&self, words: &[&str]) -> Run {
+    pub fn run(&self, words: &[&str]) -> Run {
         Run::of(&mut self.command(words))
     }
 
     #[track_caller]
-    fn done(&self, words: &[&str]) -> String {
+    pub fn done(&self, words: &[&str]) -> String {
         let run = self.run(words);
         assert_eq!(run.code, 0, "{words:?}: {}{}", run.out, run.err);
         run.out
     }
 
     #[track_caller]
-    fn refused(&self, words: &[&str]) -> String {
+    pub fn refused(&self, words: &[&str]) -> String {
         let run = self.run(words);
         assert_eq!(run.code, 1, "{words:?}: {}{}", run.out, run.err);
         run.err
@@ -101,7 +101,7 @@ impl Site {
 
     /// Starts the node and waits for its line "ready".
     #[track_caller]
-    fn serve(&self) -> Node {
+    pub fn serve(&self) -> Node {
         let mut child = self.command(&["serve"]).stderr(Stdio::piped()).spawn().expect("the program runs");
         let mut log = BufReader::new(child.stderr.take().expect("piped"));
         let mut said = String::new();
@@ -141,10 +141,10 @@ fn edit(path: &Path, from: &str, to: &str) {
     fs::write(path, text.replacen(from, to, 1)).expect("written");
 }
 
-struct Node {
+pub struct Node {
     child: Child,
     /// Its log until it was ready.
-    said: String,
+    pub said: String,
 }
 
 impl Node {
@@ -153,7 +153,7 @@ impl Node {
         kill(pid, signal).expect("our child");
     }
 
-    fn stop(mut self) {
+    pub fn stop(mut self) {
         self.signal(Signal::SIGTERM);
         assert!(self.child.wait().expect("ended").success());
     }
