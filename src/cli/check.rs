@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::Outcome;
 use crate::cli::out::{Out, green};
+use crate::cli::place::Place;
 use crate::cli::proofs;
-use crate::config::{self, Config, Node, Surroundings, render};
+use crate::config::{self, Config, Node, Surroundings, cover, render};
 use crate::diagnostic::Report;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -31,7 +32,13 @@ pub struct CheckArgs {
 
 /// Refused when there is an error; warnings alone pass.
 pub fn run(folder: &Path, args: &CheckArgs, out: &mut Out) -> anyhow::Result<Outcome> {
-    let result = config::load(folder, &Surroundings::of_process(Timestamp::now()));
+    let now = Timestamp::now();
+    let mut result = config::load(folder, &Surroundings::of_process(now));
+    if let Ok(loaded) = &mut result {
+        let staff = Place::attested_staff(&loaded.config)?;
+        loaded.warnings.extend(cover::warnings(&loaded.config, &staff, now));
+        loaded.warnings.sort();
+    }
     let (report, config) = match &result {
         Ok(loaded) => (&loaded.warnings, Some(&loaded.config)),
         Err(report) => (report, None),

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod call;
 mod check;
 mod client;
+mod coverage;
 mod doctor;
 mod exit;
 mod golive;
@@ -53,6 +54,7 @@ const EXAMPLES: &str = "Examples:
   wardline init                              a first configuration from a few questions
   wardline check                             is what stands in sip-config/ right?
   wardline simulate --from 4710              try a call without a phone
+  wardline coverage --weeks 4                which hours has nobody?
   wardline serve                             run the node until SIGTERM or Ctrl-C
   wardline analysts set-password amara       give a phone its password
   wardline analysts set-state amara-osei available
@@ -104,6 +106,9 @@ environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
     /// Try a call without a phone: the very interpreter and router of live calls, at any time of any day
     #[command(after_help = simulate::EXAMPLES)]
     Simulate(simulate::SimulateArgs),
+    /// Who covers what, when: holes, hours with one person, what expires or goes stale and which hours that uncovers
+    #[command(after_help = coverage::EXAMPLES)]
+    Coverage(coverage::CoverageArgs),
     /// Draw a dial plan as SVG: what is said, which key leads where, how long it takes
     Graph(graph::GraphArgs),
     /// Print the JSON Schema of a file, for completion in editors
@@ -197,6 +202,7 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
         Command::Init(args) => init::run(folder, args, out),
         Command::Check(args) => check::run(folder, args, out),
         Command::Simulate(args) => simulate::run(folder, args, out),
+        Command::Coverage(args) => coverage::run(folder, args, out),
         Command::Graph(args) => graph::run(folder, args, out),
         Command::Schema(args) => schema::run(args, out),
         Command::Tickets(command) => tickets::run(&Place::find(folder)?, command, out),

@@ -13,7 +13,7 @@ use crate::cli::exit::Usage;
 use crate::cli::out::tell;
 use crate::config::{self, Config, Loaded, Surroundings, render};
 use crate::ids::HospitalId;
-use crate::routing::Attestations;
+use crate::routing::{Attestations, Staff};
 use crate::store::{attested, blocking};
 
 /// The node that `--config` means.
@@ -92,7 +92,19 @@ impl Place {
     /// # Errors
     /// When it can't be read.
     pub fn attested(&self) -> anyhow::Result<Attestations> {
-        Ok(Attestations::new(blocking(async || attested(&self.data_dir).await)??))
+        Place::attested_in(&self.data_dir)
+    }
+
+    /// The configuration's people, with what was attested in its data directory.
+    ///
+    /// # Errors
+    /// As [`Place::attested`].
+    pub fn attested_staff(config: &Config) -> anyhow::Result<Staff> {
+        Ok(config.staff.clone().with_attested(Place::attested_in(&config.node.data_dir)?))
+    }
+
+    fn attested_in(data_dir: &Path) -> anyhow::Result<Attestations> {
+        Ok(Attestations::new(blocking(async || attested(data_dir).await)??))
     }
 
     /// The zone in which days and times of day are meant: the hospital's, or the one that all hospitals share.

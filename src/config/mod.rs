@@ -8,6 +8,7 @@ mod check_node;
 mod check_staff;
 pub mod compare;
 mod content;
+pub mod cover;
 pub mod first;
 pub mod grammar;
 mod hospital;

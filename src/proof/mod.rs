@@ -16,6 +16,7 @@
 //! ringing has given up, an announcement gives the key of an earlier one another meaning, a path books one callback
 //! twice, or one breath holds a slot twice, filled once and once not.
 
+pub mod coverage;
 mod judge;
 mod ladder;
 mod planes;

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 
 use crate::ids::{AnalystId, RungId};
 use crate::routing::decision::{
-    Behind, Choice, Decision, Held, Others, PassedOver, Person, PhoneState, Snapshot, WithThisCall,
+    Behind, Choice, Decision, Held, Others, PassedOver, Person, PhoneState, Presence, Snapshot, WithThisCall,
 };
 use crate::routing::desk::Desk;
 use crate::routing::need::Need;
 use crate::routing::qualify::{self, Fit, Refusal};
 use crate::routing::rungs::{Hunting, Rung, Who};
 use crate::routing::staff::{Analyst, Modules, Phone, PhoneKind, Qualification, Staff};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// With this many free or fewer, one is rung at a time: ringing two would leave nobody for the next call.
 pub const FEW: usize = 3;
@@ -159,6 +159,22 @@ fn person(
         phones,
         with_this_call: ask.so_far.get(&analyst.id).copied().unwrap_or(WithThisCall::Nothing),
     }
+}
+
+/// Somebody as well placed as the files allow, whatever the rota says: signed in, free, on shift and on call, with every
+/// phone in reach. What the filter still refuses, no change of the desk and no hour gives.
+pub fn at_best(staff: &Staff, analyst: &Analyst, need: &Need, wall: Timestamp) -> Person {
+    let phones = (0..).zip(&analyst.phones).map(|(line, phone)| PhoneState {
+        usage: phone.usage,
+        outside: phone.outside,
+        reachable: true,
+        taken: false,
+        line,
+    });
+    let rung = Rung { id: RungId::new(""), who: Vec::new(), ring_for: Duration::ZERO, after: None };
+    let ask = Ask::first(&rung, 1, Instant::from_millis(0), wall);
+    let person = person(staff, analyst, &Desk::new(), need, &ask, phones.collect());
+    Person { on_shift: true, on_call: true, presence: Presence::Available, ..person }
 }
 
 // -- The choice --------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ pub mod waiting;
 pub mod incident;
 
 pub use attest::{Attestation, Attestations, HeldAt, MAX_ATTESTATIONS};
-pub use choose::{Ask, Question, choose, replay, would_change};
+pub use choose::{Ask, Question, at_best, choose, replay, would_change};
 pub use continuity::{Continuity, Earlier};
 pub use decision::{
     Behind, Choice, Decision, Held, Occupied, Others, PassedOver, Person, PhoneState, Presence, Snapshot, Standing,

@@ -69,6 +69,15 @@ impl Schedule {
         }
     }
 
+    /// When it covers, from one instant until another: in order, each as long as it can be.
+    pub fn spells(&self, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+        match self {
+            Schedule::Never => Vec::new(),
+            Schedule::Always => vec![(from, until)],
+            Schedule::Weekly(weekly) => weekly.spells(from, until),
+        }
+    }
+
     /// The next instant after `wall` at which [`Schedule::covers`] changes; `None` when it does not within two months.
     pub fn next_change(&self, wall: Timestamp) -> Option<Timestamp> {
         match self {
@@ -87,6 +96,26 @@ impl Weekly {
             .into_iter()
             .chain([today])
             .any(|date| self.spans_of(date).any(|(from, until)| from <= wall && wall < until))
+    }
+
+    fn spells(&self, from: Timestamp, until: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+        let first = self.zone.to_datetime(from).date();
+        // What began the day before may still run.
+        let first = first.yesterday().unwrap_or(first);
+        let last = self.zone.to_datetime(until).date();
+        let dates = first.series(jiff::Span::new().days(1)).take_while(|date| *date <= last);
+        let spans = dates.flat_map(|date| self.spans_of(date).collect::<Vec<_>>());
+        let within = spans.map(|(begin, end)| (begin.max(from), end.min(until))).filter(|(begin, end)| begin < end);
+        let mut within: Vec<(Timestamp, Timestamp)> = within.collect();
+        within.sort_unstable();
+        within.dedup_by(|next, kept| {
+            let joins = next.0 <= kept.1;
+            if joins {
+                kept.1 = kept.1.max(next.1);
+            }
+            joins
+        });
+        within
     }
 
     fn next_change(&self, wall: Timestamp) -> Option<Timestamp> {

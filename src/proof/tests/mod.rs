@@ -1,5 +1,6 @@
 mod any_plan;
 mod caller;
+mod coverage;
 mod generated;
 mod ladders;
 mod picture;
