@@ -11,6 +11,9 @@ use serde::Serialize;
 /// Beyond this many findings a report only counts: nobody reads further, and one broken file can hold millions.
 pub const MAX_DIAGNOSTICS: usize = 200;
 
+/// Places that a line of a log names.
+const MAX_PLACES: usize = 8;
+
 /// Names further apart than this (normalised Damerau-Levenshtein, 0 to 1) are no spelling mistake of each other.
 const NEAREST_AT_LEAST: f64 = 0.5;
 
@@ -214,6 +217,19 @@ impl Report {
         self.sources.get(file).map(|text| Position::of(text, offset))
     }
 
+    /// "analysts.toml:12:3 hospital.toml:4:1 and 3 more": for logs, which may not repeat the words of files that name
+    /// people.
+    pub fn places(&self) -> String {
+        let place = |found: &Diagnostic| match self.position(&found.file, found.span.start) {
+            Some(position) => format!("{}:{position}", found.file),
+            None => found.file.to_string(),
+        };
+        let named: Vec<String> = self.diagnostics.iter().take(MAX_PLACES).map(place).collect();
+        let more = (self.errors() + self.warnings()).saturating_sub(named.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}{more}", named.join(" "))
+    }
+
     /// By file, then place, then text: the same files always read the same.
     pub fn sort(&mut self) {
         self.diagnostics.sort_by(|a, b| (&a.file, a.span.start, &a.what).cmp(&(&b.file, b.span.start, &b.what)));
@@ -248,6 +264,20 @@ mod tests {
         report.add_source("a.toml", "p = \"hünter2\"\nb = 1");
         report.redact("a.toml", 4..14);
         assert_eq!(&*report.sources["a.toml"], "p = **********\nb = 1");
+    }
+
+    #[test]
+    fn a_log_is_told_places_and_none_of_the_words() {
+        let mut report = Report::new();
+        let file = report.add_source("analysts.toml", "[analysts.amara]\nphones = 7\n");
+        report.push(Diagnostic::error(&file, 26..27, "amara has no phone").why("amara").remedy("give amara a phone"));
+        report.push(Diagnostic::warning(&Arc::from("plans"), 0..0, "nothing for amara"));
+        assert_eq!(report.places(), "analysts.toml:2:10 plans");
+        for _ in 0..9 {
+            report.push(Diagnostic::error(&file, 0..0, "amara"));
+        }
+        let more = "analysts.toml:2:10 plans".to_owned() + &" analysts.toml:1:1".repeat(6) + " and 3 more";
+        assert_eq!(report.places(), more);
     }
 
     #[test]

@@ -39,3 +39,13 @@ pub fn start(log: Option<&Log>) -> WorkerGuard {
     }
     guard
 }
+
+/// From now on a panic says in the log where it was. Its words may repeat what a caller sent: those are for DEBUG.
+pub fn panics_to_log() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        tracing::error!(place, thread, "a fault of ours");
+        tracing::debug!(words = panic.payload_as_str().unwrap_or_default(), "a fault of ours");
+    }));
+}

@@ -1,6 +1,6 @@
 //! `wardline serve`, `reload` and `drain`: the node itself.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use clap::Args;
@@ -13,6 +13,7 @@ use crate::cli::exit::{Outcome, Unreachable};
 use crate::cli::logging;
 use crate::cli::out::{Out, tell};
 use crate::cli::place::Place;
+use crate::runtime::publish::Invalid;
 use crate::runtime::{serve, versions};
 use crate::time::Duration;
 
@@ -28,11 +29,24 @@ pub struct DrainArgs {
 
 /// Runs until a signal stops it.
 pub fn serve(folder: &Path) -> anyhow::Result<Outcome> {
-    let chosen = versions::choose(folder);
+    let chosen = versions::choose(folder).map_err(for_stderr);
     // Held to the end: the last lines are written when it is dropped.
     let _logging = logging::start(chosen.as_ref().ok().map(|chosen| &chosen.loaded.config.node.log));
+    logging::panics_to_log();
     serve::serve(chosen?)?;
     Ok(Outcome::Done)
+}
+
+/// Standard error is the log unless somebody looks at it: then it repeats nothing of the files.
+fn for_stderr(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Invalid>() {
+        Ok(invalid) if !std::io::stderr().is_terminal() => {
+            let text = format!("the configuration is not valid at {}: see `wardline check`", invalid.places);
+            Invalid { text, ..invalid }.into()
+        }
+        Ok(invalid) => invalid.into(),
+        Err(error) => error,
+    }
 }
 
 pub fn reload(place: &Place, out: &mut Out) -> anyhow::Result<Outcome> {

@@ -16,10 +16,29 @@ const MAX_SHOWN: usize = 200;
 /// Versions that a refusal names.
 const MAX_NAMED: usize = 10;
 
-/// A configuration that cannot run, rendered for people.
+/// A configuration that cannot run.
 #[derive(Debug, Error)]
-#[error("{0}")]
-pub struct Invalid(pub String);
+#[error("{text}")]
+pub struct Invalid {
+    /// The report as people read it, with lines of the files.
+    pub text: String,
+    /// What a log may say of it.
+    pub places: String,
+}
+
+impl From<Report> for Invalid {
+    fn from(report: Report) -> Invalid {
+        Invalid { text: render::text(&report, false), places: report.places() }
+    }
+}
+
+/// A refusal in words that a log may keep: reports show lines of the files, and people's names in them.
+pub fn for_the_log(error: &anyhow::Error) -> String {
+    if let Some(invalid) = error.downcast_ref::<Invalid>() {
+        return format!("the configuration is not valid at {}", invalid.places);
+    }
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
 
 /// Somebody else published meanwhile; in words, with what changed.
 #[derive(Debug, Error)]
@@ -56,7 +75,7 @@ pub struct Ready {
 /// # Errors
 /// [`Conflict`] or [`Invalid`]; nothing has changed.
 pub fn judge(wish: Wish, home: &Path, published: &Published, surroundings: &Surroundings) -> anyhow::Result<Judged> {
-    let drafts = drafts::read(&wish.folder).map_err(|report| Invalid(render::text(&report, false)))?;
+    let drafts = drafts::read(&wish.folder).map_err(Invalid::from)?;
     let active = published.newest()?.whole;
     let base = match &active {
         Some(active) if active.version.digest == digest(&drafts.content) => {
@@ -109,7 +128,7 @@ fn base_of(home: &Path) -> PathBuf {
 /// # Errors
 /// [`Invalid`].
 pub fn check(files: &Folder, report: Report, surroundings: &Surroundings) -> anyhow::Result<Loaded> {
-    Ok(compose(files, surroundings, report).map_err(|report| Invalid(render::text(&report, false)))?)
+    Ok(compose(files, surroundings, report).map_err(Invalid::from)?)
 }
 
 /// The version that the drafts are based on: it must be the active one.

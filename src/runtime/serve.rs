@@ -56,8 +56,8 @@ pub fn serve(chosen: Chosen) -> anyhow::Result<()> {
     let (store, restored) =
         store::open(&chosen.loaded.config.node.data_dir, store::journal::Options::default(), MonotonicClock::wall())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(ASYNC_THREADS).enable_all().build()?;
-    for warning in chosen.loaded.warnings.diagnostics() {
-        tracing::warn!(file = %warning.file, "{}", warning.what);
+    if chosen.loaded.warnings.warnings() > 0 {
+        tracing::warn!(places = chosen.loaded.warnings.places(), "what runs has warnings: see `wardline check`");
     }
     tell_damage(&store);
     let served = runtime.block_on(run(chosen, &store, restored));

@@ -43,7 +43,15 @@ pub struct Chosen {
     pub content: Content,
     version: Origin,
     /// What is wrong with newer versions. Said loudly: the node does not run what was last published.
-    pub faults: Vec<String>,
+    pub faults: Vec<Fault>,
+}
+
+/// Why a newer version does not run.
+pub struct Fault {
+    /// For people who ask.
+    pub told: String,
+    /// For the log, which repeats nothing of the files.
+    logged: String,
 }
 
 enum Origin {
@@ -72,7 +80,10 @@ pub fn choose(config_dir: &Path) -> anyhow::Result<Chosen> {
                 let (config_dir, version) = (config_dir.to_path_buf(), Origin::Published(version));
                 return Ok(Chosen { config_dir, loaded, content, version, faults });
             }
-            Err(error) => faults.push(format!("version {number} cannot run: {error:#}")),
+            Err(error) => faults.push(Fault {
+                told: format!("version {number} cannot run: {error:#}"),
+                logged: format!("version {number} cannot run: {}", publish::for_the_log(&error)),
+            }),
         }
     }
     from_files(config_dir, &at, &surroundings, faults)
@@ -82,10 +93,9 @@ fn from_files(
     config_dir: &Path,
     at: &Whereabouts,
     surroundings: &Surroundings,
-    faults: Vec<String>,
+    faults: Vec<Fault>,
 ) -> anyhow::Result<Chosen> {
-    let invalid = |report: &Report| Invalid(crate::config::render::text(report, false));
-    let drafts = drafts::read(config_dir).map_err(|report| invalid(&report))?;
+    let drafts = drafts::read(config_dir).map_err(Invalid::from)?;
     let mut loaded = publish::check(&drafts.files, drafts.report, surroundings)?;
     loaded.config.node.data_dir.clone_from(&at.data_dir);
     loaded.config.node.control_socket.clone_from(&at.control_socket);
@@ -119,7 +129,7 @@ impl Chosen {
         let Chosen { config_dir, mut loaded, content, version, faults } = self;
         let published = Published::of(&loaded.config.node.data_dir);
         for fault in &faults {
-            tracing::error!("{fault}");
+            tracing::error!("{}", fault.logged);
         }
         let version = match version {
             Origin::Published(version) => version,
@@ -131,7 +141,11 @@ impl Chosen {
             }
         };
         tracing::info!(version = version.number, digest = %version.digest, "runs what was published");
-        let running = Arc::new(Mutex::new(Running { version, waiting: None, faults }));
+        let running = Arc::new(Mutex::new(Running {
+            version,
+            waiting: None,
+            faults: faults.into_iter().map(|fault| fault.told).collect(),
+        }));
         let versions = Versions { config_dir, published, running };
         let differs = versions.status().differs;
         if !differs.is_empty() {
@@ -255,13 +269,9 @@ impl Publisher {
                 }
             };
             match &applied {
-                Ok(applied) => tracing::info!(%actor, "{}", applied.done),
-                // The rest may show lines of the files, and people's names in them.
-                Err(error) => {
-                    let error = error.to_string();
-                    let error = error.lines().next().unwrap_or_default();
-                    tracing::warn!(%actor, error, "refused; nothing changed");
-                }
+                // By whom, the audit says.
+                Ok(applied) => tracing::info!("{}", applied.done),
+                Err(error) => tracing::warn!(error = publish::for_the_log(error), "refused; nothing changed"),
             }
             // Whoever asked may have gone away meanwhile.
             let _ = reply.send(applied.map_err(|error| error.to_string()));

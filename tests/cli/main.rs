@@ -3,6 +3,7 @@
 mod first_day;
 mod golive;
 mod large;
+mod log;
 mod publish;
 mod simulate;
 
@@ -178,7 +179,8 @@ fn serve_without_a_valid_configuration_is_64_and_shows_why() {
     let folder = with(&[("wardline.toml", "name = 7\n")]);
     let run = wardline(folder.path(), &["serve"]);
     assert_eq!(run.code, 64);
-    says(&run.err, &["sip-config/wardline.toml:1:8", "errors"]);
+    // Nobody looks at a terminal: standard error is a log, which is told places.
+    says(&run.err, &["the configuration is not valid at wardline.toml:1:8", "see `wardline check`"]);
     assert_eq!(wardline(nowhere().path(), &["serve"]).code, 64);
 }
 

@@ -21,8 +21,8 @@ const PLAN: &str = "plans/hotline.toml";
 
 /// A copy of the sample with a data directory of its own, on an address of its own.
 pub struct Site {
-    home: TempDir,
-    address: Ipv4Addr,
+    pub home: TempDir,
+    pub address: Ipv4Addr,
 }
 
 impl Site {
@@ -64,7 +64,7 @@ impl Site {
         edit(&self.file(name), from, to);
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = crate::program(self.home.path(), words);
         let at = |port: u16| format!("{}:{port}", self.address);
         command.env("WARDLINE__LISTENERS__LAB__BIND", at(5060)).env("WARDLINE__METRICS", at(9464));

@@ -77,7 +77,11 @@ impl Reader {
         Ok(self.next_raw()?.map(|raw| match raw {
             Raw::Frame(frame) => match serde_json::from_slice::<Record>(&frame.payload) {
                 Ok(record) => Entry::Record(Box::new(record)),
-                Err(error) => Entry::Unreadable { seq: frame.seq, reason: error.to_string() },
+                // Its own words may repeat the record's.
+                Err(error) => Entry::Unreadable {
+                    seq: frame.seq,
+                    reason: format!("{:?} at octet {}", error.classify(), error.column()).to_lowercase(),
+                },
             },
             Raw::Damaged(damage) => Entry::Damaged(damage),
         }))
