@@ -271,6 +271,8 @@ impl Call {
             attempt_settled: false,
             plan_effects: VecDeque::new(),
             carrying: false,
+            #[cfg(test)]
+            breaks_at_the_end: false,
         };
         call.begin_hunt(ctx, &hunting);
         call.settle(ctx, VecDeque::new());

@@ -144,6 +144,7 @@ impl Numbers {
 
 /// Everything around one call for the length of one input.
 pub struct Context<'a> {
+    pub call: CallId,
     pub now: Instant,
     pub wall: Timestamp,
     /// The configuration in force. A call keeps its own plan, but people and desk are today's.
@@ -171,6 +172,6 @@ impl Context<'_> {
     }
 
     pub fn take_port(&mut self) -> Option<MediaPort> {
-        self.ports.take(self.now)
+        self.ports.take(self.now, self.call)
     }
 }

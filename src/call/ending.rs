@@ -188,6 +188,8 @@ impl Call {
 
     /// Ends the call for everybody: phones, desk, waiting line, ticket. Only the first ending counts.
     pub(super) fn finish(&mut self, ctx: &mut Context<'_>, cause: HangupCause, by: Party) {
+        #[cfg(test)]
+        assert!(!self.breaks_at_the_end, "a fault made on purpose");
         if matches!(self.stage, Stage::Over) {
             return;
         }
@@ -217,6 +219,37 @@ impl Call {
             leg.usage.bye(reason);
             leg.close_media(ctx);
         }
+    }
+
+    // -- After a fault of ours ---------------------------------------------------------------------------------------
+
+    /// A step of this call broke, and [`Call::hang_up`] may have done nothing or half of it: no offer stays open on the
+    /// ticket, it has its last line, and the stage takes no step any more.
+    pub fn close_book(&mut self, ctx: &mut Context<'_>) {
+        self.note_end(ctx, HangupCause::InternalError, Party::Desk);
+        if let Stage::Guided(guided) = std::mem::replace(&mut self.stage, Stage::Over) {
+            for (analyst, offer) in guided.offers {
+                ctx.record(Event::OfferEnded { offer: offer.id, analyst, outcome: OfferOutcome::Withdrawn });
+            }
+        }
+    }
+
+    /// One phone of it hears BYE or CANCEL, and its media path is given back.
+    pub fn let_go(&mut self, ctx: &mut Context<'_>, leg: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg) else { return };
+        leg.usage.bye(reason_of(HangupCause::InternalError).as_ref());
+        // What it still has to say is for nobody.
+        leg.drain(ctx);
+        leg.close_media(ctx);
+    }
+
+    /// Not even that went well: nothing of it is touched any more.
+    pub fn drop_leg(&mut self, leg: LegId) {
+        self.legs.remove(&leg);
+    }
+
+    pub fn leg_ids(&self) -> Vec<LegId> {
+        self.legs.keys().copied().collect()
     }
 
     /// This leg's analyst leaves the call, which goes on without.

@@ -94,6 +94,9 @@ pub struct Call {
     /// What the plan wants, in order, also when carrying out one thing makes it want another.
     plan_effects: VecDeque<crate::ivr::Effect>,
     carrying: bool,
+    /// Its ending is a fault of ours, too.
+    #[cfg(test)]
+    pub breaks_at_the_end: bool,
 }
 
 enum Stage {

@@ -158,6 +158,8 @@ impl Call {
             attempt_settled: false,
             plan_effects: VecDeque::new(),
             carrying: false,
+            #[cfg(test)]
+            breaks_at_the_end: false,
         }
     }
 }

@@ -13,7 +13,7 @@
 //! Meanwhile any other request gets 481, and each 2xx to an INVITE of ours its ACK.
 
 use super::context::Context;
-use super::event::Reason;
+use super::event::{EndCause, Reason};
 use super::resend::{Due, Resend};
 use super::state::Dialog;
 use super::usage::Phase;
@@ -53,6 +53,21 @@ impl Closing {
     ) -> Phase {
         let cseq = cx.send_bye(&mut dialog, reason);
         Phase::Closing(Box::new(Closing { dialog, invite, reinvite, state: State::ByeSent { cseq } }))
+    }
+
+    /// What is left of a leg whose phase a fault of ours took: BYE by the dialog as it was confirmed, or CANCEL of an INVITE
+    /// that has no answer.
+    pub fn of_wreck(cx: &mut Context, reason: Option<&Reason>) -> Phase {
+        let farewell = cx.farewell.take();
+        let cause = if farewell.is_some() { EndCause::Bye } else { EndCause::Cancelled };
+        cx.end(false, cause, reason.map(Reason::to_string));
+        match farewell {
+            Some(dialog) => Closing::with_bye(cx, dialog.after_many(), None, reason),
+            None => {
+                cx.send_cancel(reason);
+                Phase::Over
+            }
+        }
     }
 
     /// The BYE waits for the ACK to our 2xx (15): before it the caller may not know the dialog.

@@ -18,6 +18,8 @@ pub(super) struct Context {
     ended: bool,
     /// The request at hand belongs to the dialog and comes in order.
     pub admitted: bool,
+    /// The dialog as it was confirmed: all that is left for a BYE when a step of ours breaks.
+    pub farewell: Option<Dialog>,
     acks: VecDeque<KeptAck>,
     /// How many ACKs were made: each has a branch of its own.
     acks_made: u64,
@@ -49,6 +51,7 @@ impl Context {
             out: VecDeque::new(),
             ended: false,
             admitted: false,
+            farewell: None,
             acks: VecDeque::new(),
             acks_made: 0,
             draws,

@@ -4,6 +4,9 @@ use thiserror::Error;
 
 use crate::sip::{Headers, Method, NameAddr, Request, Response, Status, Uri};
 
+/// More requests of ours than one dialog ever sees: a few thousand in its four hours.
+const FAR: u32 = 1 << 20;
+
 /// Call-ID and both tags (12). A peer of RFC 2543 may have no tag.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DialogId {
@@ -120,6 +123,11 @@ impl Dialog {
     /// The same dialog as `early`, made anew by the 2xx: what that settles is new, both counters run on (13.2.2.4).
     pub fn continuing(self, early: &Dialog) -> Dialog {
         Dialog { local_cseq: self.local_cseq.max(early.local_cseq), remote_cseq: early.remote_cseq, ..self }
+    }
+
+    /// For a copy that was put aside: its next request has a higher number than any that may have been sent since.
+    pub fn after_many(self) -> Dialog {
+        Dialog { local_cseq: self.local_cseq.wrapping_add(FAR) & 0x7fff_ffff, ..self }
     }
 
     pub fn id(&self) -> &DialogId {

@@ -8,6 +8,8 @@
 mod pair;
 mod rules;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use bytes::Bytes;
 
 use super::*;
@@ -235,6 +237,11 @@ impl Rig {
             ["refer", code] => usage.refer_refuse(status(code)),
             ["notify", code] => usage.notify_refer(status(code), status(code).reason()),
             ["gone"] => usage.caller_unreachable(),
+            // A step of ours breaks, with the phase in its hands.
+            ["break"] => {
+                let step = AssertUnwindSafe(|| usage.step(|_, _| resume_unwind(Box::new("a fault made on purpose"))));
+                assert!(catch_unwind(step).is_err());
+            }
             ["failed", method, number] => {
                 let cseq = CSeq { number: number.parse().unwrap(), method: Method::parse(method).unwrap() };
                 usage.request_failed(&cseq, Failure::TimedOut);

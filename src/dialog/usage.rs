@@ -272,6 +272,8 @@ impl Usage {
                 cx.end(false, EndCause::Bye, reason.map(Reason::to_string));
                 confirmed.hang_up(cx, reason)
             }
+            // A step of ours broke and took the phase with it; nothing else is over without having ended.
+            Phase::Over if !cx.has_ended() => Closing::of_wreck(cx, reason),
             phase @ (Phase::Closing(_) | Phase::Over) => phase,
         });
     }
@@ -316,8 +318,13 @@ impl Usage {
         }
     }
 
-    fn step(&mut self, input: impl FnOnce(Phase, &mut Context) -> Phase) {
+    pub(super) fn step(&mut self, input: impl FnOnce(Phase, &mut Context) -> Phase) {
         let phase = std::mem::replace(&mut self.phase, Phase::Over);
         self.phase = input(phase, &mut self.context);
+        if let Phase::Confirmed(confirmed) = &self.phase
+            && self.context.farewell.is_none()
+        {
+            self.context.farewell = Some(confirmed.dialog().clone());
+        }
     }
 }

@@ -102,7 +102,7 @@ impl Switch {
             }
             let id = due.call;
             let broken = due.clone();
-            let (call, effects) = self.in_context(now, |ctx| guarded(|| Call::calling_back(ctx, due)));
+            let (call, effects) = self.in_context(now, id, |ctx| guarded(|| Call::calling_back(ctx, due)));
             self.carry(now, id, effects);
             match call {
                 Some(call) => self.keep(now, call),

@@ -1,6 +1,7 @@
 //! Lends a call its surroundings for one input, and carries out what it wants done.
 //!
-//! A panic inside a call ends that call alone: its ticket is closed, its phones hear BYE, everybody else goes on.
+//! A panic inside a call ends that call alone: its ticket is closed, its phones hear BYE, whoever and whatever it held is
+//! free, everybody else goes on.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use crate::sip::{Flow, Method, Request};
 use crate::switch::reach::Routes;
 use crate::switch::trunks::TrunkWork;
 use crate::switch::{Action, ClientOwner, LegIndex, Pending, Query, Switch};
-use crate::ticket::{Event, HangupCause, Party};
+use crate::ticket::{Event, HangupCause};
 use crate::time::Instant;
 
 /// INVITE server transactions remembered of one leg, for CANCEL: the first and the latest re-INVITEs.
@@ -24,29 +25,62 @@ pub(super) fn guarded<T>(make: impl FnOnce() -> T) -> Option<T> {
 }
 
 impl Switch {
-    /// Runs one step of a call, then its effects. A call that does not exist any more is passed over.
-    pub(super) fn with_call(&mut self, now: Instant, id: CallId, step: impl FnOnce(&mut Call, &mut Context<'_>)) {
-        let Some(mut call) = self.calls.remove(&id) else { return };
-        let whole = self.in_context(now, |ctx| guarded(|| step(&mut call, ctx)).is_some());
-        let (whole, effects) = whole;
+    /// Runs one step of a call, then its effects. A call that does not exist any more is passed over. `false`: it broke.
+    pub(super) fn with_call(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        step: impl FnOnce(&mut Call, &mut Context<'_>),
+    ) -> bool {
+        let Some(mut call) = self.calls.remove(&id) else { return true };
+        let (whole, effects) = self.in_context(now, id, |ctx| guarded(|| step(&mut call, ctx)).is_some());
         self.carry(now, id, effects);
         if !whole {
-            self.count("call_fault");
-            let (ended, effects) =
-                self.in_context(now, |ctx| guarded(|| call.hang_up(ctx, HangupCause::InternalError)).is_some());
-            self.carry(now, id, effects);
-            if !ended {
-                self.bury(now, id);
-                return;
-            }
+            self.break_off(now, &mut call);
         }
         self.keep(now, call);
+        whole
+    }
+
+    /// One step of a call, for tests of what a step that breaks leaves behind.
+    #[doc(hidden)]
+    pub fn step_call(&mut self, now: Instant, id: CallId, step: impl FnOnce(&mut Call, &mut Context<'_>)) {
+        self.with_call(now, id, step);
+        self.settle(now);
+    }
+
+    /// A step of this call broke, wherever it stood: it ends like any other if it can, and otherwise leg by leg. What it held
+    /// is given back from our own books; what is left of it says goodbye to its phones.
+    fn break_off(&mut self, now: Instant, call: &mut Call) {
+        let id = call.id;
+        self.count("call_fault");
+        self.attempt(now, id, |ctx| call.hang_up(ctx, HangupCause::InternalError));
+        self.attempt(now, id, |ctx| call.close_book(ctx));
+        for leg in call.leg_ids() {
+            if !self.attempt(now, id, |ctx| call.let_go(ctx, leg)) {
+                call.drop_leg(leg);
+            }
+        }
+        self.release(now, id, &call.leg_ids());
+    }
+
+    /// One more try with a call that broke.
+    fn attempt(&mut self, now: Instant, id: CallId, step: impl FnOnce(&mut Context<'_>)) -> bool {
+        let (whole, effects) = self.in_context(now, id, |ctx| guarded(|| step(ctx)).is_some());
+        self.carry(now, id, effects);
+        whole
     }
 
     /// Gives `step` the surroundings of a call and returns what it left behind.
-    pub(super) fn in_context<R>(&mut self, now: Instant, step: impl FnOnce(&mut Context<'_>) -> R) -> (R, Vec<Effect>) {
+    pub(super) fn in_context<R>(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        step: impl FnOnce(&mut Context<'_>) -> R,
+    ) -> (R, Vec<Effect>) {
         let routes = Routes { config: &self.config, registrar: &self.registrar, trunks: &self.trunks, now };
         let mut ctx = Context {
+            call,
             now,
             wall: self.clock.wall(now),
             config: &self.config,
@@ -98,25 +132,24 @@ impl Switch {
         }
     }
 
-    /// A call that cannot even say goodbye: its ticket is closed, nobody is held by it any more. Its ports are lost to
-    /// this process rather than given to somebody who would hear it.
-    fn bury(&mut self, now: Instant, id: CallId) {
-        let ended = Event::CallEnded { cause: HangupCause::InternalError, by: Party::Desk };
-        self.record(now, Some(id), ended);
-        self.forget_call(now, id);
-    }
-
-    /// Nobody is held any more by a call that broke.
+    /// Nobody is held any more by a call that broke before it was one.
     pub(super) fn forget_call(&mut self, now: Instant, id: CallId) {
         self.unwake(id);
+        self.release(now, id, &[]);
+    }
+
+    /// What a broken call held is free: analysts, its place in the line, its ports (after their rest), and legs that it does
+    /// not know any more.
+    fn release(&mut self, now: Instant, id: CallId, known: &[LegId]) {
         self.line.leave(id);
         self.desk.call_over(id, now);
         self.promises.remove(&id);
-        let legs: BTreeSet<LegId> =
-            self.legs.iter().filter(|(_, index)| index.call == id).map(|(leg, _)| *leg).collect();
-        for leg in legs {
-            let close = crate::call::media::MediaCommand::Close { leg };
-            self.actions.push_back(Action::Media(close));
+        self.ports.give_all_back(now, id);
+        let lost = |(leg, index): &(&LegId, &LegIndex)| index.call == id && !known.contains(leg);
+        let lost: BTreeSet<LegId> = self.legs.iter().filter(lost).map(|(leg, _)| *leg).collect();
+        for leg in lost {
+            self.send_cancel(now, leg, None);
+            self.actions.push_back(Action::Media(crate::call::media::MediaCommand::Close { leg }));
             self.forget_leg(leg);
         }
     }

@@ -56,7 +56,7 @@ impl Switch {
                 }
             }
             Received::Cancel { invite, request, .. } => self.cancel(now, invite, &request),
-            Received::Response { client, response } => self.response(now, client, &response),
+            Received::Response { client, response } => self.response(now, flow, client, &response),
             Received::Stray { response } => self.end_stray(now, flow, &response),
             Received::Absorbed => self.count("copies"),
             Received::Refused(_) => self.count("refused"),
@@ -181,7 +181,10 @@ impl Switch {
         if request.method == Method::Invite {
             self.note_server(leg, server);
         }
-        self.give_leg(now, leg, |call, ctx| call.request(ctx, leg, server, request, flow));
+        if !self.give_leg(now, leg, |call, ctx| call.request(ctx, leg, server, request, flow)) {
+            // Does nothing where it was answered before the call broke.
+            self.refuse(now, &server, request, Status::SERVER_INTERNAL_ERROR);
+        }
     }
 
     fn cancel(&mut self, now: Instant, invite: Option<ServerKey>, cancel: &Request) {
@@ -320,12 +323,17 @@ impl Switch {
             test: self.is_canary(hospital, hotline),
             rehearsal: self.standings.of(&hospital.id).is_rehearsal(),
         };
-        let (opened, effects) = self.in_context(now, |ctx| guarded(|| Call::incoming(ctx, incoming)));
+        let (opened, effects) = self.in_context(now, id, |ctx| guarded(|| Call::incoming(ctx, incoming)));
         let fault = || Refused {
             status: Status::SERVER_INTERNAL_ERROR,
             header: None,
             reason: "a fault of ours while the call was opened".to_owned(),
         };
+        if opened.is_none() {
+            // Refused like any other that opens no call: what it took is given back, and there is no ticket.
+            self.count("call_fault");
+            self.forget_call(now, id);
+        }
         match opened.unwrap_or_else(|| Err(fault())) {
             Ok(call) => {
                 self.next_ticket = TicketNumber(ticket.0 + 1);
@@ -364,19 +372,31 @@ impl Switch {
 
     // -- Responses ---------------------------------------------------------------------------------------------------
 
-    fn response(&mut self, now: Instant, client: crate::ids::ClientKey, response: &Response) {
+    fn response(&mut self, now: Instant, flow: Flow, client: crate::ids::ClientKey, response: &Response) {
         match self.clients.get(&client) {
-            Some(ClientOwner::Leg(leg)) => {
+            Some(ClientOwner::Leg(leg)) if self.legs.contains_key(leg) => {
                 let leg = *leg;
-                if self.legs.contains_key(&leg) {
-                    self.give_leg(now, leg, |call, ctx| call.response(ctx, leg, response));
-                }
+                self.give_leg(now, leg, |call, ctx| call.response(ctx, leg, response));
             }
+            Some(ClientOwner::Leg(_)) => self.response_of_nobodys(now, flow, client, response),
             Some(ClientOwner::Probe(trunk, remote)) if response.status.is_final() => {
                 let (trunk, remote) = (trunk.clone(), *remote);
                 self.probed(now, &trunk, remote, true);
             }
             Some(ClientOwner::Probe(..) | ClientOwner::Nobody) | None => {}
+        }
+    }
+
+    /// A phone answers or rings for a leg that broke: it is let go.
+    fn response_of_nobodys(&mut self, now: Instant, flow: Flow, client: crate::ids::ClientKey, response: &Response) {
+        if response.headers.cseq().is_ok_and(|cseq| cseq.method == Method::Invite) {
+            if response.status.is_success() {
+                self.end_stray(now, flow, response);
+            } else if !response.status.is_final()
+                && let Some(cancel) = self.transactions.cancel(now, &client, None)
+            {
+                self.clients.insert(cancel, ClientOwner::Nobody);
+            }
         }
     }
 
@@ -420,10 +440,9 @@ impl Switch {
         now: Instant,
         leg: crate::ids::LegId,
         step: impl FnOnce(&mut Call, &mut crate::call::Context<'_>),
-    ) {
-        if let Some(index) = self.legs.get(&leg) {
-            self.with_call(now, index.call, step);
-        }
+    ) -> bool {
+        let Some(index) = self.legs.get(&leg) else { return true };
+        self.with_call(now, index.call, step)
     }
 
     fn arrival_now(&mut self, now: Instant, flow: Flow) -> Arrival {

@@ -10,6 +10,7 @@ use super::*;
 use crate::config::{self, Surroundings};
 use crate::ids::Extension;
 use crate::routing::Presence;
+use crate::sip::{Flow, Message, Method, Request, Response, Status};
 
 /// The sample desk, which owes 4710 a call.
 pub(super) fn owing(call: CallId) -> Switch {
@@ -78,4 +79,110 @@ fn a_question_beyond_the_bound_is_answered_no_at_once_and_none_is_forgotten() {
     );
     let actions = run_until(&mut switch, Instant::ZERO + Duration::from_secs(600));
     assert!(actions.iter().any(|action| matches!(action, Action::Query { .. })), "the callback's next try asks again");
+}
+
+/// The analysts whom a call holds.
+fn held(switch: &Switch, call: CallId) -> usize {
+    switch.config.staff.iter().filter(|analyst| switch.desk.holder(&analyst.id) == Some(call)).count()
+}
+
+/// A callback's attempt that rings analysts: everything a call can hold but a place in the line.
+fn ringing(call: CallId) -> (Switch, Instant) {
+    let mut switch = owing(call);
+    sign_everybody_in(&mut switch);
+    let mut now = Instant::ZERO;
+    while held(&switch, call) == 0 {
+        now = switch.poll_timeout().expect("a callback is due");
+        switch.handle(now, Input::Timeout);
+        for action in std::iter::from_fn(|| switch.poll_action()).collect::<Vec<_>>() {
+            if let Action::Query { id, query: Query::Reserve { .. } } = action {
+                switch.handle(now, Input::Answer { query: id, answer: Answer::Reserved(true) });
+            }
+        }
+    }
+    let status = switch.status();
+    assert!(status.ports_used > 0 && status.legs > 0 && status.dialogs > 0, "{status:?}");
+    (switch, now)
+}
+
+fn break_quietly(call: &mut Call, step: impl FnOnce(&mut Call)) {
+    step(call);
+    std::panic::resume_unwind(Box::new("a fault made on purpose"));
+}
+
+/// However it broke: nobody and nothing is held at once, and nothing is left once its phones' silence is over.
+#[track_caller]
+fn expect_nothing_held(mut switch: Switch, now: Instant, call: CallId) {
+    assert_eq!(held(&switch, call), 0, "analysts");
+    let status = switch.status();
+    assert_eq!((status.ports_used, status.waiting), (0, 0), "{status:?}");
+    assert!(status.ports_resting > 0, "a port rests before another call may have it");
+    assert_eq!(status.counters.get("call_fault"), Some(&1));
+    let actions = run_until(&mut switch, now + Duration::from_secs(70));
+    let status = switch.status();
+    let left = (status.calls, status.legs, status.dialogs, status.transactions, status.timers);
+    assert_eq!(left, (0, 0, 0, 0, 0), "{status:?}");
+    assert!(status.callbacks + status.callbacks_failed == 1, "what is owed is owed on: {status:?}");
+    let records: Vec<&Event> = actions
+        .iter()
+        .filter_map(|action| if let Action::Record(record) = action { Some(&record.event) } else { None })
+        .collect();
+    let offers = |of: fn(&Event) -> bool| records.iter().filter(|event| of(event)).count();
+    assert!(offers(|event| matches!(event, Event::OfferEnded { .. })) > 0, "{records:?}");
+}
+
+#[test]
+fn a_call_that_breaks_holds_nobody_and_nothing() {
+    let call = CallId(ulid::Ulid(7));
+    let (mut switch, now) = ringing(call);
+    switch.step_call(now, call, |call, ctx| {
+        // In the middle of opening a leg.
+        ctx.take_port();
+        break_quietly(call, |_| {});
+    });
+    expect_nothing_held(switch, now, call);
+}
+
+#[test]
+fn a_call_that_breaks_again_at_its_ending_holds_nobody_and_nothing() {
+    let call = CallId(ulid::Ulid(7));
+    let (mut switch, now) = ringing(call);
+    switch.step_call(now, call, |call, ctx| {
+        ctx.take_port();
+        break_quietly(call, |call| call.breaks_at_the_end = true);
+    });
+    expect_nothing_held(switch, now, call);
+}
+
+#[test]
+fn a_leg_that_broke_is_cancelled_when_its_phone_rings_and_let_go_when_it_answers() {
+    let call = CallId(ulid::Ulid(7));
+    let (mut switch, now) = ringing(call);
+    switch.step_call(now, call, |call, _| {
+        for leg in call.leg_ids() {
+            call.drop_leg(leg);
+        }
+        break_quietly(call, |_| {});
+    });
+    assert_eq!(switch.status().legs, 0, "its legs are forgotten");
+    let sent: Vec<(Flow, Request)> = std::iter::from_fn(|| switch.poll_action()).filter_map(request).collect();
+    let (flow, invite) = sent.into_iter().next().expect("an INVITE is out");
+    let mut answer = |status: Status| {
+        let response =
+            Response::to_request(&invite, status).with_to_tag("phone").with_header("Contact", "<sip:p@127.0.0.1>");
+        switch.handle(now, Input::Message { flow, bytes: response.to_bytes() });
+        let sent = std::iter::from_fn(|| switch.poll_action()).filter_map(request);
+        sent.map(|(_, request)| request.method).collect::<Vec<Method>>()
+    };
+    assert_eq!(answer(Status::RINGING), [Method::Cancel]);
+    assert_eq!(answer(Status::RINGING), [], "once");
+    assert_eq!(answer(Status::OK), [Method::Ack, Method::Bye]);
+}
+
+fn request(action: Action) -> Option<(Flow, Request)> {
+    let Action::Transmit { flow, bytes } = action else { return None };
+    match Message::parse(&bytes).expect("we write what can be read") {
+        Message::Request(request) => Some((flow, request)),
+        Message::Response(_) => None,
+    }
 }

@@ -94,9 +94,9 @@ impl World {
         ];
         broken
             .extend(gauges.into_iter().filter(|(_, left)| *left > 0).map(|(what, left)| format!("{left} {what} left")));
-        for fault in ["call_fault", "lease_lapsed", "query_refused"] {
-            if self.counter(fault) > 0 {
-                broken.push(format!("{fault}: {}", self.counter(fault)));
+        for (fault, expected) in [("call_fault", self.broken_calls), ("lease_lapsed", 0), ("query_refused", 0)] {
+            if self.counter(fault) != expected {
+                broken.push(format!("{fault}: {}, not {expected}", self.counter(fault)));
             }
         }
         for phone in &self.phones {

@@ -5,6 +5,7 @@
 
 mod callbacks;
 mod conditions;
+mod faults;
 mod floods;
 mod hush;
 mod incidents;

@@ -15,7 +15,7 @@ use wardline::ticket::{AnalystStateRecord, Event};
 use crate::phone::{Hold, Pickup};
 use crate::publishes::other_plan;
 use crate::setting::desk_with;
-use crate::world::{Act, EVERYBODY, Net, Rng, World};
+use crate::world::{Act, EVERYBODY, Fault, Net, Rng, World};
 
 /// Overridden by WARDLINE_SEEDS.
 const SEEDS: u64 = 10_000;
@@ -188,7 +188,7 @@ thread_local! {
 /// What befalls the desk as a whole.
 fn accidents(world: &mut World, rng: &mut Rng) {
     let at = rng.range(0, BUSY_MS);
-    match rng.range(0, 12) {
+    match rng.range(0, 14) {
         0 => world.at(at, Act::Command(Command::Drain { actor: "test".to_owned() })),
         1 => world.at(at, Act::Command(Command::HangUpAll { actor: "test".to_owned() })),
         2 | 3 => {
@@ -211,6 +211,7 @@ fn accidents(world: &mut World, rng: &mut Rng) {
                 world.at(at + number * rng.range(0, 4_000), Act::Publish(config));
             }
         }
+        11 | 12 => world.at(at, Act::Break(*rng.pick(&[Fault::AtOnce, Fault::WithAPort]))),
         _ => {}
     }
 }

@@ -170,6 +170,18 @@ pub enum Act {
     CloseStream {
         phone: usize,
     },
+    /// A step of the oldest call breaks.
+    Break(Fault),
+}
+
+/// Where a step of ours breaks.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    AtOnce,
+    /// With a port in its hands that no leg knows.
+    WithAPort,
+    /// Its legs are gone from the call and not from the switch's books.
+    WithoutItsLegs,
 }
 
 pub enum Seen {
@@ -196,6 +208,8 @@ pub struct World {
     pub invites: BTreeSet<(String, u32, String)>,
     /// Who was signed in at the start.
     pub signed_in: Vec<AnalystId>,
+    /// Steps that broke on purpose.
+    pub broken_calls: u64,
     /// The store answers nothing any more.
     pub mute_queries: bool,
     /// What the name server does.
@@ -279,6 +293,7 @@ impl World {
             finals: BTreeMap::new(),
             invites: BTreeSet::new(),
             signed_in: signed_in.iter().map(|analyst| AnalystId::new(analyst)).collect(),
+            broken_calls: 0,
             mute_queries: false,
             names,
             journal_stuck: false,
@@ -437,8 +452,26 @@ impl World {
                 self.command(command);
             }
             Act::Publish(config) => self.publish(&config),
+            Act::Break(fault) => self.break_call(fault),
             Act::CloseStream { phone } => self.handle(Input::StreamClosed { conn: ConnId(phone as u64) }),
         }
+    }
+
+    /// A step of the oldest call breaks, wherever it is by now.
+    pub fn break_call(&mut self, fault: Fault) {
+        let Reply::Calls { calls } = self.command(Command::Calls) else { return };
+        let live = |call: &CallId| calls.iter().any(|live| live["call"] == call.to_string());
+        let Some(call) = self.records.iter().filter_map(|record| record.call).find(live) else { return };
+        self.broken_calls += 1;
+        self.switch.step_call(self.now, call, |call, ctx| {
+            match fault {
+                Fault::AtOnce => {}
+                Fault::WithAPort => drop(ctx.take_port()),
+                Fault::WithoutItsLegs => call.leg_ids().into_iter().for_each(|leg| call.drop_leg(leg)),
+            }
+            std::panic::resume_unwind(Box::new("a fault made on purpose"));
+        });
+        self.drain();
     }
 
     fn talking(&self, phone: usize) -> Option<usize> {

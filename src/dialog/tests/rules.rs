@@ -648,3 +648,16 @@ fn each_copy_of_a_2xx_gets_the_same_ack() {
     assert_eq!(ack("to=other"), fork);
     assert_ne!(first, fork, "another fork, another branch");
 }
+
+#[test]
+fn a_leg_whose_step_breaks_still_says_bye_or_cancel() {
+    let usage = talking(
+        "5 ! probe\n5 > OPTIONS 1\n6 ! break\n7 ! bye\n7 * ended by us Bye\n7 > BYE 1048577\n8 < 200 1048577 BYE\n9 .",
+    );
+    assert!(usage.is_finished());
+    let usage = calling(
+        false,
+        "1 < 180 1 INVITE\n1 * ringing 180\n2 ! break\n3 ! bye\n3 * ended by us Cancelled\n3 > CANCEL\n9 .",
+    );
+    assert!(usage.is_finished());
+}
