@@ -180,7 +180,10 @@ fn serve_without_a_valid_configuration_is_64_and_shows_why() {
     let run = wardline(folder.path(), &["serve"]);
     assert_eq!(run.code, 64);
     // Nobody looks at a terminal: standard error is a log, which is told places.
-    says(&run.err, &["the configuration is not valid at wardline.toml:1:8", "see `wardline check`"]);
+    says(
+        &run.err,
+        &["the configuration is not valid at sip-config", "sip-config/wardline.toml:1:8", "see `wardline check`"],
+    );
     assert_eq!(wardline(nowhere().path(), &["serve"]).code, 64);
 }
 
