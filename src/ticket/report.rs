@@ -6,7 +6,7 @@
 //! | abandonment | no human voice (the operator's counts as one) and the caller ended it; with and without calls under 5 s. A callback booked afterwards doesn't take it out |
 //! | callbacks | a line of their own; done only when both spoke; due until then, or until a person has dealt with it |
 //! | first contact | of all calls an analyst was heard in: one owner, not reopened, not said to be open or unsolved, and not followed by a repeat in 72 h |
-//! | repeat | same unit + system, or same person, within 24/72 h, whatever the ticket |
+//! | repeat | same unit + system, or same person, within 24/72 h, whatever the ticket; calls whose caller was told of a known problem apart |
 //! | exclusions | test calls, calls of a hospital in rehearsal and "not for us", listed with count and author |
 //! | missed rings | phones that rang out, or were picked up without pressing 1; declined and unreachable ones are shown apart |
 //! | hold | seconds on hold by our side within 60 s of the first word |
@@ -114,6 +114,8 @@ pub struct FirstContact {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RepeatFigures {
     pub calls: usize,
+    /// Repeats whose caller was told of a known problem, within 72 h; in none of the numbers below.
+    pub of_incidents: usize,
     pub within_24_h: usize,
     pub within_72_h: usize,
     pub rate_24_h: Option<f64>,
@@ -378,6 +380,10 @@ fn repeats(tickets: &[&Ticket], links: &RepeatLinks) -> RepeatFigures {
     let mut figures = RepeatFigures { calls: tickets.len(), ..RepeatFigures::default() };
     for ticket in tickets {
         if let Some((earlier, hours)) = links.earlier.get(&ticket.number) {
+            if ticket.incident.is_some() {
+                figures.of_incidents += 1;
+                continue;
+            }
             figures.within_72_h += 1;
             figures.within_24_h += usize::from(*hours < 24);
             figures.pairs.push((ticket.number, *earlier));
@@ -456,3 +462,6 @@ fn percent(part: usize, whole: usize) -> Option<f64> {
 #[cfg(test)]
 #[path = "report_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "report_days.rs"]
+mod days;

@@ -56,11 +56,12 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     let again = &report.repeats;
     writeln!(
         out,
-        "Repeats          {} within 24 h ({}), {} within 72 h ({})",
+        "Repeats          {} within 24 h ({}), {} within 72 h ({}); {} more of known problems",
         again.within_24_h,
         rate(again.rate_24_h),
         again.within_72_h,
-        rate(again.rate_72_h)
+        rate(again.rate_72_h),
+        again.of_incidents
     )?;
     let hold = &report.hold;
     writeln!(
