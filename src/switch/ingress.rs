@@ -14,7 +14,7 @@ use crate::call::{Call, Incoming, Refused};
 use crate::config::{Hospital, Hotline, Trunk};
 use crate::dialog::{ALLOW, LocalIdentity, hang_up_stray};
 use crate::identity::{NumberRules, Signalled};
-use crate::ids::{Extension, ServerKey, TicketNumber};
+use crate::ids::{CallId, Extension, ServerKey, TicketNumber};
 use crate::registrar::{Arrival, Auth};
 use crate::sip::{Flow, Message, Method, NameAddr, Request, Response, Status, Transport, Uri};
 use crate::switch::carry::guarded;
@@ -324,17 +324,7 @@ impl Switch {
             rehearsal: self.standings.of(&hospital.id).is_rehearsal(),
         };
         let (opened, effects) = self.in_context(now, id, |ctx| guarded(|| Call::incoming(ctx, incoming)));
-        let fault = || Refused {
-            status: Status::SERVER_INTERNAL_ERROR,
-            header: None,
-            reason: "a fault of ours while the call was opened".to_owned(),
-        };
-        if opened.is_none() {
-            // Refused like any other that opens no call: what it took is given back, and there is no ticket.
-            self.count("call_fault");
-            self.forget_call(now, id);
-        }
-        match opened.unwrap_or_else(|| Err(fault())) {
+        match opened.unwrap_or_else(|| Err(self.opening_broke(now, id))) {
             Ok(call) => {
                 self.next_ticket = TicketNumber(ticket.0 + 1);
                 self.count("calls");
@@ -353,6 +343,14 @@ impl Switch {
                 self.transactions.respond(now, &server, response);
             }
         }
+    }
+
+    /// Refused like any other that opens no call: what it took is given back, and there is no ticket.
+    fn opening_broke(&mut self, now: Instant, call: CallId) -> Refused {
+        self.count("call_fault");
+        self.forget_call(now, call);
+        let reason = "a fault of ours while the call was opened".to_owned();
+        Refused { status: Status::SERVER_INTERNAL_ERROR, header: None, reason }
     }
 
     /// The canary's own number: such calls are left out of every figure.
