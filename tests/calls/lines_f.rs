@@ -170,6 +170,66 @@ fn f75_a_caller_leaves_at_every_20_ms_of_the_way_to_the_operator() {
     leaves_at_every_20_ms("4710", &GENERALISTS, &[(1_000, '9')], 11_000);
 }
 
+/// The same with phones that behave so.
+fn leaves_while(at_ms: std::ops::Range<usize>, signed_in: &[&str], pickups: &[(&str, Pickup)]) {
+    for at in at_ms.step_by(20) {
+        let mut world = World::seeded(at as u64, signed_in);
+        for (name, pickup) in pickups {
+            world.pickup(name, pickup.clone());
+        }
+        world.dial("4710");
+        world.run_to(at as u64);
+        world.hang_up("4710");
+        world.expect_quiet();
+    }
+}
+
+#[test]
+fn f75_a_caller_leaves_at_every_20_ms_while_a_mobile_is_asked_to_press_1() {
+    leaves_while(900..4_500, &[], &[("hal", Pickup::Answers(1_000))]);
+}
+
+#[test]
+fn f75_a_caller_leaves_at_every_20_ms_of_the_offer_of_a_callback_and_of_the_end() {
+    let busy =
+        [("ana", Pickup::Refuses(486, 50)), ("hal", Pickup::Refuses(486, 50)), ("ivy", Pickup::Refuses(486, 50))];
+    leaves_while(9_900..12_000, &["ana"], &busy);
+    leaves_while(90_800..93_200, &["ana"], &busy);
+}
+
+#[test]
+fn f72_when_every_phone_fails_each_is_rung_once_the_caller_is_never_in_silence_and_it_ends() {
+    let mut world = World::new(&["ana", "ben", "ivy"]);
+    world.pickup("ana", Pickup::Redirects(vec!["sip:ben@10.0.2.2".to_owned(), "sip:ana@10.0.0.10".to_owned()]));
+    world.pickup("ben", Pickup::Rings);
+    world.pickup("hal", Pickup::Refuses(503, 0));
+    world.pickup("ivy", Pickup::Refuses(480, 0));
+    world.dial("4710");
+    world.run_to(120_000);
+    // Later it rings for the callback.
+    let rung: Vec<String> = world.rung().into_iter().filter(|(ms, _)| *ms < 100_000).map(|(_, who)| who).collect();
+    assert_eq!(rung, ["ana", "ben", "hal", "ivy"]);
+    let heard = world.heard("4710");
+    assert!(heard[0].0 <= 2_000, "{heard:?}");
+    assert!(heard.iter().any(|(_, what)| what.starts_with("~hold")), "{heard:?}");
+    let silent = |pair: &[(i64, String)]| pair[0].1 == "nothing" && pair[1].0 - pair[0].0 > 2_000;
+    assert!(!heard.windows(2).any(silent), "{heard:?}");
+    assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PlanEnded));
+    assert!(world.ticket().owes_callback());
+    world.expect_quiet();
+}
+
+#[test]
+fn f77_a_call_that_nobody_ends_is_ended_after_four_hours() {
+    let mut world = talking();
+    world.run_to(4 * 3_600_000 - 1_000);
+    assert_eq!(world.status().calls, 1);
+    world.run(3_000);
+    assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PeerLost));
+    assert_eq!((world.sent("desk", "4710", "BYE").len(), world.sent("desk", "ana", "BYE").len()), (1, 1));
+    world.expect_quiet();
+}
+
 #[test]
 fn f77_both_phones_vanish_and_the_call_is_cleared_by_dead_rtp_and_a_probe() {
     let mut world = talking();

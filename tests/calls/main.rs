@@ -16,6 +16,7 @@ mod lines_b;
 mod lines_c;
 mod lines_d;
 mod lines_f;
+mod lines_g;
 mod media;
 mod phone;
 mod publishes;

@@ -3,12 +3,13 @@
 use wardline::ids::AnalystId;
 use wardline::runtime::recall;
 use wardline::store::{self, journal};
-use wardline::switch::Command;
+use wardline::switch::{Command, Memory};
 use wardline::ticket::{
     AnalystStateRecord, CallbackOutcome, CallbackReason, CallbackState, Event, HangupCause, Lifecycle, Party,
 };
 
 use crate::phone::Pickup;
+use crate::setting::accounts;
 use crate::world::World;
 
 /// The process dies at this instant, and the next one starts at once on the same folder.
@@ -21,7 +22,8 @@ pub fn killed(world: &mut World) {
     }
     drop(store);
     let (_store, restored) = store::open(folder.path(), journal::Options::default(), now).expect("the same store");
-    let memory = recall::memory(&world.config, &restored, now);
+    // Passwords are no records: the store of a real node still has them.
+    let memory = Memory { accounts: accounts(), ..recall::memory(&world.config, &restored, now) };
     world.take_over(memory);
 }
 
