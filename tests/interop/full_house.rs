@@ -1,6 +1,8 @@
 //! SIPp: one bridged call, then two hundred at a time, all with audio, while a pair of real phones listens.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -121,7 +123,21 @@ fn assert_tickets(node: &Node) {
             (received, lost) = (received + count.0, lost + count.1);
         }
     }
-    println!("{received} packets received, {lost} lost");
-    // None on an idle machine; where seven others want each core, sockets overflow. `make bench` measures the relay.
-    assert!(lost * 20 <= received, "{lost} of {received} packets lost");
+    let overflowed = overflowed(node.sip.ip());
+    println!("{received} packets received, {lost} lost, {overflowed} of them by sockets that nobody read in time");
+    // What full sockets dropped is the machine's: none when it is idle, 1.4 % where seven others want each core. All else
+    // would be ours. `make bench` measures the relay.
+    assert!(lost <= overflowed + received / 1_000, "{lost} of {received} packets lost, {overflowed} by the machine");
+    assert!(overflowed * 20 <= received, "{overflowed} of {received} packets never read");
+}
+
+/// Datagrams that the system dropped at the sockets of this address, as they were full.
+fn overflowed(at: IpAddr) -> u64 {
+    let table = fs::read_to_string("/proc/net/udp").expect("the system's table of sockets");
+    let here = |row: &&str| {
+        let local = row.split_whitespace().nth(1).and_then(|local| u32::from_str_radix(local.get(..8)?, 16).ok());
+        local.is_some_and(|local| at == IpAddr::from(local.to_ne_bytes()))
+    };
+    let drops = |row: &str| row.split_whitespace().last().and_then(|drops| drops.parse::<u64>().ok());
+    table.lines().skip(1).filter(here).filter_map(drops).sum()
 }
