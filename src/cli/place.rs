@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cli::exit::Usage;
+use crate::cli::moment;
 use crate::cli::out::tell;
 use crate::config::{self, Config, Loaded, Surroundings, render};
 use crate::ids::HospitalId;
@@ -107,28 +108,41 @@ impl Place {
         Ok(Attestations::new(blocking(async || attested(data_dir).await)??))
     }
 
-    /// The zone in which days and times of day are meant: the hospital's, or the one that all hospitals share.
+    /// From then on, as people write it. Days are those of the hospital that is meant; where it is all of them, a day begins
+    /// where it begins first, and so nothing of it is missing.
     ///
     /// # Errors
-    /// When none is named and they do not share one.
-    pub fn zone(&self, hospital: Option<&HospitalId>) -> Result<TimeZone, Usage> {
+    /// When it is no time.
+    pub fn since(&self, text: &str, now: Timestamp, hospital: Option<&HospitalId>) -> Result<Timestamp, Usage> {
+        read_in(&self.zones(hospital), text, now, Ord::min)
+    }
+
+    /// Until then; a day of several hospitals ends where it ends last.
+    ///
+    /// # Errors
+    /// When it is no time.
+    pub fn until(&self, text: &str, now: Timestamp, hospital: Option<&HospitalId>) -> Result<Timestamp, Usage> {
+        read_in(&self.zones(hospital), text, now, Ord::max)
+    }
+
+    fn zones(&self, hospital: Option<&HospitalId>) -> Vec<TimeZone> {
         match (hospital, &self.config) {
-            (Some(hospital), _) => Ok(self.zone_of(hospital)),
-            (None, Some(config)) => shared(config.hospitals.values().map(|hospital| &hospital.time_zone)),
-            (None, None) => Ok(TimeZone::system()),
+            (Some(hospital), _) => vec![self.zone_of(hospital)],
+            (None, Some(config)) => config.hospitals.values().map(|hospital| hospital.time_zone.clone()).collect(),
+            (None, None) => vec![TimeZone::system()],
         }
     }
 }
 
-fn shared<'a>(mut zones: impl Iterator<Item = &'a TimeZone>) -> Result<TimeZone, Usage> {
-    let Some(first) = zones.next() else { return Ok(TimeZone::system()) };
-    if zones.all(|zone| zone == first) {
-        return Ok(first.clone());
-    }
-    Err(Usage(
-        "the hospitals are in different time zones; name one with --hospital, or write 24h or a time with its zone"
-            .to_owned(),
-    ))
+fn read_in(
+    zones: &[TimeZone],
+    text: &str,
+    now: Timestamp,
+    pick: fn(Timestamp, Timestamp) -> Timestamp,
+) -> Result<Timestamp, Usage> {
+    let (first, others) = zones.split_first().map_or((TimeZone::system(), zones), |(zone, rest)| (zone.clone(), rest));
+    let at = moment::read(text, now, || Ok(first))?;
+    others.iter().try_fold(at, |at, zone| Ok(pick(at, moment::read(text, now, || Ok(zone.clone()))?)))
 }
 
 #[cfg(test)]
@@ -136,11 +150,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hospitals_of_different_zones_share_none() {
+    fn a_day_of_hospitals_in_several_zones_begins_where_it_begins_first_and_ends_where_it_ends_last() {
         let zone = |name| TimeZone::get(name).expect("a zone");
-        let (east, west) = (zone("America/New_York"), zone("America/Chicago"));
-        assert_eq!(shared([&east, &east].into_iter()).ok(), Some(east.clone()));
-        let asked = shared([&east, &west].into_iter()).expect_err("asks");
-        assert!(asked.to_string().contains("--hospital"), "{asked}");
+        let zones = [zone("America/Chicago"), zone("America/New_York")];
+        let now: Timestamp = "2026-03-10T12:00:00Z".parse().expect("now");
+        let read = |text, pick| read_in(&zones, text, now, pick).expect("a time").to_string();
+        assert_eq!(read("today", Ord::min), "2026-03-10T04:00:00Z");
+        assert_eq!(read("2026-03-10", Ord::max), "2026-03-10T05:00:00Z");
+        // Over the night in which summer time began.
+        assert_eq!(read("7d", Ord::min), "2026-03-03T13:00:00Z");
+        assert!(read_in(&zones, "yesterday", now, Ord::min).is_err());
     }
 }

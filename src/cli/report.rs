@@ -6,7 +6,6 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::cli::exit::{Outcome, Usage};
-use crate::cli::moment;
 use crate::cli::out::Out;
 use crate::cli::place::Place;
 use crate::ids::HospitalId;
@@ -37,9 +36,9 @@ pub fn run(place: &Place, args: &ReportArgs, out: &mut Out) -> anyhow::Result<Ou
         let known: Vec<&str> = config.hospitals.keys().map(HospitalId::as_str).collect();
         return Err(Usage(format!("no hospital is called {id}; there are {}", known.join(", "))).into());
     }
-    let (now, zone) = (Timestamp::now(), || place.zone(hospital.as_ref()));
-    let from = moment::read(&args.since, now, zone)?;
-    let to = args.until.as_deref().map_or(Ok(now), |until| moment::read(until, now, zone))?;
+    let now = Timestamp::now();
+    let from = place.since(&args.since, now, hospital.as_ref())?;
+    let to = args.until.as_deref().map_or(Ok(now), |until| place.until(until, now, hospital.as_ref()))?;
     if from >= to {
         return Err(Usage("--since must be before --until".to_owned()).into());
     }

@@ -11,7 +11,6 @@ use serde_json::json;
 use crate::api::wire::{Done, SetDisposition};
 use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Refused, Usage};
-use crate::cli::moment;
 use crate::cli::out::Out;
 use crate::cli::place::Place;
 use crate::ids::{AnalystId, HospitalId, TicketNumber, UnitId};
@@ -171,9 +170,9 @@ fn disposition(code: Option<Code>, solved: Option<YesNo>) -> anyhow::Result<(Dis
 
 fn filter(place: &Place, which: &Which, limit: Option<usize>) -> anyhow::Result<Filter> {
     let hospital = which.hospital.as_deref().map(HospitalId::new);
-    let (now, zone) = (Timestamp::now(), || place.zone(hospital.as_ref()));
-    let moment = |text: &Option<String>| text.as_deref().map(|text| moment::read(text, now, zone)).transpose();
-    let (since, until) = (moment(&which.since)?, moment(&which.until)?);
+    let now = Timestamp::now();
+    let since = which.since.as_deref().map(|since| place.since(since, now, hospital.as_ref())).transpose()?;
+    let until = which.until.as_deref().map(|until| place.until(until, now, hospital.as_ref())).transpose()?;
     Ok(Filter {
         since,
         until,

@@ -101,6 +101,9 @@ fn a_day_in_the_log_names_nobody_and_no_number() {
     let ticket = site.done(&["tickets", "show", "1000", "--json"]);
     says(&ticket, &["4711", "amara-osei", "anika-rao"]);
     says(&site.done(&["tickets", "show", "1001", "--json"]), &["5101", "ines-ferreira"]);
+    // As the README has it, though the sample's hospitals are in two time zones.
+    says(&site.done(&["tickets", "list", "--since", "today"]), &["1000", "1001"]);
+    says(&site.done(&["report"]), &["2 in all"]);
     let lines = lines();
     assert!(lines.iter().filter(|line| line.get("call").is_some()).count() > 20, "a call's steps are lines of the log");
     assert!(!lines.iter().any(|line| line["level"] == "DEBUG" || line["level"] == "TRACE"));
