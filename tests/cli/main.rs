@@ -6,6 +6,7 @@ mod large;
 mod log;
 mod publish;
 mod simulate;
+mod stop;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -1,0 +1,99 @@
+//! How a real node ends: killed, and asked to stop.
+
+#![allow(clippy::disallowed_methods)] // A real node takes real time.
+
+use std::io::{BufRead, BufReader};
+use std::process::{ChildStderr, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::log::Running;
+use crate::publish::Site;
+use crate::says;
+
+/// Line G81.
+const UP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Waits for the line that has this.
+#[track_caller]
+fn until(log: &mut BufReader<ChildStderr>, what: &str) {
+    let mut line = String::new();
+    while !line.contains(what) {
+        line.clear();
+        assert!(log.read_line(&mut line).expect("UTF-8") > 0, "the node ended without `{what}`");
+    }
+}
+
+fn serve(site: &Site) -> (Running, BufReader<ChildStderr>) {
+    let mut command = site.command(&["serve"]);
+    command.env("WARDLINE__DRAIN", "3s").stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut node = Running(command.spawn().expect("the program runs"));
+    let mut log = BufReader::new(node.0.stderr.take().expect("piped"));
+    until(&mut log, " ready ");
+    (node, log)
+}
+
+/// A call that only the other side will end.
+fn calls(site: &Site, log: &mut BufReader<ChildStderr>, from: &str) -> Running {
+    let hotline = format!("sip:7100@{}:5060", site.address);
+    let words = ["call", &hotline, "--from", from, "--duration", "60s", "--json"];
+    let call = site.command(&words).stdout(Stdio::piped()).spawn().expect("the program runs");
+    until(log, "answered");
+    Running(call)
+}
+
+fn signal(node: &Running, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(node.0.id()).expect("a process id")), signal).expect("our child");
+}
+
+fn tickets(site: &Site) -> Vec<Value> {
+    let listed = site.done(&["tickets", "list", "--json"]);
+    serde_json::from_str::<Vec<Value>>(&listed).expect("JSON")
+}
+
+#[test]
+fn g81_a_killed_node_is_up_within_five_seconds_with_every_ticket_and_audit_line() {
+    let site = Site::new();
+    let (mut node, mut log) = serve(&site);
+    site.done(&["analysts", "set-state", "ruth-okafor", "paused", "--reason", "lunch"]);
+    let _calls = ["4711", "4712", "4713"].map(|from| calls(&site, &mut log, from));
+    signal(&node, Signal::SIGKILL);
+    node.0.wait().expect("ended");
+    let killed = Instant::now();
+    let (_node, _log) = serve(&site);
+    assert!(killed.elapsed() < UP_WITHIN, "{:?}", killed.elapsed());
+    let tickets = tickets(&site);
+    let callers: Vec<&str> = tickets.iter().filter_map(|ticket| ticket["calling"].as_str()).collect();
+    assert_eq!(tickets.len(), 3, "each call that was answered: {callers:?}");
+    for ticket in &tickets {
+        assert_eq!(ticket["end"]["cause"], "node-failure", "{ticket:#}");
+        assert_eq!(ticket["callback"]["reason"], "node-failure", "{ticket:#}");
+    }
+    says(&site.done(&["analysts", "list"]), &["paused"]);
+}
+
+#[test]
+fn g83_sigterm_sends_new_calls_elsewhere_ends_the_last_by_bye_and_exits_0() {
+    let site = Site::new();
+    let (mut node, mut log) = serve(&site);
+    let call = calls(&site, &mut log, "4711");
+    signal(&node, Signal::SIGTERM);
+    until(&mut log, "draining");
+    let hotline = format!("sip:7100@{}:5060", site.address);
+    let begun = Instant::now();
+    // Refused from the moment on that the switch has heard of it.
+    while site.run(&["call", &hotline, "--from", "4712", "--duration", "0s", "--expect-status", "503"]).code != 0 {
+        assert!(begun.elapsed() < Duration::from_secs(2), "new calls are taken while draining");
+    }
+    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+    assert_eq!(node.0.wait().expect("ended").code(), Some(0));
+    let mut call = call;
+    let said = std::io::read_to_string(call.0.stdout.take().expect("piped")).expect("UTF-8");
+    let told: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(told["ended_by"], "peer", "{told:#}");
+    let first = tickets(&site).into_iter().find(|ticket| ticket["calling"] == "4711").expect("its ticket");
+    assert_eq!(first["end"]["cause"], "shutdown", "{first:#}");
+}
