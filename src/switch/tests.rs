@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::config::{self, Surroundings};
-use crate::ids::Extension;
+use crate::ids::{Extension, HospitalId};
 use crate::routing::Presence;
 use crate::sip::{Flow, Message, Method, Request, Response, Status};
 
@@ -184,5 +184,92 @@ fn request(action: Action) -> Option<(Flow, Request)> {
     match Message::parse(&bytes).expect("we write what can be read") {
         Message::Request(request) => Some((flow, request)),
         Message::Response(_) => None,
+    }
+}
+
+const SDP: &str =
+    "v=0\r\no=w 1 1 IN IP4 127.0.0.9\r\ns=-\r\nc=IN IP4 127.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 101\r\n";
+
+/// An INVITE from a PBX to the sample's listener, and how it is answered.
+fn invite(switch: &mut Switch, from_pbx: &str, number: &str, hotline: &str) -> (u16, Vec<Event>) {
+    let flow = Flow {
+        transport: crate::sip::Transport::Udp,
+        local: "127.0.0.1:5060".parse().expect("an address"),
+        remote: from_pbx.parse().expect("an address"),
+        conn: None,
+    };
+    let text = format!(
+        "INVITE sip:{hotline}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {from_pbx};branch=z9hG4bK-{from_pbx}-{hotline}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:{number}@pbx>;tag=a\r\nTo: <sip:{hotline}@127.0.0.1>\r\n\
+         Call-ID: {from_pbx}-{hotline}\r\nCSeq: 1 INVITE\r\nContact: <sip:{number}@{from_pbx}>\r\n\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
+        SDP.len()
+    );
+    switch.handle(Instant::ZERO, Input::Message { flow, bytes: text.into_bytes().into() });
+    let (mut status, mut events) = (0, Vec::new());
+    while let Some(action) = switch.poll_action() {
+        match action {
+            Action::Record(record) => events.push(record.event),
+            Action::Transmit { flow, bytes } if flow.remote.to_string() == from_pbx => {
+                if let Ok(Message::Response(response)) = Message::parse(&bytes) {
+                    status = response.status.code();
+                }
+            }
+            Action::Transmit { .. }
+            | Action::CloseStream { .. }
+            | Action::Media(_)
+            | Action::Query { .. }
+            | Action::Reply { .. } => {}
+        }
+    }
+    (status, events)
+}
+
+/// Everybody whom the events name: rung, considered or passed over.
+fn named(events: &[Event]) -> BTreeSet<AnalystId> {
+    let mut named = BTreeSet::new();
+    for event in events {
+        if let Event::RouteDecided { decision } = event {
+            named.extend(decision.chosen.iter().map(|choice| choice.analyst.clone()));
+            named.extend(decision.passed_over.iter().map(|passed| passed.analyst.clone()));
+            named.extend(decision.inputs.people.iter().map(|person| person.id.clone()));
+        }
+    }
+    named
+}
+
+#[test]
+fn hospitals_side_by_side_have_phones_people_and_hotlines_of_their_own() {
+    let mut switch = owing(CallId(ulid::Ulid(7)));
+    sign_everybody_in(&mut switch);
+    let (mercy, cedar) = ("127.0.0.1:5070", "192.0.2.10:5060");
+    let staff = |hospital: &str| -> BTreeSet<AnalystId> {
+        let of = |hospitals: &BTreeSet<HospitalId>| hospitals.iter().any(|id| id.as_str() == hospital);
+        let config = Arc::clone(&switch.config);
+        config.staff.iter().filter(|analyst| of(&analyst.hospitals)).map(|analyst| analyst.id.clone()).collect()
+    };
+    let (of_mercy, of_cedar) = (staff("mercy-harbor"), staff("cedar-point"));
+    assert!(of_mercy.is_disjoint(&of_cedar), "so that each name says whose it is");
+    // The same extension stands in two places.
+    for (pbx, hotline, hospital, unit, theirs) in
+        [(mercy, "7100", "mercy-harbor", "4 West", &of_mercy), (cedar, "6100", "cedar-point", "Emergency", &of_cedar)]
+    {
+        let (status, events) = invite(&mut switch, pbx, "4700", hotline);
+        assert_eq!(status, 200, "{hospital}");
+        let opened =
+            events.iter().find_map(|event| if let Event::CallOpened(opened) = event { Some(opened) } else { None });
+        assert_eq!(opened.map(|opened| opened.hospital.as_str()), Some(hospital));
+        let place = events.iter().find_map(|event| {
+            let Event::CallerIdentified { caller } = event else { return None };
+            caller.place.as_ref().map(|place| place.value.unit_name.clone())
+        });
+        assert_eq!(place.as_deref(), Some(unit));
+        let named = named(&events);
+        assert!(!named.is_empty() && named.is_subset(theirs), "{hospital}: {named:?}");
+    }
+    // The other's hotline is no number here.
+    for (pbx, hotline) in [(mercy, "6100"), (cedar, "7100")] {
+        let (status, events) = invite(&mut switch, pbx, "4700", hotline);
+        assert_eq!((status, events.len()), (404, 0), "{hotline} over {pbx}");
     }
 }
