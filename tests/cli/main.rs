@@ -2,6 +2,7 @@
 
 mod first_day;
 mod golive;
+mod language;
 mod large;
 mod log;
 mod publish;
