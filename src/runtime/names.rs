@@ -110,3 +110,123 @@ async fn addresses(resolver: &TokioResolver, host: &str, port: u16) -> Result<Ve
     let found = resolver.lookup_ip(host).await.map_err(|error| error.to_string())?;
     Ok(found.iter().take(MAX_ADDRESSES).map(|address| SocketAddr::new(address, port)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+    use hickory_resolver::net::runtime::TokioRuntimeProvider;
+    use tokio::net::UdpSocket;
+
+    use super::*;
+
+    const A: u16 = 1;
+    const SRV: u16 = 33;
+
+    fn name(text: &str) -> Vec<u8> {
+        let label = |label: &str| [&[u8::try_from(label.len()).expect("short")], label.as_bytes()].concat();
+        text.split('.').flat_map(label).chain([0]).collect()
+    }
+
+    /// Type and data of each record at a name; none: there is no such name.
+    fn zone(asked: &str) -> Vec<(u16, Vec<u8>)> {
+        let srv = |priority: u16, weight: u16, port: u16, target: &str| {
+            let numbers = [priority, weight, port].into_iter().flat_map(|number| number.to_be_bytes());
+            (SRV, numbers.chain(name(target)).collect())
+        };
+        match asked {
+            "_sip._udp.pbx.test" => vec![
+                srv(20, 0, 5_066, "third.pbx.test"),
+                srv(10, 5, 5_061, "second.pbx.test"),
+                srv(10, 60, 5_062, "first.pbx.test"),
+                srv(5, 0, 5_069, "gone.pbx.test"),
+            ],
+            "first.pbx.test" => vec![(A, vec![10, 0, 0, 1])],
+            "second.pbx.test" => vec![(A, vec![10, 0, 0, 2])],
+            "third.pbx.test" => vec![(A, vec![10, 0, 0, 3])],
+            "plain.test" => vec![(A, vec![10, 0, 0, 9]), (A, vec![10, 0, 0, 8])],
+            _ => Vec::new(),
+        }
+    }
+
+    fn answer(query: &[u8]) -> Vec<u8> {
+        let (mut labels, mut at) = (Vec::new(), 12);
+        while query[at] != 0 {
+            let end = at + 1 + usize::from(query[at]);
+            labels.push(String::from_utf8_lossy(&query[at + 1..end]).to_lowercase());
+            at = end;
+        }
+        let kind = u16::from_be_bytes([query[at + 1], query[at + 2]]);
+        let known = zone(&labels.join("."));
+        let records: Vec<&(u16, Vec<u8>)> = known.iter().filter(|(of, _)| *of == kind).collect();
+        let no_such_name = if known.is_empty() { 3 } else { 0 };
+        let count = u8::try_from(records.len()).expect("few");
+        let mut out =
+            [&query[..2], &[0x85, 0x80 | no_such_name, 0, 1, 0, count, 0, 0, 0, 0], &query[12..at + 5]].concat();
+        for (kind, data) in records {
+            let length = u16::try_from(data.len()).expect("short");
+            // The name is the question's; class IN, for a minute.
+            out.extend([0xc0, 12]);
+            out.extend(kind.to_be_bytes());
+            out.extend([0, 1, 0, 0, 0, 60]);
+            out.extend(length.to_be_bytes());
+            out.extend(data);
+        }
+        out
+    }
+
+    /// A resolver whose only name server is this test.
+    async fn resolver() -> TokioResolver {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let port = socket.local_addr().expect("bound").port();
+        tokio::spawn(async move {
+            let mut query = [0; 1_500];
+            while let Ok((length, from)) = socket.recv_from(&mut query).await {
+                let _ = socket.send_to(&answer(&query[..length]), from).await;
+            }
+        });
+        let mut connection = ConnectionConfig::udp();
+        connection.port = port;
+        let server = NameServerConfig::new(IpAddr::V4(Ipv4Addr::LOCALHOST), true, vec![connection]);
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build().expect("a resolver")
+    }
+
+    async fn found(host: &str, port: Option<u16>) -> Result<Vec<String>, String> {
+        let found = look_up(&resolver().await, host, port, Transport::Udp).await?;
+        Ok(found.iter().map(ToString::to_string).collect())
+    }
+
+    #[tokio::test]
+    async fn srv_records_are_followed_by_priority_and_weight_past_a_target_that_is_gone() {
+        assert_eq!(found("pbx.test", None).await.expect("found"), ["10.0.0.1:5062", "10.0.0.2:5061", "10.0.0.3:5066"]);
+    }
+
+    #[tokio::test]
+    async fn a_name_without_srv_records_or_with_a_port_is_an_address() {
+        let sorted = |mut found: Vec<String>| {
+            found.sort();
+            found
+        };
+        assert_eq!(sorted(found("plain.test", None).await.expect("found")), ["10.0.0.8:5060", "10.0.0.9:5060"]);
+        assert_eq!(found("first.pbx.test", Some(5_080)).await.expect("found"), ["10.0.0.1:5080"]);
+        assert!(found("nobody.test", None).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_comes_even_when_the_look_up_breaks() {
+        let inbox = Arc::new(Inbox::new(crate::runtime::clock::MonotonicClock::new()));
+        let owed = Owed { inbox: Arc::clone(&inbox), query: QueryId(7), answer: Err("the look-up broke".to_owned()) };
+        let broken = tokio::spawn(async move {
+            let _owed = owed;
+            std::panic::resume_unwind(Box::new("a fault made on purpose"));
+        });
+        assert!(broken.await.is_err());
+        let given = inbox.take(None).expect("open");
+        assert!(
+            matches!(&given[..], [Input::Answer { query: QueryId(7), answer: Answer::Resolved(Err(_)) }]),
+            "{given:?}"
+        );
+    }
+}
