@@ -21,8 +21,8 @@ use crate::time::{Duration, Instant};
 const CALL_WITHIN: Duration = Duration::from_secs(20);
 /// Time for the answering child to open its port; an INVITE before that would find nobody there.
 const BIND_WITHIN: Duration = Duration::from_millis(500);
-/// How long the two talk.
-const TALK: &str = "4s";
+/// How long it stays on the line: a caller whom nobody knows is spoken to for 5 s before phones ring, and then the two talk.
+const TALK: &str = "10s";
 /// What each side sends, and the other must hear, in Hz: apart from each other and from every DTMF tone.
 const CALLER_TONE: &str = "440";
 const ANALYST_TONE: &str = "620";

@@ -1,5 +1,6 @@
 //! The built program as people and scripts meet it: what it prints, and the exit codes that it promises.
 
+mod canary;
 mod first_day;
 mod golive;
 mod language;

@@ -45,7 +45,7 @@ fn calls(site: &Site, log: &mut BufReader<ChildStderr>, from: &str) -> Running {
     Running(call)
 }
 
-fn signal(node: &Running, signal: Signal) {
+pub fn signal(node: &Running, signal: Signal) {
     kill(Pid::from_raw(i32::try_from(node.0.id()).expect("a process id")), signal).expect("our child");
 }
 
