@@ -7,7 +7,7 @@ use crate::config::raw_analysts::RawAnalyst;
 use crate::config::raw_hospital::{HospitalFile, RawTarget, known};
 use crate::config::raw_node::NodeFile;
 use crate::config::reader::{Problems, Spanned};
-use crate::config::{Hospital, Hotline, Node, Surroundings, Target, check_node, check_staff};
+use crate::config::{Hospital, Hotline, Node, Surroundings, Target, check_emergency, check_node, check_staff};
 use crate::diagnostic::Diagnostic;
 use crate::digit::Digit;
 use crate::identity::Directory;
@@ -57,6 +57,7 @@ pub fn check(mut files: Files, surroundings: &Surroundings, problems: &Problems)
     for file in distinct.values() {
         check_hospital(file, &files, problems);
     }
+    check_emergency::check(&distinct, &files, problems);
     let staff = check_staff::check(&files, &distinct, surroundings, problems);
     let hospitals = distinct.into_iter().map(|(id, file)| (id, hospital(file, &files)));
     let hospitals = hospitals.collect();
@@ -95,8 +96,10 @@ fn check_hospital(file: &HospitalFile, files: &Files, problems: &Problems) {
         target.trunk.iter().for_each(own);
     }
     let spoken: Vec<&str> = files.prompts.languages().map(Language::as_str).collect();
-    for language in &file.languages {
-        known(language, "language of prompts/", spoken.iter().copied(), problems);
+    for language in file.languages.iter().filter(|language| !files.prompts.has_language(&language.value)) {
+        let finding = language.place.error(format!("no prompts are installed in `{}`", language.value));
+        let copy = format!("copy a manifest to prompts/{}/, translate it and record its words", language.value);
+        problems.push(finding.remedy(format!("{copy}; installed are: {}", spoken.join(", "))));
     }
     for hotline in &file.hotlines {
         known(&hotline.plan, "plan", files.plans.keys().map(PlanId::as_str), problems);
@@ -336,7 +339,7 @@ fn hospital(file: HospitalFile, files: &Files) -> Hospital {
     }
     let by_trunk = |raw: RawTarget| {
         let trunk = raw.trunk.map_or_else(|| trunk.clone(), |trunk| trunk.value);
-        (raw.id.clone(), Target { id: raw.id, name: raw.name, number: raw.number, trunk, outside: raw.outside })
+        (raw.id.clone(), Target { id: raw.id, name: raw.name, number: raw.number.value, trunk, outside: raw.outside })
     };
     let mut targets: BTreeMap<TargetId, Target> = file.targets.into_iter().map(by_trunk).collect();
     let id = TargetId::new("operator");

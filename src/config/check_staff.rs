@@ -200,7 +200,9 @@ fn phone(raw: &RawPhone) -> Phone {
     let kind = match &raw.reach {
         Reach::Registered(user) => PhoneKind::Registered { user: user.value.clone() },
         Reach::Sip(uri) => PhoneKind::Sip { uri: uri.clone() },
-        Reach::Trunk { trunk, number } => PhoneKind::Trunk { trunk: trunk.value.clone(), number: number.to_string() },
+        Reach::Trunk { trunk, number } => {
+            PhoneKind::Trunk { trunk: trunk.value.clone(), number: number.value.to_string() }
+        }
     };
     let usage: PhoneUse = raw.usage;
     Phone { kind, outside: raw.outside, usage }

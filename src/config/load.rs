@@ -170,7 +170,7 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
     let hospitals = hospitals.iter().filter_map(|(file, tree)| raw_hospital::read(tree, &file.name, &problems));
     let hospitals: Vec<_> = hospitals.collect();
     let hospital_ids = hospitals.iter().map(|file| file.id.value.clone()).collect();
-    let hospitals_complete = hospitals.len() == folder.hospitals.len();
+    let hospitals_complete = all_read(&hospitals, folder);
     let analysts_complete = analysts.len() == folder.analysts.len();
     let analysts = analysts.iter().flat_map(|(file, tree)| raw_analysts::read(tree, &file.name, &problems));
     let analysts: Vec<RawAnalyst> = analysts.collect();
@@ -281,7 +281,7 @@ fn read_plans(
             users.extend(hospitals);
         }
         // A hotline that names no plan at all probably means this one, and is reported itself.
-        let complete = hospitals.len() == folder.hospitals.len();
+        let complete = all_read(hospitals, folder);
         if complete && !hospitals.iter().any(|hospital| uses(&hospital) || names_no_plan(hospital, folder)) {
             let finding = Diagnostic::warning(&Arc::from(file.name.as_str()), 0..0, "no hotline uses this plan");
             report.push(finding.remedy(format!("write plan = \"{id}\" at a hotline, or remove the file")));
@@ -306,6 +306,11 @@ fn read_plans(
         plans.insert(id, plan.map(Arc::new));
     }
     (plans, proofs)
+}
+
+/// There are hospitals, and every file of one could be read: else a name that nothing declares is no news.
+fn all_read(hospitals: &[HospitalFile], folder: &Folder) -> bool {
+    !hospitals.is_empty() && hospitals.len() == folder.hospitals.len()
 }
 
 fn names_no_plan(hospital: &HospitalFile, folder: &Folder) -> bool {

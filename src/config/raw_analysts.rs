@@ -44,7 +44,7 @@ pub struct RawPhone {
 pub enum Reach {
     Registered(Spanned<String>),
     Sip(String),
-    Trunk { trunk: Spanned<TrunkId>, number: Extension },
+    Trunk { trunk: Spanned<TrunkId>, number: Spanned<Extension> },
 }
 
 #[derive(Debug)]
@@ -146,7 +146,7 @@ fn read_phone(entry: &Fields<'_>) -> Option<RawPhone> {
     let register = entry.optional::<Spanned<String>>("register");
     let sip = entry.optional::<Spanned<SipAddress>>("sip");
     let trunk = entry.optional::<Spanned<TrunkId>>("trunk");
-    let number = entry.optional::<Extension>("number");
+    let number = entry.optional::<Spanned<Extension>>("number");
     let (outside, usage) = (entry.or("outside", false), entry.or("role", PhoneUse::Desk));
     let md5_only = entry.optional::<OldDigest>("digest").is_some();
     let ways = ["register", "sip", "trunk"].into_iter().filter(|key| entry.has(key)).count();

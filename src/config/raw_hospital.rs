@@ -57,7 +57,7 @@ pub struct RawHotline {
 pub struct RawTarget {
     pub id: TargetId,
     pub name: String,
-    pub number: Extension,
+    pub number: Spanned<Extension>,
     pub trunk: Option<Spanned<TrunkId>>,
     pub outside: bool,
 }
@@ -441,7 +441,7 @@ fn read_targets(fields: &Fields<'_>) -> Vec<RawTarget> {
     let mut targets = Vec::new();
     for (name, entry) in fields.named("targets", "target") {
         let title = entry.or("name", name.value.clone());
-        let number = entry.required::<Extension>("number", "\"4100\"");
+        let number = entry.required::<Spanned<Extension>>("number", "\"4100\"");
         let (trunk, outside) = (entry.optional("trunk"), entry.or("outside", false));
         if name.value == "operator" {
             let finding = name.place.error("the target `operator` is declared by the key `operator`");

@@ -419,7 +419,7 @@ fn references_between_files_name_the_nearest() {
             "languages = [\"en\"]",
             "languages = [\"en\", \"xx\"]",
             "hospital.toml:4:20",
-            &["unknown language of prompts/ `xx`"],
+            &["no prompts are installed in `xx`"],
         ),
         broken(
             "hospital",

@@ -180,7 +180,7 @@ impl Check<'_> {
         if let (Some(name), Some(step)) = (name, step)
             && step.kind.name() != kind
         {
-            let what = format!("`{key}` is a `{}` step", step.kind.name());
+            let what = format!("`{key}` names a step of type `{}`", step.kind.name());
             self.error(name.span.clone(), what, &format!("name a step of type `{kind}`"));
         }
     }

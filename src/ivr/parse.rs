@@ -29,6 +29,8 @@ const WAIT: Duration = Duration::from_millis(1_500);
 /// Default wait between the digits of a number.
 const DIGIT_WAIT: Duration = Duration::from_secs(3);
 /// Default ringing of a transfer target (HOTLINE.md: "no answer in 6 s").
+/// Declared names that a finding lists.
+const MAX_NAMED: usize = 12;
 const TARGET_RING: Duration = Duration::from_secs(6);
 
 /// A step's name where it is referred to.
@@ -644,14 +646,18 @@ impl<'r, 'k> Parser<'r, 'k> {
     fn declared<T: Ord + Borrow<str>>(&mut self, declared: Option<&BTreeSet<T>>, id: &T, name: &Name, what: &str) {
         let Some(declared) = declared else { return };
         if !declared.contains::<T>(id) {
-            let diagnostic = Diagnostic::error(
-                &self.reader.file,
-                name.span.clone(),
-                format!("{what} `{}` is not declared", name.value),
-            )
-            .nearest(&name.value, declared.iter().map(Borrow::borrow))
-            .remedy("declare it in the hospital's file, or use one that is");
-            self.reader.push(diagnostic);
+            let missing = format!("{what} `{}` is not declared", name.value);
+            let finding = Diagnostic::error(&self.reader.file, name.span.clone(), missing);
+            let finding = finding.nearest(&name.value, declared.iter().map(Borrow::borrow));
+            let file = if what == "trunk" { "wardline.toml" } else { "the hospital's file" };
+            let names: Vec<&str> = declared.iter().map(Borrow::borrow).take(MAX_NAMED).collect();
+            // Where a nearest name stands above, the others are no help.
+            let remedy = match names.as_slice() {
+                [] => format!("declare it in {file}"),
+                [..] if finding.nearest.is_some() => format!("declare it in {file}, or use one that is"),
+                [..] => format!("declare it in {file}, or use one of: {}", names.join(", ")),
+            };
+            self.reader.push(finding.remedy(remedy));
         }
     }
 

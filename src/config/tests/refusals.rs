@@ -1,7 +1,7 @@
 //! What no single file can see, each with the text that an admin reads: file, line, column, why, what to do.
 
 use super::{ANALYSTS, HOSPITAL, NODE, PLAN, file, findings, folder, try_folder};
-use crate::config::render;
+use crate::config::{Folder, render};
 
 /// The whole report on these files.
 #[track_caller]
@@ -175,15 +175,95 @@ fn a_key_asks_for_nothing_that_nobody_may_take() {
 #[test]
 fn a_language_without_recordings_is_refused() {
     let hospital = changed(HOSPITAL, "languages = [\"en\"]", "languages = [\"en\", \"fr\"]");
-    let expected = r#"error: unknown language of prompts/ `fr`
+    let expected = r#"error: no prompts are installed in `fr`
  --> sip-config/hospital.toml:4:20
   |
 4 | languages = ["en", "fr"]
   |                    ^^^^
   |
-  = help: declare it, or name one of: en
+  = help: copy a manifest to prompts/fr/, translate it and record its words; installed are: en
 
 1 error
 "#;
     assert_eq!(report(&hospital, ANALYSTS, PLAN), expected);
+}
+
+#[test]
+fn a_name_that_is_like_no_other_is_answered_with_those_there_are() {
+    let plan = changed(PLAN, "module = \"charting\"", "module = \"pharmacy\"");
+    let said = report(HOSPITAL, ANALYSTS, &plan);
+    let help = "   = help: declare it in the hospital's file, or use one of: charting, orders\n";
+    assert!(said.starts_with("error: module `pharmacy` is not declared\n") && said.contains(help), "{said}");
+    assert!(!said.contains("did you mean"), "{said}");
+}
+
+#[test]
+fn without_any_hospital_only_that_is_said() {
+    let empty = Folder { hospitals: Vec::new(), ..folder(NODE, &[], ANALYSTS) };
+    let report = findings(try_folder(&empty));
+    let said: Vec<&str> = report.diagnostics().iter().map(|finding| finding.what.as_str()).collect();
+    assert_eq!(said, ["the folder holds no hospital.toml"]);
+}
+
+#[test]
+fn a_hotline_may_not_take_emergency_calls() {
+    let said =
+        |number: &str| report(&changed(HOSPITAL, "hotlines.7100", &format!("hotlines.{number}")), ANALYSTS, PLAN);
+    let expected = r#"error: hotline 911 would take emergency calls
+ --> sip-config/hospital.toml:8:10
+  |
+8 | hotlines.911 = { plan = "hotline" }
+  |          ^^^ who dials it needs the public emergency line, which the PBX reaches
+  |
+  = help: choose another number; 911 stays on the PBX
+
+1 error
+"#;
+    assert_eq!(said("911"), expected);
+    assert!(said("9110").is_empty(), "a number of four digits is another number");
+    // With the digit for an outside line before it, where the trunk has one.
+    assert!(said("9911").is_empty());
+    let node = NODE.replace("[trunks.pbx]", "[trunks.pbx]\noutside_prefix = \"9\"");
+    let mut with_prefix = folder(&node, &[&changed(HOSPITAL, "hotlines.7100", "hotlines.9911")], ANALYSTS);
+    with_prefix.plans = vec![file("plans/hotline", PLAN)];
+    let said = render::text(&findings(try_folder(&with_prefix)), false);
+    assert!(said.starts_with("error: hotline 9911 would take emergency calls\n"), "{said}");
+}
+
+#[test]
+fn the_desk_dials_911_for_nobody() {
+    let node = NODE.replace("[trunks.pbx]", "[trunks.pbx]\noutside_prefix = \"9\"");
+    let said = |target: &str| {
+        let hospital = format!("{HOSPITAL}[targets.help]\n{target}\n");
+        let mut folder = folder(&node, &[&hospital], ANALYSTS);
+        folder.plans = vec![file("plans/hotline", PLAN)];
+        render::text(&findings(try_folder(&folder)), false)
+    };
+    let expected = r#"error: for target `help` the desk would dial 911, an emergency call
+  --> sip-config/hospital.toml:20:10
+   |
+20 | number = "911"
+   |          ^^^^^ the desk never dials 911: key 9 and 911 ring the hospital operator
+   |
+   = help: write the number of those who are meant
+
+1 error
+"#;
+    assert_eq!(said("number = \"911\""), expected);
+    // However the digits come about: keyed with the prefix, made by it, or begun with it.
+    for (target, dialled) in [
+        ("number = \"9911\"", "9911"),
+        ("number = \"911\"\noutside = true", "9911"),
+        ("number = \"11\"\noutside = true", "911"),
+        ("number = \"112\"\noutside = true", "9112"),
+    ] {
+        let text = said(target);
+        assert!(text.starts_with(&format!("error: for target `help` the desk would dial {dialled}, ")), "{text}");
+    }
+    assert!(said("number = \"12025550143\"\noutside = true").is_empty());
+    let analysts = ANALYSTS.replacen("phones = [", "phones = [{ trunk = \"pbx\", number = \"911\" }, ", 1);
+    let text = report(HOSPITAL, &analysts, PLAN);
+    assert!(text.starts_with("error: for a phone of `"), "{text}");
+    let text = report(&changed(HOSPITAL, "operator = \"4000\"", "operator = \"911\""), ANALYSTS, PLAN);
+    assert!(text.starts_with("error: for the operator the desk would dial 911, "), "{text}");
 }

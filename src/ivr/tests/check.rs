@@ -166,9 +166,9 @@ fn nobody_waits_without_a_ringing_phone_and_no_call_ends_before_somebody_was_tri
 #[test]
 fn the_keys_that_work_everywhere_lead_where_they_promise() {
     let text = SAMPLE.replace("person = \"ring\"", "person = \"operator\"");
-    assert!(findings(&text).1[0].ends_with("`person` is a `transfer` step"));
+    assert!(findings(&text).1[0].ends_with("`person` names a step of type `transfer`"));
     let text = SAMPLE.replace("operator = \"operator\" ", "operator = \"nobody\" ");
-    assert!(findings(&text).1[0].ends_with("`operator` is a `callback` step"));
+    assert!(findings(&text).1[0].ends_with("`operator` names a step of type `callback`"));
 }
 
 #[test]
