@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -114,8 +115,14 @@ impl Site {
             }
         }
         // Whoever writes a log needs somebody who reads it.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Node { child, said }
+        let later = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&later);
+        std::thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                heard.lock().expect("no reader panics").push_str(&format!("{line}\n"));
+            }
+        });
+        Node { child, said, later }
     }
 
     fn audit(&self) -> Vec<(String, String, Option<String>)> {
@@ -145,12 +152,18 @@ pub struct Node {
     child: Child,
     /// Its log until it was ready.
     pub said: String,
+    /// Its log since then.
+    later: Arc<Mutex<String>>,
 }
 
 impl Node {
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
         kill(pid, signal).expect("our child");
+    }
+
+    fn says_later(&self, what: &str) -> bool {
+        self.later.lock().expect("no writer panics").contains(what)
     }
 
     pub fn stop(mut self) {
@@ -253,7 +266,7 @@ fn a_literal_secret_stands_in_no_version() {
 }
 
 #[test]
-fn the_second_of_two_admins_is_told_what_changed_under_them() {
+fn f79_the_second_of_two_admins_is_told_what_changed_under_them() {
     let site = Site::new();
     site.done(&["publish", "-m", "the sample"]);
     let theirs = site.working_copy("theirs");
@@ -366,6 +379,49 @@ fn versions_come_into_force_by_publish_reload_sighup_and_rollback_each_with_its_
     let audit = site.audit();
     assert_eq!(audit.len(), 6, "{audit:#?}");
     assert!(audit[5].2.as_deref().is_some_and(|reason| reason.starts_with("at night (at ")), "{audit:#?}");
+}
+
+/// Sound TOML of which every step is known, and still no plan that may run: one that holds callers too long, one that goes
+/// round, one that is too large to be proved.
+#[test]
+fn f79_a_plan_that_is_not_proved_comes_into_force_by_no_way() {
+    let site = Site::new();
+    let many: String = (0..100_000).map(|step| format!("[steps.s{step}]\ntype = \"hangup\"\n")).collect();
+    let good = site.text(PLAN);
+    let bad = [
+        (good.replacen("wait = \"1.5s\"", "wait = \"4s\"", 1), "the first offer may come 9.25 s after the INVITE"),
+        (good.replacen("silence = \"ring\"", "silence = \"question\"", 1), "steps go round: question → question"),
+        (format!("{good}\n{many}"), "the plan is longer than 1 MiB"),
+    ];
+    // No version is there yet: the first start publishes, and proves before.
+    for (text, why) in &bad {
+        fs::write(site.file(PLAN), text).expect("written");
+        let run = site.run(&["serve"]);
+        assert_eq!(run.code, 64, "{why}: {}{}", run.out, run.err);
+        says(&run.err, &[why]);
+        says(&site.refused(&["publish", "-m", "in vain"]), &[why]);
+        says(&site.done(&["versions"]), &["nothing is published yet"]);
+    }
+    fs::write(site.file(PLAN), &good).expect("written");
+    let node = site.serve();
+    for (text, why) in &bad {
+        fs::write(site.file(PLAN), text).expect("written");
+        // Sound as it is, the change beside it is not taken either.
+        site.edit("hospital.toml", "operator = \"4000\"", "operator = \"4001\"");
+        says(&site.refused(&["publish", "-m", "in vain"]), &[why]);
+        says(&site.refused(&["reload"]), &[why]);
+        node.later.lock().expect("no writer panics").clear();
+        node.signal(Signal::SIGHUP);
+        let seen = (0..LOOKS).any(|_| site.run(&["doctor"]).code < 64 && node.says_later(why));
+        assert!(seen, "SIGHUP did not say: {why}");
+        assert_eq!(site.versions(), [(1, "first start".to_owned())]);
+        says(&site.run(&["doctor"]).out, &["version 1 runs", "these files differ: hospital.toml, plans/hotline.toml"]);
+        site.edit("hospital.toml", "operator = \"4001\"", "operator = \"4000\"");
+    }
+    // What was proved comes into force as ever.
+    fs::write(site.file(PLAN), good.replacen("wait = \"1.5s\"", "wait = \"2s\"", 1)).expect("written");
+    says(&site.done(&["publish", "-m", "slow fingers"]), &["version 2 (", "is in force"]);
+    node.stop();
 }
 
 #[test]
