@@ -5,5 +5,6 @@ mod any;
 mod check;
 mod conditions;
 mod keys;
+mod printed;
 mod rows;
 pub(crate) mod world;
