@@ -18,6 +18,7 @@ use crate::cli::out::{Out, green, red, yellow};
 use crate::config::{self, Config, Hospital, Surroundings, render};
 use crate::diagnostic::Report;
 use crate::ids::{AnalystId, Extension, HospitalId, ModuleId, TargetId};
+use crate::ivr::draw::wrapped;
 use crate::routing::Trouble;
 use crate::simulate::{Cases, Deed, Judged, Scene, Simulation, Standing, span, words};
 use crate::time::Duration;
@@ -36,6 +37,8 @@ const HELP: &str = "  Enter          wait until something happens
   hang up        the caller hangs up
   q              leave";
 
+/// Letters of a line, without its time: whom a decision passed over, and why, is longer than a terminal is wide.
+const WIDTH: usize = 88;
 /// The longest that Enter waits.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A call that nobody ends is not shown for ever.
@@ -46,7 +49,7 @@ pub struct SimulateArgs {
     /// The calling number, as the PBX sends it; none: withheld
     #[arg(long, value_name = "NUMBER", default_value = "")]
     from: String,
-    /// The hotline that is dialled; the hospital's first otherwise
+    /// The hotline that is dialled, keys of a speed dial behind it (7100,,3); the hospital's first otherwise
     #[arg(long, value_name = "NUMBER")]
     dial: Option<String>,
     /// Needed when there are several hospitals
@@ -64,8 +67,10 @@ pub struct SimulateArgs {
     /// Talking on another call
     #[arg(long, value_name = "ANALYST", value_delimiter = ',')]
     busy: Vec<String>,
+    /// Signed in, and paused
     #[arg(long, value_name = "ANALYST", value_delimiter = ',')]
     paused: Vec<String>,
+    /// Not signed in, whatever the shifts say
     #[arg(long, value_name = "ANALYST", value_delimiter = ',')]
     signed_out: Vec<String>,
     /// Signed in, but the phone gives no sign
@@ -132,13 +137,17 @@ fn scene(config: &Config, hospital: &Hospital, args: &SimulateArgs, now: Timesta
     let zone: &TimeZone = &hospital.time_zone;
     let at = args.at.as_deref().map_or(Ok(now), |text| moment::read(text, now, || Ok(zone.clone())))?;
     let first = hospital.hotlines.keys().next();
-    let dial = args.dial.as_deref().map(Extension::new).or_else(|| first.cloned());
+    let (dialled, digits) = match args.dial.as_deref().map(|dial| dial.split_once(',').unwrap_or((dial, ""))) {
+        None => (None, None),
+        Some((number, behind)) => (Some(number), Some(behind.replace(',', "")).filter(|digits| !digits.is_empty())),
+    };
+    let dial = dialled.map(Extension::new).or_else(|| first.cloned());
     let dial = dial.ok_or_else(|| Usage(format!("{} has no hotline", hospital.id)))?;
     let incidents = args.incidents.iter().map(|text| trouble(&hospital.id, text, args.down));
     let incidents = incidents.collect::<anyhow::Result<_>>()?;
     let (hospital, from, standing) = (hospital.id.clone(), args.from.clone(), standing(config, args));
     let helped = args.helped.as_deref().map(helped).transpose()?;
-    Ok(Scene { hospital, dial, from, at, standing, incidents, open_ticket: args.open_ticket, helped })
+    Ok(Scene { hospital, dial, digits, from, at, standing, incidents, open_ticket: args.open_ticket, helped })
 }
 
 fn helped(text: &str) -> anyhow::Result<(Duration, AnalystId)> {
@@ -249,7 +258,11 @@ impl Phone {
     fn show(&mut self, out: &mut Out) -> anyhow::Result<()> {
         while let Some(happening) = self.simulation.poll_happening() {
             if let Some(text) = words(&happening.record) {
-                writeln!(out, "{:>8.2}  {text}", happening.after.as_secs_f64())?;
+                for (number, line) in wrapped(&text, WIDTH).into_iter().enumerate() {
+                    let when =
+                        if number == 0 { format!("{:.2}", happening.after.as_secs_f64()) } else { String::new() };
+                    writeln!(out, "{when:>8}  {}{line}", if number == 0 { "" } else { "  " })?;
+                }
             }
         }
         Ok(())

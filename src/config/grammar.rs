@@ -701,6 +701,12 @@ static CALL_CASE: Table = Table {
         key!("from", Kind::Text, Need::Without("withheld"), "the calling number"),
         key!("hospital", REFERENCE, Need::Without("the file's"), "where it is"),
         key!("dial", Kind::Form(&DIALLED), Need::Without("the file's"), "what is dialled"),
+        key!(
+            "digits",
+            Kind::Form(&DIALLED),
+            Need::Without("none"),
+            "keys that the PBX sends behind it: `7100,,3` is key 3"
+        ),
         key!("at", Kind::Form(&MOMENT), Need::Without("the file's"), "the hospital's clock; shifts follow from it"),
         key!("until", Kind::Form(&SINCE), Need::Without("180 s"), "how long the case goes on at most"),
         key!(

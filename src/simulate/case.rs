@@ -127,6 +127,7 @@ fn read_case(
     let from: Option<String> = fields.optional("from");
     let hospital = fields.optional("hospital").or_else(|| defaults.hospital.clone());
     let dial = fields.optional("dial").or_else(|| defaults.dial.clone());
+    let digits = fields.optional::<Extension>("digits").map(|digits| digits.to_string());
     let at = fields.optional("at").or_else(|| defaults.at.clone());
     let until = fields.optional::<Spanned<String>>("until");
     let deeds: Vec<Spanned<String>> = fields.or("do", Vec::new());
@@ -167,7 +168,7 @@ fn read_case(
         Some(text) => Some(read_helped(&text, config, problems)?),
     };
     let at = zoned.timestamp();
-    let scene = Scene { hospital, dial, from, at, standing, incidents, open_ticket, helped };
+    let scene = Scene { hospital, dial, digits, from, at, standing, incidents, open_ticket, helped };
     Some(Case { name: name.value, place, scene, deeds, until, expected: expected.unwrap_or_default() })
 }
 

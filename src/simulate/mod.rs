@@ -55,6 +55,8 @@ pub struct Scene {
     pub hospital: HospitalId,
     /// The hotline's number.
     pub dial: Extension,
+    /// Keys that the PBX sends behind it, as of a speed dial `7100,,3`.
+    pub digits: Option<String>,
     /// The calling number as the PBX sends it; empty: withheld.
     pub from: String,
     pub at: Timestamp,
@@ -66,6 +68,14 @@ pub struct Scene {
     pub open_ticket: bool,
     /// Who took the caller's last call, and how long ago.
     pub helped: Option<(Duration, AnalystId)>,
+}
+
+/// As a PBX writes it, with one comma for each pause of a speed dial.
+fn dialled(scene: &Scene) -> String {
+    match &scene.digits {
+        Some(digits) => format!("{},,{digits}", scene.dial),
+        None => scene.dial.to_string(),
+    }
 }
 
 /// Something that is remembered of the call, with its time since the INVITE.
@@ -155,7 +165,7 @@ impl Simulation {
         simulation.run_to(Duration::ZERO);
         simulation.happenings.clear();
         simulation.records.clear();
-        let (session, invite) = Session::dial(&simulation.cast, &scene.from, &scene.dial);
+        let (session, invite) = Session::dial(&simulation.cast, &scene.from, &dialled(&scene));
         let flow = simulation.cast.caller_flow();
         simulation.sessions.push(session);
         simulation.handle(Input::Message { flow, bytes: invite });

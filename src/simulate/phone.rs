@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::ids::Extension;
 use crate::simulate::Who;
 use crate::simulate::cast::Cast;
 use crate::sip::{Message, Method, Request, Response, Transport};
@@ -60,7 +59,7 @@ impl Session {
     // -- The caller --------------------------------------------------------------------------------------------------
 
     /// The caller's phone dials the hotline.
-    pub fn dial(cast: &Cast, from: &str, number: &Extension) -> (Session, Bytes) {
+    pub fn dial(cast: &Cast, from: &str, number: &str) -> (Session, Bytes) {
         let flow = cast.caller_flow();
         let uri = format!("sip:{number}@{}", cast.local());
         let from = match from {

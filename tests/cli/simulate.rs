@@ -96,3 +96,78 @@ fn a_call_is_tried_by_hand_at_any_hour() {
         ],
     );
 }
+
+/// A call of the sample's ward phone, and what makes a condition hold or not: options of `simulate`.
+const WARD: &[&str] = &["--from", "4712"];
+const OUTPATIENT: &[&str] = &["--from", "5310"];
+const OUTSIDE: &[&str] = &["--from", "+12025550155"];
+const NOON: &[&str] = &["--at", "2026-11-24T12:00"];
+const CHARTING: &str = "meridian-prod/medication=known-problem-charting";
+
+/// A condition, a call for which it holds, and one for which it does not.
+type Condition = (&'static str, &'static [&'static [&'static str]], &'static [&'static [&'static str]]);
+
+const CONDITIONS: &[Condition] = &[
+    ("trunk = \"lab-pbx\"", &[WARD], &[]),
+    ("trunk = \"cedar-pbx\"", &[], &[WARD]),
+    ("dialled = \"7100\"", &[WARD], &[]),
+    ("dialled = \"72*\"", &[], &[WARD]),
+    ("digits = \"3*\"", &[WARD, &["--dial", "7100,,31"]], &[WARD, &["--dial", "7100,,13"]]),
+    ("extension = \"47*\"", &[WARD], &[OUTPATIENT]),
+    ("unit = \"outpatient\"", &[OUTPATIENT], &[WARD]),
+    ("site = \"bayview\"", &[OUTPATIENT], &[WARD]),
+    ("class = \"office\"", &[&["--from", "5100"]], &[WARD]),
+    ("mapped = false", &[&["--from", "4999"]], &[WARD]),
+    ("from = \"outside\"", &[OUTSIDE], &[WARD]),
+    ("person_known = true", &[&["--from", "5100"]], &[WARD]),
+    ("language = \"en\"", &[WARD], &[]),
+    ("calendar = \"clinic\"", &[WARD, &["--at", "2026-11-25T12:00"]], &[WARD, &["--at", "2026-11-26T12:00"]]),
+    ("holiday = true", &[WARD, &["--at", "2026-11-26T12:00"]], &[WARD, &["--at", "2026-11-27T12:00"]]),
+    ("hours = \"19:00-07:00\"", &[WARD, &["--at", "2026-11-25T03:00"]], &[WARD, NOON]),
+    ("days = [\"sat\", \"sun\"]", &[WARD, &["--at", "2026-11-28T12:00"]], &[WARD, NOON]),
+    ("on_shift = false", &[WARD, &["--at", "2026-11-25T03:00", "--only", "dana-kowalski"]], &[WARD, NOON]),
+    ("incident = true", &[&["--from", "4710", "--incident", CHARTING]], &[WARD]),
+    ("system_down = true", &[WARD, &["--incident", CHARTING, "--down"]], &[WARD, &["--incident", CHARTING]]),
+    ("open_ticket = true", &[WARD, &["--open-ticket"]], &[WARD]),
+    ("repeat_within = \"1h\"", &[WARD, &["--helped", "40m amara-osei"]], &[WARD, &["--helped", "90m amara-osei"]]),
+];
+
+/// Every condition of a plan, tried as an admin tries it: the call goes the way of its case, or does not.
+#[test]
+fn every_condition_of_a_branch_can_be_tried_and_leads_its_own_way() {
+    let sample = |name: &str| std::fs::read_to_string(root().join("sip-config").join(name)).expect("the sample");
+    let hospital = sample("hospital.toml") + "\n[calendars.clinic]\nhours = \"08:00-17:00\"\nholiday = false\n";
+    let plan = sample("plans/hotline.toml");
+    let (before, rest) = plan.split_once("cases = [\n").expect("the sample's first branch");
+    let (_, after) = rest.split_once("\n]\n").expect("its end");
+    let rest = "\n[steps.asked-for]\ntype = \"set\"\npriority = \"urgent\"\nnext = \"patient\"\n\
+                [steps.others]\ntype = \"branch\"\ncases = [{ incident = true, days = [\"mon\"], next = \"known-problem\" },\n\
+                { from = \"outside\", next = \"outside\" }]\nelse = \"question\"\n";
+    let names = ["wardline.toml", "hospital-cedar-point.toml", "analysts.toml", "analysts-cedar-point.toml"];
+    let files = names.map(|name| (name, sample(name)));
+    for (condition, holds, does_not) in CONDITIONS {
+        let text = format!("{before}cases = [{{ {condition}, next = \"asked-for\" }}]\n{after}{rest}").replacen(
+            "else = \"question\"",
+            "else = \"others\"",
+            1,
+        );
+        let mut own: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        own.extend([("hospital.toml", hospital.as_str()), ("plans/hotline.toml", text.as_str())]);
+        let folder = with(&own);
+        std::os::unix::fs::symlink(root().join("prompts"), folder.path().join("prompts")).expect("linked");
+        for (call, expected) in [(holds, true), (does_not, false)] {
+            if call.is_empty() {
+                continue;
+            }
+            let mut words = vec!["simulate", "--hospital", "mercy-harbor", "--do", "200ms hang up"];
+            words.extend(call.iter().flat_map(|words| words.iter()));
+            if !words.contains(&"--at") {
+                words.extend(NOON);
+            }
+            let run = wardline(folder.path(), &words);
+            assert_eq!(run.code, 0, "{condition}: {}{}", run.out, run.err);
+            says(&run.out, &["Step who."]);
+            assert_eq!(run.out.contains("Step asked-for."), expected, "{condition}, {words:?}:\n{}", run.out);
+        }
+    }
+}

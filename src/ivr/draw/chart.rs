@@ -387,7 +387,7 @@ fn day_name(day: Weekday) -> &'static str {
 }
 
 /// Lines of at most so many letters, broken at blanks; a longer word stands alone.
-fn wrapped(text: &str, letters: usize) -> Vec<String> {
+pub fn wrapped(text: &str, letters: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use crate::digit::Digit;
 use crate::ivr::{At, Plan, Prompts};
 
+pub use chart::wrapped;
+
 /// The slowest path to something, as the prover found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slowest {
