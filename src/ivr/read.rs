@@ -134,7 +134,9 @@ impl Reader<'_> {
     pub fn required<T>(&mut self, table: &Table, of: &str, key: &str, value: Option<T>) -> Option<T> {
         // A value that is there but wrong has been reported already.
         if value.is_none() && !table.has(key) {
-            self.error(table.span.clone(), format!("{of} has no `{key}`"), format!("add `{key}`"));
+            let doc = table.grammar.and_then(|grammar| grammar.asked(key)).map(|key| format!(": {}", key.doc));
+            let remedy = format!("add `{key}`{}", doc.unwrap_or_default());
+            self.error(table.span.clone(), format!("{of} has no `{key}`"), remedy);
         }
         value
     }
