@@ -165,7 +165,7 @@ impl Simulation {
         simulation.run_to(Duration::ZERO);
         simulation.happenings.clear();
         simulation.records.clear();
-        let (session, invite) = Session::dial(&simulation.cast, &scene.from, &dialled(&scene));
+        let (session, invite) = Session::dial(&simulation.cast, &scene.from, &dialled(scene));
         let flow = simulation.cast.caller_flow();
         simulation.sessions.push(session);
         simulation.handle(Input::Message { flow, bytes: invite });
