@@ -179,7 +179,15 @@ impl Reader<'_> {
 
     /// "8s", "1.5s", "300ms", "2m"; within the bounds of its grammar.
     pub fn duration(&mut self, table: &Table, key: &str) -> Option<Duration> {
-        let text = self.string(table, key)?;
+        let item = table.get(key)?;
+        let Some(text) = item.as_str() else {
+            // A bare number is meant in seconds, most likely.
+            let seconds = item.as_integer().filter(|seconds| *seconds >= 0);
+            let wanted = seconds.map_or_else(|| "\"1.5s\"".to_owned(), |seconds| format!("\"{seconds}s\""));
+            self.wrong_type(table, key, &format!("a duration in quotes, such as {wanted}"));
+            return None;
+        };
+        let text = Spanned { value: text.to_owned(), span: place(item, &table.span) };
         let (least, most) = match table.kind(key) {
             Some(Kind::Duration { least, most }) => (least, most),
             Some(_) | None => (Duration::ZERO, Duration::MAX),

@@ -95,6 +95,11 @@ fn unknown_names_are_answered_with_the_nearest_known_one() {
 #[test]
 fn wrong_values_say_what_to_write() {
     refused("wait = \"1.5s\"", "wait = 1.5", &["+0 `wait` is of type float"]);
+    let text = SAMPLE.replacen("wait = \"1.5s\"", "wait = 2", 1);
+    let mut report = Report::new();
+    assert!(Plan::load("plans/hotline.toml", &text, &Known::default(), &mut report).is_none());
+    let remedy = report.diagnostics()[0].remedy.as_deref();
+    assert_eq!(remedy, Some("write a duration in quotes, such as \"2s\""));
     refused("wait = \"1.5s\"", "wait = \"1.5\"", &["+0 `wait` is no duration: \"1.5\""]);
     refused("wait = \"1.5s\"", "wait = \"11s\"", &["+0 `wait` is longer than 10 s"]);
     refused("wait = \"1.5s\"", "tries = 4", &["+0 `tries` is out of range"]);
