@@ -12,7 +12,7 @@ use crate::ids::{Language, PlanId, PromptId, TargetId};
 use crate::ivr::facts::CallbackCause;
 use crate::ivr::grammar::PLAN;
 use crate::ivr::parse::{Known, Name, Parser, RawPlan, RawStep};
-use crate::ivr::plan::{At, LONGEST_PROMPT, Plan, Step, StepKind, Utterance, Word};
+use crate::ivr::plan::{At, Declared, LONGEST_PROMPT, Plan, Step, StepKind, Utterance, Word};
 use crate::ivr::prompts::Prompts;
 use crate::ivr::read::{Reader, Table};
 
@@ -400,7 +400,7 @@ fn build(raw: RawPlan, file: Arc<str>, graph: &Graph, order: &[usize]) -> Option
     ordered.sort_by_key(|(at, _)| *at);
     let steps = ordered.into_iter().map(|(_, step)| step).collect();
     let [start, person, operator] = graph.entries;
-    Some(Plan {
+    let declared = Declared {
         id: PlanId::new(&raw.name?.value),
         file,
         language: raw.language,
@@ -410,6 +410,6 @@ fn build(raw: RawPlan, file: Arc<str>, graph: &Graph, order: &[usize]) -> Option
         operator: at(operator)?,
         call_back_abandoned: raw.call_back_abandoned,
         limits: raw.limits,
-        steps,
-    })
+    };
+    Some(Plan { declared, steps })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,9 +59,18 @@ impl fmt::Debug for At {
     }
 }
 
-/// A checked plan: immutable, shared by the calls that walk it.
+/// A checked plan: immutable, shared by the calls that walk it. Only the check makes one; whoever has it can read what it
+/// declares, and change nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
+    pub(super) declared: Declared,
+    /// Every step stands before those it leads to.
+    pub(super) steps: Vec<Step>,
+}
+
+/// What a plan says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
     pub id: PlanId,
     /// The file it came from, as diagnostics name it.
     pub file: Arc<str>,
@@ -77,8 +86,14 @@ pub struct Plan {
     /// A mapped phone of these classes that hangs up before a human answered is called back.
     pub call_back_abandoned: Vec<PhoneClass>,
     pub limits: Limits,
-    /// Every step stands before those it leads to. Only the check makes them.
-    pub(super) steps: Vec<Step>,
+}
+
+impl Deref for Plan {
+    type Target = Declared;
+
+    fn deref(&self) -> &Declared {
+        &self.declared
+    }
 }
 
 /// How late things may be at the worst, on any path. The plan declares it; the prover holds it to that.
