@@ -4,9 +4,13 @@ use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer,
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Diagnostic, Position, Report, Severity};
+use crate::ivr::draw::wrapped;
 
 /// Longer lines are cut around the mark, so that one line of a broken file cannot fill a screen.
 const WIDTH: usize = 140;
+
+/// Letters of a remedy's line: a list of keys is longer than a terminal is wide.
+const REMEDY: usize = 96;
 
 /// The whole report as text, ending with one line of counts; empty for an empty report.
 pub fn text(report: &Report, colour: bool) -> String {
@@ -55,7 +59,7 @@ fn groups<'a>(report: &'a Report, diagnostic: &'a Diagnostic) -> Vec<Group<'a>> 
         group = group.element(Level::HELP.message(format!("did you mean `{nearest}`?")));
     }
     if let Some(remedy) = &diagnostic.remedy {
-        group = group.element(Level::HELP.message(remedy.as_str()));
+        group = group.element(Level::HELP.message(wrapped(remedy, REMEDY).join("\n")));
     }
     vec![group]
 }

@@ -267,3 +267,17 @@ fn the_desk_dials_911_for_nobody() {
     let text = report(&changed(HOSPITAL, "operator = \"4000\"", "operator = \"911\""), ANALYSTS, PLAN);
     assert!(text.starts_with("error: for the operator the desk would dial 911, "), "{text}");
 }
+
+#[test]
+fn a_long_list_of_what_may_be_written_fits_a_terminal() {
+    let plan = changed(PLAN, "give_up = \"nobody\"", "give_up = \"nobody\"\ngive_in = \"nobody\"");
+    let plan = changed(&plan, "name = \"hotline\"", "name = \"hotline\"\nfrist_offer_within = \"5s\"");
+    let said = report(HOSPITAL, ANALYSTS, &plan);
+    assert!(said.contains("did you mean `first_offer_within`?"), "{said}");
+    // A remedy goes on in a line of its own, below its first word.
+    assert!(
+        said.contains("\n          qualified_offer_within") || said.contains("\n          first_offer_within"),
+        "{said}"
+    );
+    assert!(said.lines().all(|line| line.chars().count() <= 110), "{said}");
+}
