@@ -23,7 +23,7 @@ use crate::sip::Transport;
 use crate::store::published::Published;
 use crate::store::{self, Filter, blocking, open_readonly};
 use crate::switch::Health;
-use crate::ticket::Standing;
+use crate::ticket::{MAX_CALLS_COMPARED, OneNumber, Standing, one_number};
 
 /// A journal segment, a database that grows and a log: below this a busy night fills the disk.
 const DISK_LOW: u64 = 1 << 30;
@@ -127,6 +127,7 @@ fn examine(folder: &Path) -> Vec<Finding> {
     findings.push(data_dir(&place.data_dir));
     findings.push(disk(&place.data_dir));
     findings.push(tickets(&place.data_dir));
+    findings.extend(alike(&place.data_dir));
     findings.push(clock(&place.data_dir));
     if let Some(config) = &place.config {
         findings.extend(ports(&config.node, server.is_ok()));
@@ -301,6 +302,31 @@ fn tickets(path: &Path) -> Finding {
             "run as the server's user; a damaged store is made anew from a backup",
         ),
     }
+}
+
+/// Trunks whose calls all show one number. What cannot be read is told by [`tickets`].
+fn alike(path: &Path) -> Vec<Finding> {
+    if !path.exists() {
+        return Vec::new();
+    }
+    let filter = Filter { limit: Some(MAX_CALLS_COMPARED), ..Filter::default() };
+    let read = blocking(async || open_readonly(path).await?.list(&filter).await);
+    let newest = read.and_then(|read| read).unwrap_or_default();
+    one_number(&newest).iter().map(looks_alike).collect()
+}
+
+fn looks_alike(found: &OneNumber) -> Finding {
+    let OneNumber { trunk, number, shown, calls } = found;
+    let shows = if number.is_empty() { "no number".to_owned() } else { format!("the number {number}") };
+    let found = format!("{trunk}: {shown} of the last {calls} calls show {shows}, so nobody knows which phone calls");
+    let remedy = match number.is_empty() {
+        true => "the PBX withholds numbers: let the trunk send P-Asserted-Identity and no SIP privacy",
+        false => {
+            "the PBX sends its own number; let it send each phone's. CUCM: trunk, Calling Party Selection = Originator, \
+             Caller ID DN empty; FreePBX: route type Intra-Company, From User empty; Avaya: private-numbering"
+        }
+    };
+    Finding::warn("callers", found, remedy)
 }
 
 fn clock(data_dir: &Path) -> Finding {
@@ -491,6 +517,16 @@ mod tests {
         assert_eq!(media_ports(&range(60_998, 61_997), given_away).level, Level::Warn);
         assert_eq!(media_ports(&range(61_000, 61_999), given_away).level, Level::Ok);
         assert_eq!(media_ports(&range(32_000, 33_999), "").level, Level::Ok);
+    }
+
+    #[test]
+    fn calls_that_all_look_alike_are_explained_with_what_to_set() {
+        let alike = |number: &str| OneNumber { trunk: "pbx".into(), number: number.to_owned(), shown: 38, calls: 40 };
+        let finding = looks_alike(&alike("5550100"));
+        assert_eq!(finding.level, Level::Warn);
+        assert!(finding.found.contains("38 of the last 40 calls show the number 5550100"), "{}", finding.found);
+        assert!(finding.remedy.is_some_and(|remedy| remedy.contains("Calling Party Selection = Originator")));
+        assert!(looks_alike(&alike("")).remedy.is_some_and(|remedy| remedy.contains("withholds")));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod golive;
 mod graph;
+mod import;
 mod incidents;
 mod init;
 mod logging;
@@ -25,6 +26,7 @@ mod proofs;
 mod report;
 mod simulate;
 mod schema;
+mod stickers;
 mod tickets;
 mod versions;
 
@@ -52,6 +54,7 @@ const STYLES: Styles = Styles::styled()
 
 const EXAMPLES: &str = "Examples:
   wardline init                              a first configuration from a few questions
+  wardline import phones phones.csv          which phone stands where, from the PBX's export
   wardline check                             is what stands in sip-config/ right?
   wardline simulate --from 4710              try a call without a phone
   wardline coverage --weeks 4                which hours has nobody?
@@ -97,6 +100,9 @@ enum Command {
     /// `wardline check` as they are, and the plan is proved.
     #[command(after_help = init::EXAMPLES)]
     Init(Box<init::InitArgs>),
+    /// Take what other programs export into the files: the PBX's phones, people
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Check the configuration: every error at once, with file, line, column and remedy
     #[command(
         after_help = "Exits 1 when the configuration is refused. Any value of wardline.toml may be overridden by the
@@ -111,6 +117,11 @@ environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
     Coverage(coverage::CoverageArgs),
     /// Draw a dial plan as SVG: what is said, which key leads where, how long it takes
     Graph(graph::GraphArgs),
+    /// Make a page of A6 stickers for printing, one for each unit: the number, and what the keys do
+    #[command(after_help = "Examples:
+  wardline stickers --out stickers.html      then print it from a browser
+  wardline stickers --unit icu --out icu.html")]
+    Stickers(stickers::StickersArgs),
     /// Print the JSON Schema of a file, for completion in editors
     #[command(after_help = "Examples:
   wardline schema plan
@@ -200,10 +211,12 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
         Command::Answer(args) => Ok(Outcome::Judged(answer::run(args))),
         Command::Serve => node::serve(folder),
         Command::Init(args) => init::run(folder, args, out),
+        Command::Import(command) => import::run(folder, command, out),
         Command::Check(args) => check::run(folder, args, out),
         Command::Simulate(args) => simulate::run(folder, args, out),
         Command::Coverage(args) => coverage::run(folder, args, out),
         Command::Graph(args) => graph::run(folder, args, out),
+        Command::Stickers(args) => stickers::run(folder, args, out),
         Command::Schema(args) => schema::run(args, out),
         Command::Tickets(command) => tickets::run(&Place::find(folder)?, command, out),
         Command::Explain { number, json } => {

@@ -20,6 +20,7 @@ pub enum Name {
     Plan,
     Prompts,
     Cases,
+    Import,
 }
 
 impl Name {
@@ -31,6 +32,7 @@ impl Name {
             Name::Plan => &crate::ivr::grammar::PLAN,
             Name::Prompts => &crate::ivr::grammar::MANIFEST,
             Name::Cases => &grammar::CASES,
+            Name::Import => &crate::config::import::grammar::IMPORT,
         }
     }
 }

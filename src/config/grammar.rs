@@ -1,5 +1,6 @@
 //! Everything that may be written in wardline.toml, hospital*.toml and analysts*.toml. See [`crate::grammar`].
 
+use crate::config::import::grammar::IMPORT;
 use crate::config::raw_hospital::MAX_PHONES;
 use crate::config::raw_node::{MAX_CALLS, MAX_WORKERS, MIN_PROBE};
 use crate::config::values::MAX_DURATION;
@@ -18,7 +19,7 @@ pub use cases::{CASES, MAX_DEEDS};
 
 /// The files that admins write, by the names that `wardline schema` knows.
 pub static FILES: &[&Table] =
-    &[&NODE, &HOSPITAL, &ANALYSTS, &crate::ivr::grammar::PLAN, &crate::ivr::grammar::MANIFEST, &CASES];
+    &[&NODE, &HOSPITAL, &ANALYSTS, &crate::ivr::grammar::PLAN, &crate::ivr::grammar::MANIFEST, &CASES, &IMPORT];
 
 // -- Forms -----------------------------------------------------------------------------------------------------------------
 
@@ -30,7 +31,7 @@ static NETWORK: Form = Form { name: "address or network", pattern: "[0-9a-fA-F:.
 static HOST: Form = Form { name: "host or address, with a port if you like", pattern: "[A-Za-z0-9_.:\\[\\]-]+" };
 static PORTS: Form = Form { name: "port range", pattern: "[0-9]{1,5} *- *[0-9]{1,5}" };
 static DIALLED: Form = Form { name: "number to dial", pattern: "\\+?[0-9*#]{1,20}" };
-static EXTENSIONS: Form = Form { name: "extension or range", pattern: "[0-9]{1,15}( *- *[0-9]{1,15})?" };
+pub static EXTENSIONS: Form = Form { name: "extension or range", pattern: "[0-9]{1,15}( *- *[0-9]{1,15})?" };
 static ZONE: Form = Form { name: "time zone", pattern: "[A-Za-z0-9_+/-]+" };
 static DATE: Form = Form { name: "date", pattern: "[0-9]{4}-[0-9]{2}-[0-9]{2}" };
 static TIME: Form = Form { name: "time of day", pattern: "[0-9]{2}:[0-9]{2}(:[0-9]{2})?" };
@@ -42,7 +43,7 @@ static MOMENT: Form =
 static MODULE: Form = Form { name: "module, or `*` for all", pattern: "[^\\s]+" };
 
 const ANY_TIME: Kind = Kind::Duration { least: Duration::ZERO, most: MAX_DURATION };
-const REFERENCE: Kind = Kind::Form(&ID);
+pub const REFERENCE: Kind = Kind::Form(&ID);
 const SPOKEN: Kind = Kind::Form(&ID);
 const ADVERTISED: Need = Need::Without("`bind`");
 const OWN_ID: Need = Need::Without("its id");

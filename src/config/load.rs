@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::check::{self, Checked, Files};
 use crate::config::content::MANIFEST;
+use crate::config::import::rules::{self, Rule};
 use crate::config::raw_analysts::{RawAnalyst, Reach};
 use crate::config::raw_hospital::HospitalFile;
 use crate::config::reader::Problems;
@@ -54,6 +55,8 @@ pub struct Folder {
     pub hospitals: Vec<File>,
     pub analysts: Vec<File>,
     pub plans: Vec<File>,
+    /// import.toml: checked with the others, but no part of what runs.
+    pub rules: Option<File>,
     /// Files that belong to nothing.
     pub strange: Vec<String>,
     pub recordings: Recordings,
@@ -103,6 +106,8 @@ pub fn gather(path: &Path, report: &mut Report) -> Option<Folder> {
             folder.hospitals.extend(read(name));
         } else if stem == "analysts" || stem.starts_with("analysts-") {
             folder.analysts.extend(read(name));
+        } else if stem == "import" {
+            folder.rules = read(name);
         } else {
             folder.strange.push(name);
         }
@@ -176,6 +181,9 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
     let analysts: Vec<RawAnalyst> = analysts.collect();
     let md5_phones = md5_phones(&analysts);
     missing_files(folder, &mut report);
+    if let Some(rules) = &folder.rules {
+        import_rules(&rules.name, &rules.bytes, &mut report);
+    }
     let prompts = read_prompts(folder, &hospitals, &mut report);
     let (plans, proofs) = read_plans(folder, &hospitals, &prompts, &mut report);
     let checked = node.map(|node| {
@@ -195,6 +203,14 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
         }
         Some(_) | None => Err(report),
     }
+}
+
+/// Reads import.toml; what is wrong with it goes into the report.
+pub fn import_rules(name: &str, bytes: &[u8], report: &mut Report) -> Vec<Rule> {
+    let problems = Problems::default();
+    let rules = tree::parse(name, bytes, report).map(|tree| rules::read(&tree, name, &problems));
+    problems.into_report(report);
+    rules.unwrap_or_default()
 }
 
 /// Users of phones that are marked as old.
@@ -238,11 +254,13 @@ fn missing_files(folder: &Folder, report: &mut Report) {
     }
     for file in &folder.strange {
         let stem = file.rsplit('/').next().unwrap_or(file);
-        let known = ["wardline.toml", "hospital.toml", "analysts.toml"];
+        let known = ["wardline.toml", "hospital.toml", "analysts.toml", "import.toml"];
         let finding =
             Diagnostic::warning(&Arc::from(file.as_str()), 0..0, "this file belongs to nothing and is not read");
         let finding = finding.nearest(stem, known);
-        report.push(finding.remedy("files are wardline.toml, hospital*.toml, analysts*.toml and plans/*.toml"));
+        report.push(
+            finding.remedy("files are wardline.toml, hospital*.toml, analysts*.toml, import.toml and plans/*.toml"),
+        );
     }
 }
 

@@ -13,6 +13,7 @@ pub mod cover;
 pub mod first;
 pub mod grammar;
 mod hospital;
+pub mod import;
 mod load;
 mod node;
 mod raw_analysts;
@@ -22,6 +23,7 @@ pub(crate) mod reader;
 pub mod reference;
 pub mod render;
 pub mod schema;
+pub mod stickers;
 pub(crate) mod tree;
 mod values;
 
@@ -37,7 +39,7 @@ use crate::routing::Staff;
 
 pub use content::{Content, Whereabouts, digest, digest_of, hash, whereabouts};
 pub use hospital::{Calendar, Hospital, Hotline, Target};
-pub use load::{File, Folder, Recordings, Surroundings, compose, gather, load};
+pub use load::{File, Folder, Recordings, Surroundings, compose, gather, import_rules, load};
 pub use node::{Canary, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Trunk};
 
 /// The checked configuration of a whole node.
@@ -69,6 +71,21 @@ impl Config {
 
     pub fn hospital(&self, id: &HospitalId) -> Option<&Hospital> {
         self.hospitals.get(id)
+    }
+
+    /// The hospital that is meant: by its id, or the only one.
+    ///
+    /// # Errors
+    /// The sentence to show, when there is no such one, or several and none is named.
+    pub fn one_hospital(&self, wanted: Option<&str>) -> Result<&Hospital, String> {
+        let known = || self.hospitals.keys().map(HospitalId::as_str).collect::<Vec<_>>().join(", ");
+        match wanted {
+            Some(id) => {
+                self.hospitals.get(id).ok_or_else(|| format!("no hospital is called {id}; there are {}", known()))
+            }
+            None if self.hospitals.len() > 1 => Err(format!("say which hospital: --hospital, one of {}", known())),
+            None => self.hospitals.values().next().ok_or_else(|| "there is no hospital".to_owned()),
+        }
     }
 
     /// The hotline that a number dialled over a trunk means; never one of another hospital.

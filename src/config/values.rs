@@ -156,7 +156,8 @@ pub enum NumberRange {
 }
 
 impl NumberRange {
-    fn parse(text: &str) -> Option<NumberRange> {
+    /// "4710" or "4700-4715".
+    pub fn parse(text: &str) -> Option<NumberRange> {
         let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && (1..=15).contains(&text.len());
         let Some((first, last)) = text.split_once('-') else {
             return number(text).then(|| NumberRange::One(Extension::new(text)));

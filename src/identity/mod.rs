@@ -74,6 +74,15 @@ impl PhoneClass {
             _ => None,
         }
     }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PhoneClass::Ward => "ward",
+            PhoneClass::Office => "office",
+            PhoneClass::Patient => "patient",
+            PhoneClass::Public => "public",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -140,7 +140,10 @@ fn keep_beside(path: &Path, number: u32) -> Result<PathBuf> {
 }
 
 /// Writes a file aside and renames it, with the mode and owner that it had.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// When it can't be written; what was there stays.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     ensure!(!name.is_empty(), "{} is no file", path.display());
     let aside = path.with_file_name(format!(".{name}.{}", std::process::id()));

@@ -7,6 +7,7 @@ mod event;
 mod explain;
 mod lifecycle;
 mod line;
+mod one_number;
 mod report;
 mod report_text;
 mod facts;
@@ -24,6 +25,7 @@ pub use facts::{
 };
 pub use lifecycle::Lifecycle;
 pub use line::{Line, line_of};
+pub use one_number::{MAX_CALLS as MAX_CALLS_COMPARED, OneNumber, one_number};
 pub use report::{
     Abandonment, CallbackFigures, Exclusion, FirstContact, HoldFigures, Period, RepeatFigures, Report, SecondsToHuman,
     Wait, figures, fold,

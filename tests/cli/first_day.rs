@@ -126,3 +126,142 @@ fn a_code_number_that_begins_with_a_menu_key_gets_a_plan_without_that_key() {
     let check = wardline(folder.path(), &["check"]);
     assert_eq!(check.code, 0, "{}", check.out);
 }
+
+// -- import -----------------------------------------------------------------------------------------------------------
+
+const CUCM: &str = include_str!("exports/cucm.csv");
+const RULES: &str = include_str!("exports/import.toml");
+const PEOPLE: &str = include_str!("exports/people.csv");
+
+/// A first configuration, with an export and rules beside it.
+fn first_day() -> tempfile::TempDir {
+    let folder = nowhere();
+    assert_eq!(init(folder.path(), &["--outside-prefix", "9"]).code, 0);
+    fs::write(folder.path().join("phones.csv"), CUCM).expect("written");
+    fs::write(folder.path().join("people.csv"), PEOPLE).expect("written");
+    fs::write(folder.path().join("sip-config/import.toml"), RULES).expect("written");
+    folder
+}
+
+fn hospital_file(folder: &Path) -> String {
+    fs::read_to_string(folder.join("sip-config/hospital.toml")).expect("the file")
+}
+
+#[test]
+fn an_export_is_shown_first_and_written_when_asked_and_passes_check() {
+    let folder = first_day();
+    let before = hospital_file(folder.path());
+    let shown = wardline(folder.path(), &["import", "phones", "phones.csv"]);
+    assert_eq!(shown.code, 0, "{}{}", shown.out, shown.err);
+    says(
+        &shown.out,
+        &[
+            "read as CUCM (UTF-8, numbers from `Directory Number 1`, `Directory Number 2`)",
+            "4-west",
+            "2600-2603, 2700-2707, 2790",
+            "+ unit 4-west \"4 West\" (site main, system ehr)",
+            "line 25: 7100 is the hotline",
+            "2004 \"Boardroom\"",
+            "could not be placed",
+            "[[rules]]",
+            "nothing is written yet",
+        ],
+    );
+    assert!(!shown.out.contains("secret-pw"), "{}", shown.out);
+    assert_eq!(hospital_file(folder.path()), before);
+    let wrote = wardline(folder.path(), &["import", "phones", "phones.csv", "--write"]);
+    assert_eq!(wrote.code, 0, "{}{}", wrote.out, wrote.err);
+    says(&wrote.out, &["written to sip-config/hospital.toml"]);
+    let after = hospital_file(folder.path());
+    says(&after, &["number = \"2700-2707\"", "# imported", "class = \"patient\"", "# The extension map", "# holidays"]);
+    let check = wardline(folder.path(), &["check"]);
+    assert_eq!(check.code, 0, "{}", check.out);
+    let call = wardline(
+        folder.path(),
+        &["simulate", "--from", "2701", "--at", "2026-11-24T10:00", "--do", "3s amara-osei answers"],
+    );
+    says(&call.out, &["Caller: 4 West, extension 2701, ward phone"]);
+    let again = wardline(folder.path(), &["import", "phones", "phones.csv", "--write"]);
+    says(&again.out, &["nothing to write: the map says all of this already"]);
+    assert_eq!(hospital_file(folder.path()), after, "a second import of the same changes nothing");
+}
+
+#[test]
+fn an_import_speaks_json_to_scripts() {
+    let folder = first_day();
+    let run = wardline(folder.path(), &["import", "phones", "phones.csv", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+    assert_eq!(told["read_as"], "CUCM");
+    assert_eq!(told["written"], false);
+    assert_eq!(told["added"].as_array().map(Vec::len), Some(18));
+    assert_eq!(told["unplaced"][0]["line"], 20);
+}
+
+#[test]
+fn a_file_that_is_no_export_and_rules_that_are_wrong_are_refused_with_a_reason() {
+    let folder = first_day();
+    fs::write(folder.path().join("odd.csv"), "colour,shape\nred,round\n").expect("written");
+    let odd = wardline(folder.path(), &["import", "phones", "odd.csv", "--write"]);
+    assert_eq!(odd.code, 1);
+    says(&odd.err, &["no header", "colour, shape", "--number-column"]);
+    let rules = RULES.replace("unit = \"icu\"", "unit = \"icu\"\nclas = \"ward\"");
+    fs::write(folder.path().join("sip-config/import.toml"), rules).expect("written");
+    let wrong = wardline(folder.path(), &["import", "phones", "phones.csv"]);
+    assert_eq!(wrong.code, 1, "{}", wrong.out);
+    says(&wrong.err, &["unknown key `clas`", "did you mean `class`?"]);
+    let check = wardline(folder.path(), &["check"]);
+    assert_eq!(check.code, 1);
+    says(&check.out, &["import.toml", "did you mean `class`?"]);
+}
+
+#[test]
+fn people_are_added_from_a_table_and_pass_check() {
+    let folder = first_day();
+    let file = folder.path().join("sip-config/analysts.toml");
+    let before = fs::read_to_string(&file).expect("the file");
+    let shown = wardline(folder.path(), &["import", "analysts", "people.csv"]);
+    assert_eq!(shown.code, 0, "{}{}", shown.out, shown.err);
+    says(
+        &shown.out,
+        &["lena-brandt", "line 5: Nobody Reachable has no phone", "line 6", "did you mean ehr?", "amara-osei"],
+    );
+    assert_eq!(fs::read_to_string(&file).expect("the file"), before);
+    let wrote = wardline(folder.path(), &["import", "analysts", "people.csv", "--write"]);
+    assert_eq!(wrote.code, 0, "{}{}", wrote.out, wrote.err);
+    let after = fs::read_to_string(&file).expect("the file");
+    assert!(after.starts_with(&before), "what stood there stands there: {after}");
+    says(&after, &["[analysts.dana-kowalski]", "role = \"on-call\"", "supervisor = true"]);
+    let check = wardline(folder.path(), &["check"]);
+    assert_eq!(check.code, 0, "{}", check.out);
+    let again = wardline(folder.path(), &["import", "analysts", "people.csv", "--write"]);
+    says(&again.out, &["nothing to write"]);
+    assert_eq!(fs::read_to_string(&file).expect("the file"), after);
+}
+
+// -- stickers ---------------------------------------------------------------------------------------------------------
+
+#[test]
+fn every_unit_gets_a_sticker_with_the_number_and_the_keys() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let run = wardline(root, &["stickers", "--hospital", "mercy-harbor"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(run.out.matches("<section class=\"sticker\">").count(), 10);
+    says(
+        &run.out,
+        &[
+            "size: A6",
+            "Clinical service desk",
+            ">7100<",
+            "Labor and Delivery",
+            "Say nothing about patients",
+            "the operator",
+        ],
+    );
+    let one = wardline(root, &["stickers", "--hospital", "mercy-harbor", "--unit", "icu"]);
+    assert_eq!(one.out.matches("<section").count(), 1);
+    let wrong = wardline(root, &["stickers", "--hospital", "mercy-harbor", "--unit", "icuu"]);
+    assert_eq!(wrong.code, 64);
+    says(&wrong.err, &["did you mean icu?"]);
+    let several = wardline(root, &["stickers"]);
+    says(&several.err, &["say which hospital", "mercy-harbor"]);
+}

@@ -71,9 +71,11 @@ fn help_names_every_command_and_every_exit_code() {
     assert_eq!(run.code, 0);
     let commands = [
         "init",
+        "import",
         "serve",
         "check",
         "graph",
+        "stickers",
         "schema",
         "call",
         "answer",

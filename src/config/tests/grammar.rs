@@ -7,6 +7,7 @@ use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::{root, surroundings};
 use crate::config::grammar::{ANALYSTS, FILES, HOSPITAL, NODE};
+use crate::config::import::rules;
 use crate::config::reader::Problems;
 use crate::config::{Config, load, raw_analysts, raw_hospital, raw_node, reference, schema, tree};
 use crate::diagnostic::Report;
@@ -74,6 +75,10 @@ fn read(file: &'static Table, text: &str) -> Result<String, String> {
         "analysts" => format!("{:?}", raw_analysts::read(&tree(), "example.toml", &problems)),
         "plan" => format!("{:?}", Plan::load("plans/example.toml", text, &Known::default(), &mut report)),
         "prompts" => read_manifest(text, &mut report),
+        "import" => {
+            let tree = tree::parse("example.toml", text.as_bytes(), &mut report).expect("TOML");
+            format!("{:?}", rules::read(&tree, "example.toml", &problems))
+        }
         "cases" => format!("{:?}", Cases::read("cases/example.toml", text.as_bytes(), &sample(), &mut report)),
         other => panic!("nobody reads `{other}`"),
     };

@@ -1,0 +1,13 @@
+//! Tables that other programs exported, made into what stands in the files: the PBX's phones into the extension map,
+//! people into analysts. Everything here is text in, text out; `wardline import` reads and writes.
+
+pub mod analysts;
+pub mod columns;
+pub mod grammar;
+pub mod map;
+pub mod phones;
+pub mod rules;
+pub mod sheet;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! A table that another program exported, read as it is: any usual encoding and separator, remarks above the header, line
+//! breaks inside quotes. Never panics on any bytes.
+
+use csv::{ReaderBuilder, StringRecord};
+
+/// A PBX of 50,000 phones with 500 columns each exports some 100 MB; more is the wrong file.
+pub const MAX_BYTES: usize = 128 << 20;
+/// Lines above the header: a title, a date, a filter.
+const MAX_PREAMBLE: usize = 20;
+/// As many phones as an extension map holds, and lines that are none.
+const MAX_ROWS: usize = 100_000;
+/// What separates columns, the likeliest first.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// How the bytes were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Utf8,
+    Utf16,
+    /// Neither: bytes above 127 are read as Windows-1252, of which Latin-1 is a part.
+    Windows1252,
+}
+
+impl Encoding {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Encoding::Utf8 => "UTF-8",
+            Encoding::Utf16 => "UTF-16",
+            Encoding::Windows1252 => "Windows-1252",
+        }
+    }
+}
+
+/// A header and rows of the same columns.
+#[derive(Debug)]
+pub struct Sheet {
+    pub encoding: Encoding,
+    pub columns: Vec<Column>,
+    pub rows: Vec<Row>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// As the file has it.
+    pub name: String,
+    /// In lower case, words parted by one blank: "directory number 1".
+    pub key: String,
+}
+
+#[derive(Debug)]
+pub struct Row {
+    /// Where it begins in the file, from 1.
+    pub line: u64,
+    cells: StringRecord,
+}
+
+impl Row {
+    /// Empty for a column that this row does not have.
+    pub fn cell(&self, column: usize) -> &str {
+        self.cells.get(column).unwrap_or_default().trim()
+    }
+}
+
+/// Why a file is no table, in one sentence.
+pub type Unreadable = String;
+
+/// Reads a table whose header is the first row that `is_header` takes, by the keys of its columns.
+///
+/// # Errors
+/// When there is no such row, or the file is larger than any export.
+pub fn read(bytes: &[u8], is_header: impl Fn(&[Column]) -> bool, wanted: &str) -> Result<Sheet, Unreadable> {
+    if bytes.len() > MAX_BYTES {
+        return Err(format!("this file has more than {} MB; it is no export", MAX_BYTES >> 20));
+    }
+    let (text, encoding) = decode(bytes);
+    // Lines are counted by "\n"; between "\r" and "\n" they would be counted one row late.
+    let text = text.replace("\r\n", "\n");
+    let mut first_row: Option<Vec<Column>> = None;
+    for separator in SEPARATORS {
+        let mut records = records(&text, separator);
+        for _ in 0..MAX_PREAMBLE {
+            let Some((_, record)) = records.next() else { break };
+            let columns: Vec<Column> = record.iter().map(column).collect();
+            if is_header(&columns) {
+                let rows: Vec<Row> = records.take(MAX_ROWS + 1).map(|(line, cells)| Row { line, cells }).collect();
+                if rows.len() > MAX_ROWS {
+                    return Err(format!("this file has more than {MAX_ROWS} rows; split it"));
+                }
+                return Ok(Sheet { encoding, columns, rows });
+            }
+            first_row.get_or_insert(columns);
+        }
+    }
+    let names: Vec<String> = first_row.unwrap_or_default().into_iter().map(|column| column.name).collect();
+    let seen = match names.as_slice() {
+        [] => "the file is empty".to_owned(),
+        names => {
+            format!("its first row is: {}", names.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", "))
+        }
+    };
+    Err(format!("no header is found among the first {MAX_PREAMBLE} rows: {wanted}; {seen}"))
+}
+
+/// Rows that hold something, each with its line. A row that cannot be read has no cells.
+fn records(text: &str, separator: u8) -> impl Iterator<Item = (u64, StringRecord)> {
+    let reader =
+        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator).from_reader(text.as_bytes());
+    let rows = reader.into_records().map_while(Result::ok);
+    // The line at which a record ends is not told, and the one at which it begins is.
+    let with_line = rows.map(|record| (record.position().map_or(1, csv::Position::line), record));
+    with_line.filter(|(_, record)| record.iter().any(|cell| !cell.trim().is_empty()))
+}
+
+fn column(name: &str) -> Column {
+    Column { name: name.trim().to_owned(), key: words(name).join(" ") }
+}
+
+/// Runs of letters and digits, in lower case.
+pub fn words(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase();
+    let parts = lower.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    parts.map(str::to_owned).collect()
+}
+
+/// The text of a file, however it is written.
+pub fn decode(bytes: &[u8]) -> (String, Encoding) {
+    if let Some(rest) = bytes.strip_prefix(b"\xEF\xBB\xBF") {
+        return (String::from_utf8_lossy(rest).into_owned(), Encoding::Utf8);
+    }
+    if let Some(rest) = bytes.strip_prefix(b"\xFF\xFE") {
+        return (utf16(rest, u16::from_le_bytes), Encoding::Utf16);
+    }
+    if let Some(rest) = bytes.strip_prefix(b"\xFE\xFF") {
+        return (utf16(rest, u16::from_be_bytes), Encoding::Utf16);
+    }
+    // Without a mark: in a table's header every second byte of UTF-16 is nothing.
+    let start = bytes.get(..64.min(bytes.len())).unwrap_or_default();
+    let zeros = |parity: usize| start.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
+    if start.len() >= 8 && zeros(1) * 4 > start.len() {
+        return (utf16(bytes, u16::from_le_bytes), Encoding::Utf16);
+    }
+    if start.len() >= 8 && zeros(0) * 4 > start.len() {
+        return (utf16(bytes, u16::from_be_bytes), Encoding::Utf16);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text.to_owned(), Encoding::Utf8),
+        Err(_) => (bytes.iter().map(|byte| windows_1252(*byte)).collect(), Encoding::Windows1252),
+    }
+}
+
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
+    let pairs = bytes.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
+    String::from_utf16_lossy(&pairs.map(unit).collect::<Vec<u16>>())
+}
+
+/// The letters at 0x80 to 0x9F; all others stand at their own number (as in Latin-1).
+const UPPER_CONTROLS: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
+    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+fn windows_1252(byte: u8) -> char {
+    match byte {
+        0x80..=0x9F => UPPER_CONTROLS.get(usize::from(byte - 0x80)).copied().unwrap_or(' '),
+        _ => char::from(byte),
+    }
+}

@@ -1,0 +1,361 @@
+//! Exports as PBXs write them, in every encoding, and what an import makes of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use toml_edit::DocumentMut;
+
+use super::columns::{self, Export, Field, Kind, Named};
+use super::map::{self, Key, Present, Range, ranges};
+use super::phones::{self, Proposal, Wishes};
+use super::rules::{self, Rule};
+use super::sheet::Encoding;
+use super::{analysts, sheet};
+use crate::config::reader::Problems;
+use crate::config::tree;
+use crate::diagnostic::Report;
+use crate::identity::NumberRules;
+
+const CUCM: &[u8] = include_bytes!("../../../tests/cli/exports/cucm.csv");
+const FREEPBX: &[u8] = include_bytes!("../../../tests/cli/exports/freepbx.csv");
+const LIST_STATION: &[u8] = include_bytes!("../../../tests/cli/exports/avaya-list-station.txt");
+const AVAYA: &[u8] = include_bytes!("../../../tests/cli/exports/avaya.csv");
+const RULES: &[u8] = include_bytes!("../../../tests/cli/exports/import.toml");
+
+const HOSPITAL: &str = r#"id = "mercy"
+[hotlines.7100]
+plan = "hotline"
+[sites.main]
+name = "Main"
+[systems.ehr]
+product = "EHR"
+modules = ["charting"]
+
+# Units of the house.
+[units]
+4-west = { site = "main", name = "4 West", system = "ehr" }
+icu = { site = "main", name = "ICU" }
+emergency = { site = "main", name = "Emergency" }
+
+# Ours: the medication room.
+[[extensions]]
+number = "2707"
+unit = "4-west"
+module = "charting"
+
+# People.
+[people.rao]
+name = "Dr. Rao"
+"#;
+
+fn read(bytes: &[u8]) -> Export {
+    columns::read(bytes, &Named::default()).expect("an export")
+}
+
+fn rules_of(text: &[u8]) -> Vec<Rule> {
+    let (mut report, problems) = (Report::new(), Problems::default());
+    let tree = tree::parse("import.toml", text, &mut report).expect("TOML");
+    let rules = rules::read(&tree, "import.toml", &problems);
+    problems.into_report(&mut report);
+    assert!(!report.has_errors(), "{:?}", report.diagnostics());
+    rules
+}
+
+fn propose(export: &Export, rules: &[Rule], file: &str, remove: bool) -> Proposal {
+    let document: DocumentMut = file.parse().expect("TOML");
+    let present = Present::read(&document).expect("readable");
+    let numbering = NumberRules { strip: vec!["+1555010".to_owned()] };
+    phones::propose(export, rules, &present, &numbering, Wishes { remove })
+}
+
+fn written(file: &str, proposal: &Proposal) -> String {
+    let mut document: DocumentMut = file.parse().expect("TOML");
+    map::write(&mut document, &proposal.wanted, &proposal.new_units);
+    document.to_string()
+}
+
+fn shown<T>(of: &BTreeMap<Key, T>) -> Vec<String> {
+    ranges(of.keys().copied()).iter().map(Range::shown).collect()
+}
+
+// -- Formats ----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn each_pbxs_export_is_read_by_its_own_columns() {
+    for (bytes, kind, lines) in
+        [(CUCM, Kind::Cucm, 25), (FREEPBX, Kind::FreePbx, 4), (LIST_STATION, Kind::Avaya, 4), (AVAYA, Kind::Avaya, 3)]
+    {
+        let export = read(bytes);
+        assert_eq!((export.kind, export.phones.len()), (kind, lines), "{:?}", export.number_columns);
+    }
+}
+
+#[test]
+fn the_lines_of_a_phone_keep_their_own_texts() {
+    let export = read(CUCM);
+    let second: Vec<_> = export.phones.iter().filter(|phone| phone.number == "2790").collect();
+    assert_eq!(second.len(), 2);
+    let names: Vec<&str> =
+        second[0].texts.iter().filter(|(field, _)| *field == Field::Name).map(|(_, text)| text.as_str()).collect();
+    assert_eq!(names, ["4 West main line"]);
+    assert_eq!(second[0].shown(), "4W Charge Nurse");
+}
+
+#[test]
+fn the_terminals_list_is_read_by_its_columns_over_pages() {
+    let export = read(LIST_STATION);
+    let first = &export.phones[0];
+    assert_eq!(
+        (first.number.as_str(), first.shown(), first.room.as_deref()),
+        ("2700", "4 West Nurse 1", Some("4W-10"))
+    );
+    assert_eq!((export.phones[2].shown(), export.phones[2].room.as_deref()), ("ICU Bay 1", None));
+    assert_eq!((export.phones[3].number.as_str(), export.phones[3].line), ("2721", 21));
+}
+
+#[test]
+fn secrets_of_an_export_are_never_read() {
+    for bytes in [CUCM, FREEPBX, AVAYA] {
+        let all = format!("{:?}", read(bytes).phones);
+        for secret in ["secret-pw", "not-to-be-read", "8841"] {
+            assert!(!all.contains(secret), "{secret} in {all}");
+        }
+    }
+}
+
+#[test]
+fn every_encoding_reads_the_same_rows() {
+    let text = std::str::from_utf8(CUCM).expect("UTF-8");
+    let utf16 = |to: fn(u16) -> [u8; 2], mark: &[u8]| -> Vec<u8> {
+        mark.iter().copied().chain(text.encode_utf16().flat_map(to)).collect()
+    };
+    let latin: Vec<u8> = text.chars().map(|letter| u8::try_from(u32::from(letter)).expect("Latin-1")).collect();
+    let plain = read(CUCM).phones;
+    assert!(plain.iter().any(|phone| phone.shown() == "Cafétéria second floor"), "a quoted line break is a blank");
+    let all = [
+        ([b"\xEF\xBB\xBF", CUCM].concat(), Encoding::Utf8),
+        (utf16(u16::to_le_bytes, b"\xFF\xFE"), Encoding::Utf16),
+        (utf16(u16::to_be_bytes, b"\xFE\xFF"), Encoding::Utf16),
+        (utf16(u16::to_le_bytes, b""), Encoding::Utf16),
+        (latin, Encoding::Windows1252),
+    ];
+    for (bytes, encoding) in all {
+        let export = read(&bytes);
+        assert_eq!(export.encoding, encoding);
+        assert_eq!(export.phones, plain);
+    }
+    assert_eq!(sheet::decode(b"\x80 caf\xe9").0, "€ café");
+}
+
+#[test]
+fn any_table_is_read_with_remarks_above_its_header_and_by_named_columns() {
+    let text = "Phones of the house\n;;\nRaum;Nebenstelle;Wer\n4W-10;2700;Nurse\n";
+    let named = Named { number: Some("Nebenstelle".to_owned()), text: vec!["Raum".to_owned()] };
+    let export = columns::read(text.as_bytes(), &named).expect("a table");
+    assert_eq!(
+        (export.phones[0].number.as_str(), export.phones[0].shown(), export.phones[0].line),
+        ("2700", "4W-10", 4)
+    );
+    let without = columns::read(text.as_bytes(), &Named::default()).expect_err("no known header");
+    assert!(without.contains("--number-column") && without.contains("Phones of the house"), "{without}");
+    let missing = Named { text: vec!["Zimmer".to_owned()], ..named };
+    assert_eq!(
+        columns::read(text.as_bytes(), &missing).expect_err("no such column"),
+        "the file has no column `Zimmer`"
+    );
+}
+
+// -- What is made of it -----------------------------------------------------------------------------------------------
+
+#[test]
+fn an_export_is_placed_by_rules_and_by_names_and_what_nobody_places_is_listed() {
+    let proposal = propose(&read(CUCM), &rules_of(RULES), HOSPITAL, false);
+    assert_eq!(shown(&proposal.added), ["2002", "2600-2603", "2700-2706", "2720-2723", "2790"]);
+    let class = |number: &str| proposal.wanted[&Key::of(number).expect("a number")].class.as_str();
+    assert_eq!([class("2600"), class("2700"), class("2002")], ["patient", "ward", "public"]);
+    assert_eq!(proposal.skipped, 1);
+    let unplaced: Vec<(String, u64)> =
+        proposal.unplaced.iter().map(|phone| (phone.number.shown(), phone.line)).collect();
+    assert_eq!(unplaced, [("2003".to_owned(), 20), ("2004".to_owned(), 22), ("2005".to_owned(), 23)]);
+    let wrong: Vec<(u64, &str)> = proposal.wrong.iter().map(|wrong| (wrong.line, wrong.why.as_str())).collect();
+    assert_eq!(wrong.len(), 3, "{wrong:?}");
+    assert!(wrong[0].1.contains("2790 stands in line 8 already"), "{wrong:?}");
+    assert_eq!((wrong[1].0, wrong[1].1), (24, "`*99` is no extension of 1 to 15 digits"));
+    assert_eq!((wrong[2].0, wrong[2].1), (25, "7100 is the hotline; it stands on no map"));
+}
+
+#[test]
+fn what_stands_there_by_hand_stays_and_differences_are_told() {
+    let by_hand = HOSPITAL.replace("number = \"2707\"\nunit = \"4-west\"", "number = \"2700-2707\"\nunit = \"icu\"");
+    let proposal = propose(&read(CUCM), &rules_of(RULES), &by_hand, false);
+    assert_eq!(proposal.conflicts.len(), 8);
+    let first = &proposal.conflicts[0];
+    assert_eq!((first.number.shown(), first.line, first.export.unit.as_str()), ("2700".to_owned(), 2, "4-west"));
+    let text = written(&by_hand, &proposal);
+    assert!(
+        text.contains("# Ours: the medication room.\n[[extensions]]\nnumber = \"2700-2707\"\nunit = \"icu\""),
+        "{text}"
+    );
+    assert_eq!(Present::read(&text.parse().expect("TOML")).expect("readable").imported().len(), proposal.added.len());
+}
+
+#[test]
+fn a_second_import_of_the_same_changes_nothing() {
+    let (export, rules) = (read(CUCM), rules_of(RULES));
+    let once = written(HOSPITAL, &propose(&export, &rules, HOSPITAL, false));
+    let again = propose(&export, &rules, &once, true);
+    assert!(again.changes_nothing(), "{again:?}");
+    assert_eq!(written(&once, &again), once);
+    for remark in ["# Units of the house.", "# Ours: the medication room.", "# People."] {
+        assert!(once.contains(remark), "{remark} is lost in {once}");
+    }
+}
+
+#[test]
+fn a_phone_that_moved_is_changed_and_one_that_is_gone_stays_until_it_is_asked_to_go() {
+    let first = "extension,name\n2700,4 West 1\n2701,4 West 2\n2702,4 West 3\n";
+    let then = "extension,name\n2700,4 West 1\n2701,ICU 2\n";
+    let once = written(HOSPITAL, &propose(&read(first.as_bytes()), &[], HOSPITAL, false));
+    let kept = propose(&read(then.as_bytes()), &[], &once, false);
+    assert_eq!((shown(&kept.changed), kept.removed.len(), kept.gone.len()), (vec!["2701".to_owned()], 0, 1));
+    assert!(written(&once, &kept).contains("number = \"2702\""));
+    let removed = propose(&read(then.as_bytes()), &[], &once, true);
+    assert_eq!(shown(&removed.removed), ["2702"]);
+    assert!(!written(&once, &removed).contains("2702"));
+}
+
+#[test]
+fn a_unit_that_a_rule_names_is_declared_where_its_site_is_known() {
+    let rules = rules_of(b"[[rules]]\nmatch = [\"Boardroom*\"]\nunit = \"admin-wing\"\nclass = \"office\"\n");
+    let proposal = propose(&read(CUCM), &rules, HOSPITAL, false);
+    let unit = &proposal.new_units[0];
+    assert_eq!((unit.id.as_str(), unit.name.as_str(), unit.site.as_str()), ("admin-wing", "Admin Wing", "main"));
+    let two = HOSPITAL.replace("[sites.main]", "[sites.north]\nname = \"North\"\n[sites.main]");
+    let refused = propose(&read(CUCM), &rules, &two, false);
+    assert!(refused.new_units.is_empty() && !shown(&refused.added).contains(&"2004-2005".to_owned()));
+    assert!(refused.wrong[0].why.contains("rule 1 names unit `admin-wing`"), "{:?}", refused.wrong);
+}
+
+#[test]
+fn unplaced_phones_suggest_rules_that_place_them() {
+    let bare = HOSPITAL.replace("4-west = { site = \"main\", name = \"4 West\", system = \"ehr\" }\n", "");
+    let bare = bare.replace("number = \"2707\"\nunit = \"4-west\"", "number = \"2707\"\nunit = \"icu\"");
+    let proposal = propose(&read(CUCM), &[], &bare, false);
+    let all = phones::suggest(&proposal.unplaced);
+    assert_eq!((all[0].pattern.as_str(), all[0].unit.as_str(), all[0].phones), ("4w*", "4w", 12));
+    for suggestion in &all {
+        let text = format!("[[rules]]\nmatch = [\"{}\"]\nunit = \"{}\"\n", suggestion.pattern, suggestion.unit);
+        let placed = propose(&read(CUCM), &rules_of(text.as_bytes()), &bare, false);
+        let unit: BTreeSet<Key> = placed
+            .wanted
+            .iter()
+            .filter(|(_, facts)| facts.unit.as_str() == suggestion.unit)
+            .map(|(key, _)| *key)
+            .collect();
+        assert!(unit.len() >= suggestion.phones, "{suggestion:?} places {unit:?}");
+    }
+}
+
+// -- People -----------------------------------------------------------------------------------------------------------
+
+fn known() -> analysts::Known {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<String>>();
+    analysts::Known {
+        hospital: "mercy".to_owned(),
+        trunk: "pbx".to_owned(),
+        systems: [("ehr".to_owned(), words(&["charting", "orders"])), ("lab".to_owned(), words(&["results"]))].into(),
+        sites: words(&["main"]),
+        languages: words(&["en"]),
+        analysts: words(&["amara-osei"]),
+        users: words(&["amara"]),
+    }
+}
+
+#[test]
+fn people_are_read_with_their_shifts_and_every_wrong_row_says_why() {
+    let people = analysts::read(include_bytes!("../../../tests/cli/exports/people.csv"), &known()).expect("a table");
+    let ids: Vec<&str> = people.new.iter().map(|person| person.id.as_str()).collect();
+    assert_eq!(ids, ["lena-brandt", "ruth-okafor", "dana-kowalski"]);
+    assert_eq!(people.there.iter().collect::<Vec<_>>(), ["amara-osei"]);
+    let told: Vec<(u64, &str)> = people.wrong.iter().map(|wrong| (wrong.line, wrong.why.as_str())).collect();
+    assert_eq!(told.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5, 6, 6, 6][..told.len()].to_vec(), "{told:?}");
+    assert!(told[0].1.contains("has no phone"), "{told:?}");
+    assert!(told.iter().any(|(_, why)| why.contains("did you mean ehr?")), "{told:?}");
+    assert!(told.iter().any(|(_, why)| why.contains("`mon-fry 7-15` is no shift")), "{told:?}");
+    let ruth = analysts::text(&people.new[1], &known());
+    assert_eq!(
+        ruth,
+        r#"
+[analysts.ruth-okafor]
+name = "Ruth Okafor"
+hospitals = ["mercy"]
+phones = [
+    { register = "ruth" },
+    { trunk = "pbx", number = "2905" },
+]
+qualifications = [{ system = "ehr", modules = ["*"], level = "expert" }]
+shifts = [
+    { days = ["mon", "tue", "wed", "thu", "fri"], from = "15:00", to = "23:00" },
+    { days = ["sat", "sun"], from = "08:00", to = "20:00" },
+]
+"#
+    );
+    let dana = analysts::text(&people.new[2], &known());
+    assert!(dana.contains("number = \"+12025550117\", outside = true, role = \"on-call\""), "{dana}");
+    assert!(dana.contains("supervisor = true"), "{dana}");
+    assert!(dana.contains("from = \"00:00\", to = \"24:00\""), "{dana}");
+}
+
+#[test]
+fn rows_of_one_person_add_up_and_one_wrong_row_leaves_all_of_them_out() {
+    let text = "Name,User,Systems,Modules,Level\nLena Brandt,lena,ehr,charting,expert\nLena Brandt,,lab,,basic\n\
+                Joel,joel,ehr,,\nJoel,,nothing,,\nTwin,lena,ehr,,\n";
+    let people = analysts::read(text.as_bytes(), &known()).expect("a table");
+    assert_eq!(people.new.len(), 1);
+    assert_eq!(people.new[0].held.len(), 2);
+    let lines: Vec<u64> = people.wrong.iter().map(|wrong| wrong.line).collect();
+    assert_eq!(lines, [5, 6], "{:?}", people.wrong);
+}
+
+// -- Any bytes --------------------------------------------------------------------------------------------------------
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused_and_never_break_the_file(
+        bytes in proptest::collection::vec(any::<u8>(), 0..2_000),
+        header in prop_oneof![
+            Just(&b""[..]),
+            Just(&b"extension,name,room\n"[..]),
+            Just(&b"Directory Number 1;Description;Location\n"[..]),
+            Just(&b"Ext/   Port/  Name/    Room/\n"[..]),
+        ],
+    ) {
+        let bytes = [header, bytes.as_slice()].concat();
+        if let Ok(export) = columns::read(&bytes, &Named::default()) {
+            let proposal = propose(&export, &rules_of(RULES), HOSPITAL, true);
+            let text = written(HOSPITAL, &proposal);
+            let again = propose(&export, &rules_of(RULES), &text, true);
+            prop_assert!(again.changes_nothing(), "{:?}", again);
+        }
+        let _ = analysts::read(&[b"name,user,shifts,systems\n", bytes.as_slice()].concat(), &known());
+    }
+
+    #[test]
+    fn any_phones_of_known_units_are_on_the_map_once_after_an_import(
+        rows in proptest::collection::vec((0u32..3_000, "[0-9]{1,5}", prop_oneof![Just("4 West"), Just("ICU"), Just("Fax"), Just("x")]), 0..60),
+    ) {
+        let mut text = "extension,name\n".to_owned();
+        for (number, odd, name) in &rows {
+            text.push_str(&format!("{number:04},{name}\n{odd},{name}\n"));
+        }
+        let export = read(text.as_bytes());
+        let file = written(HOSPITAL, &propose(&export, &[], HOSPITAL, false));
+        let present = Present::read(&file.parse().expect("TOML")).expect("readable");
+        let mut seen = BTreeSet::new();
+        for entry in present.entries.iter().flatten() {
+            for value in entry.range.first.value..=entry.range.last.value {
+                prop_assert!(seen.insert((entry.range.first.digits, value)), "twice: {value} in {file}");
+            }
+        }
+    }
+}
