@@ -193,7 +193,11 @@ fn an_import_speaks_json_to_scripts() {
     let told: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
     assert_eq!(told["read_as"], "CUCM");
     assert_eq!(told["written"], false);
-    assert_eq!(told["added"].as_array().map(Vec::len), Some(18));
+    // 13 on 4 West and the lobby's; the four of the ICU are exported with a prefix that this trunk does not name.
+    assert_eq!(told["added"].as_array().map(Vec::len), Some(14));
+    let wrong = told["wrong"].as_array().expect("rows");
+    let prefixed = wrong.iter().filter(|wrong| wrong["why"].as_str().is_some_and(|why| why.contains("strip_prefixes")));
+    assert_eq!(prefixed.count(), 4, "{wrong:?}");
     assert_eq!(told["unplaced"][0]["line"], 20);
 }
 

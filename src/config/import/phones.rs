@@ -118,7 +118,11 @@ fn distinct<'a>(export: &'a Export, numbering: &NumberRules, wrong: &mut Vec<Wro
     for phone in &export.phones {
         let Some(key) = number(&phone.number, numbering) else {
             let shown: String = phone.number.chars().take(40).collect();
-            wrong.push(Wrong { line: phone.line, why: format!("`{shown}` is no extension of 1 to 15 digits") });
+            let mut why = format!("`{shown}` is no extension of 1 to 15 digits");
+            if shown.contains('+') {
+                why.push_str("; name what stands before the extension in the trunk's strip_prefixes");
+            }
+            wrong.push(Wrong { line: phone.line, why });
             continue;
         };
         let Some(first) = lines.get(&key) else {
@@ -302,7 +306,7 @@ pub fn suggest(unplaced: &[Unplaced]) -> Vec<Suggestion> {
         groups.entry(start.to_lowercase()).or_default().push(phone.number);
     }
     let suggestion = |(start, keys): (String, Vec<Key>)| {
-        let unit = words(&start).join("-");
+        let unit = crate::config::first::answers::id(&start);
         let pattern = format!("{start}*");
         Suggestion { pattern, unit, phones: keys.len(), ranges: ranges(keys) }
     };
