@@ -20,7 +20,8 @@ use tokio::task::JoinHandle;
 
 use crate::api::golive;
 use crate::api::wire::{
-    self, Done, IncidentList, NodeStatus, OpenIncident, Refusal, Reload, ResolveIncident, SetDisposition, SetState,
+    self, ClearTally, Done, IncidentList, NodeStatus, OpenIncident, Refusal, Reload, ResolveIncident, SetDisposition,
+    SetState, TallyList,
 };
 use crate::api::{ApiState, Applied, Change, ChangeRequest, ReloadKind};
 use crate::ids::{AnalystId, CallId, IncidentId, TicketNumber};
@@ -99,6 +100,8 @@ fn router(state: Arc<ApiState>) -> Router {
         .route("/v1/golive", get(golive::lists))
         .route("/v1/golive/{hospital}/confirm", post(golive::confirm))
         .route("/v1/golive/{hospital}/standing", post(golive::set_standing))
+        .route("/v1/tallies", get(tallies))
+        .route("/v1/tallies/clear", post(clear_tally))
         .route("/v1/publish", post(publish))
         .route("/v1/rollback", post(rollback))
         .route("/v1/reload", post(reload))
@@ -174,6 +177,7 @@ pub(super) fn unexpected(reply: &Reply) -> Problem {
         | Reply::Analysts { .. }
         | Reply::Incidents { .. }
         | Reply::Standings(_)
+        | Reply::Tallies { .. }
         | Reply::Opened { .. } => {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the switch answered another question")
         }
@@ -326,6 +330,23 @@ async fn resolve_incident(
     bounded("name", Some(&wanted.by))?;
     let command = Command::ResolveIncident { incident: IncidentId(incident), by: wanted.by, actor: peer.actor().await };
     change(&state, command, format!("incident {incident} is resolved; who waits for it is called")).await
+}
+
+async fn tallies(State(state): State<Arc<ApiState>>) -> Answer<TallyList> {
+    match state.ask(Command::Tallies).await? {
+        Reply::Tallies { tallies } => Ok(Json(TallyList { tallies })),
+        reply => Err(unexpected(&reply)),
+    }
+}
+
+async fn clear_tally(
+    State(state): State<Arc<ApiState>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Json(wanted): Json<ClearTally>,
+) -> Answer<Done> {
+    let ClearTally { hospital, suspect } = wanted;
+    let done = format!("{suspect} of {hospital} is not locked; wrong ones are counted anew");
+    change(&state, Command::ClearTally { hospital, suspect, actor: peer.actor().await }, done).await
 }
 
 async fn publish(

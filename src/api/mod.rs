@@ -167,6 +167,7 @@ impl ApiState {
             | Reply::Analysts { .. }
             | Reply::Incidents { .. }
             | Reply::Standings(_)
+            | Reply::Tallies { .. }
             | Reply::Opened { .. } => {
                 anyhow::bail!("the switch answered something else than its status")
             }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::ReloadKind;
 use crate::golive::Checklist;
-use crate::ids::{AnalystId, ModuleId, SystemId};
+use crate::identity::{Suspect, Tally};
+use crate::ids::{AnalystId, HospitalId, ModuleId, SystemId};
 use crate::routing::{Incident, Trouble};
 use crate::switch::Status;
 use crate::ticket::{AnalystStateRecord, DispositionCode, Passage, Vouched};
@@ -151,6 +152,20 @@ pub struct SetStanding {
     pub by: String,
     #[serde(flatten)]
     pub passage: Passage,
+}
+
+/// `GET /v1/tallies`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TallyList {
+    pub tallies: Vec<Tally>,
+}
+
+/// `POST /v1/tallies/clear`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClearTally {
+    pub hospital: HospitalId,
+    pub suspect: Suspect,
 }
 
 /// `POST /v1/reload`.

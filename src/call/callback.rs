@@ -17,10 +17,10 @@ use crate::call::context::Context;
 use crate::call::guide::{Guided, RINGBACK};
 use crate::call::leg::Role;
 use crate::call::open::need_of;
-use crate::call::{Call, EndedTicket, Owner, Stage};
+use crate::call::{Call, EndedTicket, KnownTicket, Owner, Stage};
 use crate::identity::Caller;
 use crate::ids::{CallId, Extension, HospitalId, IncidentId, Language, LegId, PromptId, TicketNumber};
-use crate::ivr::{CallbackCause, Plan};
+use crate::ivr::{CallbackCause, Origin, Plan};
 use crate::routing::{Need, Priority};
 use crate::ticket::{CallbackOutcome, CallbackReason, DispositionCode, Event, Party};
 use crate::time::{Duration, Instant};
@@ -130,9 +130,10 @@ impl Dialling {
 impl Call {
     // -- Owing -------------------------------------------------------------------------------------------------------
 
-    /// Where the caller can be called back: an extension of the hospital, never a number outside (toll fraud).
+    /// Where the caller can be called back: an extension of the hospital, or what was keyed for it, and never a number
+    /// outside that the hospital does not allow (toll fraud).
     pub(super) fn call_back_number(&self) -> Option<&Extension> {
-        self.caller.extension.as_ref().map(|extension| &extension.value)
+        self.caller.call_back_number()
     }
 
     /// The plan books it.
@@ -202,6 +203,12 @@ impl Call {
         (!self.test).then(|| EndedTicket { call, hospital, owner: self.owner(), open })
     }
 
+    /// What a later caller may key of this ended call; `None` for a call of the canary.
+    pub fn known_ticket(&self) -> Option<KnownTicket> {
+        let (number, hospital, analyst) = (self.ticket, self.hospital.clone(), self.spoke.last().cloned());
+        (!self.test).then_some(KnownTicket { number, hospital, analyst })
+    }
+
     /// What this ended call leaves behind.
     pub fn aftermath(self, now: Instant) -> Aftermath {
         if self.callback_settled {
@@ -254,6 +261,7 @@ impl Call {
             language: due.language,
             caller: due.caller,
             incident: None,
+            follows: None,
             need,
             priority: Priority::Normal,
             disposition: None,
@@ -281,9 +289,12 @@ impl Call {
 
     /// An analyst is on the line: ring the ward.
     pub(super) fn dial_clinician(&mut self, ctx: &mut Context<'_>, analyst: LegId) {
-        let target = self.hospital(ctx).map(|hospital| hospital.trunk.clone()).and_then(|trunk| {
+        let target = self.hospital(ctx).and_then(|hospital| {
             let number = self.call_back_number()?;
-            ctx.reach.number(&trunk, number.as_str(), false)
+            // What was keyed must be allowed still.
+            let outside =
+                if self.caller.call_back.is_some() { hospital.way_to(number)? == Origin::Outside } else { false };
+            ctx.reach.number(&hospital.trunk, number.as_str(), outside)
         });
         let clinician = target.and_then(|target| self.invite(ctx, Role::Caller, target));
         self.stage = Stage::Dialling(Dialling { analyst, clinician, until: ctx.now + CLINICIAN_RINGS_FOR });

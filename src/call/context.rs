@@ -8,10 +8,12 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::bridge::MediaPort;
+use crate::call::known_tickets::KnownTickets;
 use crate::call::media::MediaCommand;
 use crate::call::open_tickets::OpenTickets;
 use crate::call::ports::Ports;
 use crate::config::Config;
+use crate::identity::{Lockouts, Pins};
 use crate::ids::{AnalystId, CallId, LegId, OfferId, PlayId, ServerKey, TrunkId};
 use crate::routing::{Continuity, Desk, Incidents, PhoneKind, Staff, WaitingLine};
 use crate::sip::{Flow, Request, Response, Uri};
@@ -156,6 +158,9 @@ pub struct Context<'a> {
     pub continuity: &'a mut Continuity,
     pub incidents: &'a Incidents,
     pub open_tickets: &'a OpenTickets,
+    pub tickets: &'a KnownTickets,
+    pub pins: &'a Pins,
+    pub lockouts: &'a mut Lockouts,
     pub numbers: &'a mut Numbers,
     pub ports: &'a mut Ports,
     pub reach: &'a dyn Reach,

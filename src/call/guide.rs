@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::call::context::Context;
-use crate::call::open::{ACK_WITHIN, need_of};
+use crate::call::open::ACK_WITHIN;
 use crate::call::ring::{Offer, TargetRing};
 use crate::call::talk::HOLD_MUSIC;
 use crate::call::{Call, OpenTickets, Stage};
-use crate::config::Config;
 use crate::digit::{Digit, DigitSource};
-use crate::identity::{claim_badge, claim_extension};
-use crate::ids::{AnalystId, Extension, IncidentId, LegId, PromptId, StepId, TrunkId};
-use crate::ivr::plan::Keyed;
+use crate::ids::{AnalystId, IncidentId, LegId, PromptId, TrunkId};
 use crate::ivr::timing::{SPEECH_AFTER_200, SPEECH_AFTER_ACK};
 use crate::ivr::{self, Facts, Input, Interpreter, KnownProblem, NeedPatch, Origin, Plan, SettledBy};
 use crate::routing::{Continuity, Desk, Hunt, Hunting, Incidents, Need, Question, Staff, would_change};
@@ -102,7 +99,6 @@ impl Guided {
 
 /// The desk as the plan may ask it, frozen for one input.
 struct World<'a> {
-    config: &'a Config,
     staff: &'a Staff,
     desk: &'a Desk,
     continuity: &'a Continuity,
@@ -131,14 +127,6 @@ impl ivr::World for World<'_> {
     fn on_shift(&self) -> bool {
         let present = |id: &AnalystId| self.desk.presence(id) != crate::routing::Presence::SignedOut;
         self.staff.of(&self.call.hospital).any(|analyst| analyst.on_shift(self.wall) && present(&analyst.id))
-    }
-
-    fn knows(&self, what: Keyed, digits: &str) -> bool {
-        let Some(hospital) = self.config.hospital(&self.call.hospital) else { return false };
-        match what {
-            Keyed::Badge => hospital.directory.badge(digits).is_some(),
-            Keyed::Extension => hospital.directory.phone(&Extension::new(digits)).is_some(),
-        }
     }
 
     fn incident(&self, settled: &NeedPatch) -> Option<KnownProblem> {
@@ -196,7 +184,7 @@ impl Call {
         self.with_guide(ctx, |guide, now, world| guide.begin(now, world));
     }
 
-    fn facts(&self, ctx: &Context<'_>, came_by: CameBy) -> Facts {
+    pub(super) fn facts(&self, ctx: &Context<'_>, came_by: CameBy) -> Facts {
         let origin = if self.caller.extension.is_some() { Origin::Inside } else { Origin::Outside };
         let mut facts = Facts::unknown(origin, self.language.clone());
         facts.class = self.caller.class.as_ref().map(|class| class.value);
@@ -269,7 +257,7 @@ impl Call {
 
     pub(super) fn guided_key(&mut self, ctx: &mut Context<'_>, leg: LegId, digit: Digit, source: DigitSource) {
         if self.caller_leg == Some(leg) {
-            if self.key_matters(digit) {
+            if self.key_matters(digit, ctx.now) {
                 ctx.record(Event::KeyPressed { digit, source });
             }
             self.guide_input(ctx, Input::Key(digit));
@@ -278,12 +266,11 @@ impl Call {
         }
     }
 
-    /// A badge number is a person's: its digits stay out of the journal, also when they are keyed before the question;
-    /// the verdict comes as `Collected`.
-    fn key_matters(&self, digit: Digit) -> bool {
+    /// A badge number or a PIN is a person's: its digits stay out of the journal, also when they are keyed before the
+    /// question or are more than were asked for; the verdict comes as `Collected`.
+    fn key_matters(&self, digit: Digit, now: Instant) -> bool {
         let Stage::Guided(guided) = &self.stage else { return false };
-        let badge = |guide: &Interpreter| guide.collects() == Some(Keyed::Badge);
-        guided.guide.as_ref().is_some_and(|guide| !badge(guide) && guide.acts_on(digit))
+        guided.guide.as_ref().is_some_and(|guide| !guide.hides_keys(now) && guide.acts_on(digit))
     }
 
     pub(super) fn guided_words_done(&mut self, ctx: &mut Context<'_>, leg: LegId) {
@@ -304,7 +291,6 @@ impl Call {
         let Some(mut guide) = guided.guide.take() else { return };
         let hunting = Arc::clone(&self.plan.hunting);
         let world = World {
-            config: ctx.config,
             staff: ctx.staff,
             desk: ctx.desk,
             continuity: ctx.continuity,
@@ -379,9 +365,7 @@ impl Call {
             }
             ivr::Effect::BookCallback { cause } => self.book_callback(ctx, cause),
             ivr::Effect::CancelCallback => self.cancel_callback(ctx),
-            ivr::Effect::Collected { step, what, digits, accepted } => {
-                self.collected(ctx, step, what, &digits, accepted);
-            }
+            ivr::Effect::Check { step, what, digits } => self.number_keyed(ctx, step, what, &digits),
             ivr::Effect::Dial { target } => self.ring_target(ctx, target),
             ivr::Effect::Hangup => self.finish(ctx, HangupCause::PlanEnded, Party::Desk),
         }
@@ -414,38 +398,6 @@ impl Call {
         guided.hunting = Some(Arc::clone(&hunting));
         if guided.ack != Ack::Late {
             self.begin_hunt(ctx, &hunting);
-        }
-    }
-
-    /// A number was keyed: what it says of the caller is a claim.
-    fn collected(&mut self, ctx: &mut Context<'_>, step: StepId, what: Keyed, digits: &str, accepted: bool) {
-        ctx.record(Event::Collected { step, accepted });
-        let Some(hospital) = ctx.config.hospital(&self.hospital) else { return };
-        let known = accepted
-            && match what {
-                Keyed::Badge => claim_badge(&mut self.caller, digits, &hospital.directory, ctx.wall).is_some(),
-                Keyed::Extension => {
-                    claim_extension(&mut self.caller, &Extension::new(digits), &hospital.directory, ctx.wall)
-                }
-            };
-        if !known {
-            return;
-        }
-        ctx.record(Event::CallerIdentified { caller: Box::new(self.caller.clone()) });
-        if self.need.system.is_none() {
-            let (system, module) = (self.need.system.take(), self.need.module.take());
-            self.need = need_of(&self.caller, &self.language);
-            self.need.system = system.or(self.need.system.take());
-            self.need.module = module.or(self.need.module.take());
-        }
-        let Stage::Guided(guided) = &self.stage else { return };
-        let Some(guide) = &guided.guide else { return };
-        let Facts { trunk, dialled, digits, .. } = guide.facts().clone();
-        let facts = self.facts(ctx, CameBy { trunk, dialled, digits });
-        if let Stage::Guided(guided) = &mut self.stage
-            && let Some(guide) = &mut guided.guide
-        {
-            guide.learn(facts);
         }
     }
 }

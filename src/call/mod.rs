@@ -13,7 +13,7 @@
 //! The switch gives a call its inputs one by one with a [`Context`]; the call leaves [`Effect`]s there. Every entry point
 //! ends in [`Call::settle`], which carries what the legs report to the stage until nothing is left to say.
 //!
-//! Files in the order a call meets them: `open` (the INVITE), `guide` (the plan speaks), `ring` (offers), `talk` (the
+//! Files in the order a call meets them: `open` (the INVITE), `guide` (the plan speaks), `keyed`, `ring` (offers), `talk` (the
 //! bridge), `transfer`, `ending` (who left, the survey, the ticket's last line), `callback`.
 
 pub mod media;
@@ -22,6 +22,8 @@ mod callback;
 mod context;
 mod ending;
 mod guide;
+mod keyed;
+mod known_tickets;
 mod leg;
 mod open_tickets;
 mod open;
@@ -48,6 +50,7 @@ use crate::time::{Duration, Instant};
 
 pub use callback::{Aftermath, CallbackDue, CallbackState, NEXT_ATTEMPT_AFTER, TRY_FOR, Tries};
 pub use context::{Context, Effect, Numbers, Reach, Target};
+pub use known_tickets::{KnownTicket, KnownTickets, MAX_KNOWN};
 pub use leg::Leg;
 pub use open::{Incoming, Refused};
 pub use open_tickets::{EndedTicket, MAX_TICKETS, OpenTickets, Owner};
@@ -55,6 +58,7 @@ pub use ports::Ports;
 
 use ending::Survey;
 use guide::Guided;
+use keyed::Follows;
 use talk::Talk;
 
 /// No call lasts longer: a forgotten bridge between two machines ends some day (line F77).
@@ -73,6 +77,7 @@ pub struct Call {
     pub caller: Caller,
     /// The known problem that the caller was told of.
     incident: Option<IncidentId>,
+    follows: Option<Follows>,
     need: Need,
     priority: Priority,
     /// What a person has said of how it ended.

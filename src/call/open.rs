@@ -142,6 +142,7 @@ impl Call {
             language: incoming.language.clone(),
             caller,
             incident: None,
+            follows: None,
             need,
             priority: Priority::Normal,
             disposition: None,

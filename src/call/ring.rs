@@ -62,12 +62,15 @@ impl Call {
         self.hunt_input(ctx, HuntInput::Begin);
     }
 
-    /// Who took this caller's last call, or this unit's about this module.
+    /// Who had the ticket that was keyed, who took this caller's last call, or this unit's about this module.
     pub(super) fn earlier<'a>(
-        &self,
+        &'a self,
         continuity: &'a crate::routing::Continuity,
         wall: jiff::Timestamp,
     ) -> Option<&'a AnalystId> {
+        if let Some(analyst) = self.follows.as_ref().and_then(|follows| follows.analyst.as_ref()) {
+            return Some(analyst);
+        }
         let number = self.caller.number.as_ref().map(|number| number.value.as_str());
         let unit = self.caller.place.as_ref().map(|place| &place.value.unit);
         let earlier = continuity.find(&self.hospital, number, unit, self.need.module.as_ref(), wall)?;

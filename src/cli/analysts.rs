@@ -333,7 +333,7 @@ fn set_password(place: &Place, args: &SetPasswordArgs, out: &mut Out) -> anyhow:
     } else if args.stdin {
         first_line()?
     } else {
-        typed_twice(&user)?
+        typed_twice("password", &user)?
     };
     if password.chars().count() < MIN_PASSWORD {
         bail!("a password has at least {MIN_PASSWORD} characters; nothing was changed");
@@ -396,17 +396,17 @@ fn generated() -> anyhow::Result<String> {
     Ok(password)
 }
 
-fn first_line() -> anyhow::Result<String> {
+pub(super) fn first_line() -> anyhow::Result<String> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn typed_twice(user: &str) -> anyhow::Result<String> {
+pub(super) fn typed_twice(what: &str, user: &str) -> anyhow::Result<String> {
     if !std::io::stdin().is_terminal() {
         return Err(Usage("no terminal to ask at; use --stdin or --generate".to_owned()).into());
     }
-    let first = rpassword::prompt_password(format!("New password of {user}: "))?;
+    let first = rpassword::prompt_password(format!("New {what} of {user}: "))?;
     let second = rpassword::prompt_password("Again: ")?;
     if first != second {
         bail!("the two are not the same; nothing was changed");

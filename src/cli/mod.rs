@@ -21,6 +21,7 @@ mod logging;
 mod moment;
 mod node;
 mod out;
+mod people;
 mod place;
 mod proofs;
 mod report;
@@ -111,7 +112,7 @@ environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
     Check(check::CheckArgs),
     /// Try a call without a phone: the very interpreter and router of live calls, at any time of any day
     #[command(after_help = simulate::EXAMPLES)]
-    Simulate(simulate::SimulateArgs),
+    Simulate(Box<simulate::SimulateArgs>),
     /// Who covers what, when: holes, hours with one person, what expires or goes stale and which hours that uncovers
     #[command(after_help = coverage::EXAMPLES)]
     Coverage(coverage::CoverageArgs),
@@ -145,6 +146,9 @@ environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
     /// The people who take calls
     #[command(subcommand)]
     Analysts(analysts::AnalystsCommand),
+    /// The clinicians who call: their PINs, and who is locked out
+    #[command(subcommand)]
+    People(people::PeopleCommand),
     /// Known problems that callers are told of
     #[command(subcommand)]
     Incidents(incidents::IncidentsCommand),
@@ -223,6 +227,7 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
             tickets::explained(&Place::find(folder)?, TicketNumber(*number), *json, out)
         }
         Command::Analysts(command) => analysts::run(&Place::find(folder)?, command, out),
+        Command::People(command) => people::run(&Place::find(folder)?, command, out),
         Command::Incidents(command) => incidents::run(&Place::find(folder)?, command, out),
         Command::Golive(args) => golive::run(&Place::find(folder)?, args, out),
         Command::Report(args) => report::run(&Place::find(folder)?, args, out),

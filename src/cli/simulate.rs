@@ -20,7 +20,7 @@ use crate::diagnostic::Report;
 use crate::ids::{AnalystId, Extension, HospitalId, ModuleId, TargetId};
 use crate::ivr::draw::wrapped;
 use crate::routing::Trouble;
-use crate::simulate::{Cases, Deed, Judged, Scene, Simulation, Standing, span, words};
+use crate::simulate::{Cases, Deed, Judged, Scene, Simulation, Standing, read_pin, read_ticket, span, words};
 use crate::time::Duration;
 
 pub const EXAMPLES: &str = "Examples:
@@ -85,6 +85,12 @@ pub struct SimulateArgs {
     /// The caller has a ticket that is not closed
     #[arg(long)]
     open_ticket: bool,
+    /// A person's PIN, invented: 'anika-rao 274913'
+    #[arg(long = "pin", value_name = "PERSON PIN")]
+    pins: Vec<String>,
+    /// An earlier ticket that the caller may key, and who had it: '1042 amara-osei'
+    #[arg(long = "ticket", value_name = "NUMBER ANALYST")]
+    tickets: Vec<String>,
     /// Who took the caller's last call, and how long ago: '40m amara-osei'
     #[arg(long, value_name = "AGO ANALYST")]
     helped: Option<String>,
@@ -147,7 +153,17 @@ fn scene(config: &Config, hospital: &Hospital, args: &SimulateArgs, now: Timesta
     let incidents = incidents.collect::<anyhow::Result<_>>()?;
     let (hospital, from, standing) = (hospital.id.clone(), args.from.clone(), standing(config, args));
     let helped = args.helped.as_deref().map(helped).transpose()?;
-    Ok(Scene { hospital, dial, digits, from, at, standing, incidents, open_ticket: args.open_ticket, helped })
+    let pins = args.pins.iter().map(|text| {
+        read_pin(text).ok_or_else(|| Usage(format!("`{text}` is not a person and a PIN; write 'anika-rao 274913'")))
+    });
+    let pins = pins.collect::<Result<_, _>>()?;
+    let tickets = args.tickets.iter().map(|text| {
+        read_ticket(text)
+            .ok_or_else(|| Usage(format!("`{text}` is not a ticket and who had it; write '1042 amara-osei'")))
+    });
+    let tickets = tickets.collect::<Result<_, _>>()?;
+    let open_ticket = args.open_ticket;
+    Ok(Scene { hospital, dial, digits, from, at, standing, incidents, open_ticket, pins, tickets, helped })
 }
 
 fn helped(text: &str) -> anyhow::Result<(Duration, AnalystId)> {

@@ -363,6 +363,8 @@ fn hospital(file: HospitalFile, files: &Files) -> Hospital {
         holidays: file.holidays,
         calendars: file.calendars,
         system_places: file.system_places,
+        callbacks_outside: file.callbacks_outside,
+        lockout: file.lockout,
         languages,
     }
 }

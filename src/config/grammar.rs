@@ -1,13 +1,14 @@
 //! Everything that may be written in wardline.toml, hospital*.toml and analysts*.toml. See [`crate::grammar`].
 
 use crate::config::import::grammar::IMPORT;
+use crate::config::lockout::LOCKOUT;
 use crate::config::raw_hospital::MAX_PHONES;
 use crate::config::raw_node::{MAX_CALLS, MAX_WORKERS, MIN_PROBE};
 use crate::config::values::MAX_DURATION;
 use crate::grammar::{BLANK, Choice, DURATION_PATTERN, Form, Kind, Need, Table, key};
 use crate::identity::PhoneClass;
 use crate::ivr::condition::DAY_NAMES;
-use crate::ivr::grammar::{HOURS, ID, LANGUAGE};
+use crate::ivr::grammar::{HOURS, ID, LANGUAGE, NUMBERS};
 use crate::release::MAX_GO_LIVES;
 use crate::routing::staff::MAX_PHONES as MAX_PHONES_EACH;
 use crate::routing::{Level, MAX_INCIDENTS};
@@ -308,6 +309,13 @@ pub static HOSPITAL: Table = Table {
             Need::Default("[]"),
             "no shifts; whoever is on call has the whole day"
         ),
+        key!(
+            "callbacks_outside",
+            Kind::List(&Kind::Form(&NUMBERS)),
+            Need::Default("[]"),
+            "numbers outside at which callers may ask to be called back, dialled with the trunk's `outside_prefix`"
+        ),
+        key!("lockout", Kind::Table(&LOCKOUT), Need::Without("the defaults"), "when wrong PINs and badges lock"),
         key!("calendars", Kind::Named(&CALENDAR, &NAME), Need::Without("none"), "times that plans ask for by name"),
         key!("hotlines", Kind::Named(&HOTLINE, &DIALLED), Need::Required, "what callers dial"),
         key!("sites", Kind::Named(&SITE, &NAME), Need::Without("none"), "campuses and buildings"),

@@ -6,9 +6,13 @@ use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::config::tree::Place;
-use crate::identity::Directory;
+use crate::identity::{Directory, LockoutRules, MAX_NUMBER_DIGITS};
 use crate::ids::{CalendarId, Extension, HospitalId, Language, PlanId, SystemId, TargetId, TrunkId};
-use crate::ivr::condition::Hours;
+use crate::ivr::Origin;
+use crate::ivr::condition::{Hours, Pattern};
+
+/// Digits of a telephone number outside; shorter ones are services.
+const SHORTEST_OUTSIDE: usize = 7;
 
 /// One hospital, isolated from every other.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,11 +38,25 @@ pub struct Hospital {
     pub directory: Directory,
     /// Where each system is declared, for findings that only the whole configuration shows.
     pub system_places: BTreeMap<SystemId, Place>,
+    /// Numbers outside that a caller may ask to be called back at.
+    pub callbacks_outside: Vec<Pattern>,
+    /// When wrong PINs and badges lock.
+    pub lockout: LockoutRules,
 }
 
 impl Hospital {
     pub fn language(&self) -> Language {
         self.languages.first().cloned().unwrap_or_else(|| Language::new("en"))
+    }
+
+    /// On which side of the PBX a keyed number is called back; `None` where nobody is.
+    pub fn way_to(&self, number: &Extension) -> Option<Origin> {
+        if self.directory.is_inside(number) {
+            return Some(Origin::Inside);
+        }
+        let plausible = (SHORTEST_OUTSIDE..=MAX_NUMBER_DIGITS).contains(&number.as_str().len());
+        let allowed = self.callbacks_outside.iter().any(|pattern| pattern.matches(number.as_str()));
+        (plausible && allowed).then_some(Origin::Outside)
     }
 }
 

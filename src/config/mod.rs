@@ -15,6 +15,7 @@ pub mod grammar;
 mod hospital;
 pub mod import;
 mod load;
+mod lockout;
 mod node;
 mod raw_analysts;
 mod raw_hospital;

@@ -8,14 +8,16 @@ use jiff::tz::TimeZone;
 
 use crate::config::grammar::HOSPITAL;
 use crate::config::hospital::Calendar;
+use crate::config::lockout;
 use crate::config::reader::{Fields, Problems, Spanned};
 use crate::config::tree::{Place, Tree};
 use crate::config::values::NumberRange;
-use crate::identity::{Clinician, DirectoryParts, Numbers, Phone, PhoneClass, Site, System, Unit};
+use crate::identity::{Clinician, DirectoryParts, LockoutRules, Numbers, Phone, PhoneClass, Site, System, Unit};
 use crate::ids::{
     CalendarId, ClinicianId, Extension, HospitalId, Language, ModuleId, PlanId, PromptId, SiteId, SystemId, TargetId,
     TrunkId, UnitId,
 };
+use crate::ivr::condition::Pattern;
 use crate::release::{GoLive, ReleaseLine};
 
 /// The largest hospital has some 20,000 phones; more lines are a runaway export.
@@ -37,6 +39,8 @@ pub struct HospitalFile {
     pub targets: Vec<RawTarget>,
     pub holidays: BTreeSet<Date>,
     pub calendars: BTreeMap<CalendarId, Calendar>,
+    pub callbacks_outside: Vec<Pattern>,
+    pub lockout: LockoutRules,
     pub parts: DirectoryParts,
     pub unit_places: BTreeMap<UnitId, Place>,
     pub system_places: BTreeMap<SystemId, Place>,
@@ -138,6 +142,8 @@ pub fn read(tree: &Tree, file: &str, problems: &Problems) -> Option<HospitalFile
     let parts = DirectoryParts { sites, units, systems, phones, clinicians, inside_digits };
     let targets = read_targets(&fields);
     let calendars = read_calendars(&fields);
+    let callbacks_outside = fields.or("callbacks_outside", Vec::new());
+    let lockout = lockout::read(fields.table("lockout"));
     let holidays = holidays.into_iter().collect();
     drop(fields);
     Some(HospitalFile {
@@ -152,6 +158,8 @@ pub fn read(tree: &Tree, file: &str, problems: &Problems) -> Option<HospitalFile
         targets,
         holidays,
         calendars,
+        callbacks_outside,
+        lockout,
         parts,
         unit_places,
         system_places,

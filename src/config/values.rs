@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::ivr::condition::Hours;
+use crate::ivr::condition::{Hours, Pattern};
 use ipnet::IpNet;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
@@ -78,6 +78,7 @@ from_text! {
     PortRange, "a port range", "write the first and last port, such as \"20000-20999\"", PortRange::parse;
     NumberRange, "an extension or a range of them", "write \"4710\", or \"4700-4719\" with equally many digits", NumberRange::parse;
     Extension, "a number to dial", "write digits only, such as \"4710\" or \"+15550100\"", |text| dialable(text).then(|| Extension::new(text));
+    Pattern, "a number, or its beginning", "write digits only, such as \"12125550188\", or \"1212*\" for all that begin so", Pattern::parse;
     TimeZone, "a time zone", "write a name such as \"America/New_York\"", |text| TimeZone::get(text).ok();
     Date, "a date", "write year, month and day, such as \"2026-12-25\"", |text| text.parse().ok();
     DateTime, "a date and time", "write one such as \"2026-11-24T10:00\", as the hospital's clocks show it", |text| text.parse().ok();

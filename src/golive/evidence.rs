@@ -103,7 +103,7 @@ impl Evidence {
 fn own_extension(ticket: &Ticket) -> Option<&Extension> {
     let extension = ticket.caller.as_ref()?.extension.as_ref()?;
     match extension.source {
-        Source::Keyed | Source::Diversion => None,
+        Source::Keyed | Source::Pin | Source::Diversion => None,
         Source::AssertedIdentity
         | Source::RemotePartyId
         | Source::From

@@ -232,6 +232,10 @@ impl Directory {
         self.clinicians.get(id)
     }
 
+    pub fn clinicians(&self) -> impl Iterator<Item = &Clinician> {
+        self.clinicians.values()
+    }
+
     pub fn sites(&self) -> impl Iterator<Item = &Site> {
         self.sites.values()
     }

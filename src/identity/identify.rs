@@ -46,6 +46,7 @@ pub fn identify(signalled: &Signalled, rules: &NumberRules, directory: &Director
         place: None,
         ehr: None,
         person: None,
+        call_back: None,
     };
     let first = calling(signalled, rules);
     let mut mapped = None;
@@ -74,7 +75,7 @@ pub fn identify(signalled: &Signalled, rules: &NumberRules, directory: &Director
     caller
 }
 
-/// Notes a keyed badge number on the caller: a claim, never more. Returns the person, `None` for an unknown number.
+/// Notes a keyed badge number on the caller: a claim, which does not undo what a PIN has proved of the same person. Returns the person, `None` for an unknown number.
 pub fn claim_badge<'a>(
     caller: &mut Caller,
     keyed: &str,
@@ -82,8 +83,23 @@ pub fn claim_badge<'a>(
     at: Timestamp,
 ) -> Option<&'a Clinician> {
     let person = directory.badge(keyed)?;
-    caller.person = Some(claim(person.id.clone(), Source::Keyed, at));
+    let proved = |known: &Sourced<ClinicianId>| known.value == person.id && known.confidence == Confidence::Verified;
+    if !caller.person.as_ref().is_some_and(proved) {
+        caller.person = Some(claim(person.id.clone(), Source::Keyed, at));
+    }
     Some(person)
+}
+
+/// The caller has keyed the PIN of the person that was claimed.
+pub fn verify_by_pin(caller: &mut Caller, at: Timestamp) {
+    if let Some(person) = &mut caller.person {
+        *person = Sourced { value: person.value.clone(), source: Source::Pin, confidence: Confidence::Verified, at };
+    }
+}
+
+/// Notes where the caller wants to be called back.
+pub fn claim_callback(caller: &mut Caller, number: Extension, at: Timestamp) {
+    caller.call_back = Some(claim(number, Source::Keyed, at));
 }
 
 /// Notes a keyed extension on a caller whose phone is not on the map. Returns whether the map knows it.
@@ -149,6 +165,6 @@ fn describe(
     }
 }
 
-fn claim(id: ClinicianId, source: Source, at: Timestamp) -> Sourced<ClinicianId> {
-    Sourced { value: id, source, confidence: Confidence::Claimed, at }
+fn claim<T>(value: T, source: Source, at: Timestamp) -> Sourced<T> {
+    Sourced { value, source, confidence: Confidence::Claimed, at }
 }

@@ -3,7 +3,9 @@
 
 mod directory;
 mod identify;
+mod lockout;
 mod number;
+mod pins;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,8 +13,13 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ClinicianId, Extension, HospitalId, ModuleId, SiteId, SystemId, UnitId};
 
 pub use directory::{Clinician, Directory, DirectoryParts, Numbers, Phone, Site, System, Unit};
-pub use identify::{Signalled, claim_badge, claim_extension, identify};
-pub use number::{MAX_NUMBER_DIGITS, Number, NumberRules};
+pub use identify::{Signalled, claim_badge, claim_callback, claim_extension, identify, verify_by_pin};
+pub use lockout::{
+    Counted, LOCK, LONGEST_LOCK, LockoutRules, Lockouts, MAX_WRONG, Suspect, Tally, WITHIN, WRONG_FOR_PERSON,
+    WRONG_FROM_NUMBER,
+};
+pub use number::{MAX_NUMBER_DIGITS, Number, NumberRules, is_public_emergency};
+pub use pins::{PIN_DIGITS, PinTag, Pins, WeakPin, judge_pin};
 
 /// A fact with its origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,13 +44,15 @@ pub enum Source {
     ExtensionMap,
     /// Keyed by the caller.
     Keyed,
+    /// The person's own PIN, keyed by the caller.
+    Pin,
     /// A phone that registered with a password.
     Registration,
     /// The trunk that the call came over.
     Trunk,
 }
 
-/// How far a fact may be trusted. Caller ID and badge numbers are claims; only a call back verifies.
+/// How far a fact may be trusted. Caller ID and badge numbers are claims; a PIN or a call back verifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
@@ -120,6 +129,16 @@ pub struct Caller {
     pub place: Option<Sourced<Place>>,
     pub ehr: Option<Sourced<EhrContext>>,
     pub person: Option<Sourced<ClinicianId>>,
+    /// Where the caller wants to be called back, when it is not where the call comes from: a claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_back: Option<Sourced<Extension>>,
+}
+
+impl Caller {
+    /// Where this caller can be called back: the number that was keyed for it, else the calling extension.
+    pub fn call_back_number(&self) -> Option<&Extension> {
+        self.call_back.as_ref().or(self.extension.as_ref()).map(|number| &number.value)
+    }
 }
 
 #[cfg(test)]

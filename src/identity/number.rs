@@ -8,6 +8,12 @@ pub const MAX_NUMBER_DIGITS: usize = 24;
 /// Words that stand for "no number" in the user part (RFC 3323 section 4.1 and what PBXs send).
 const WITHHELD: [&str; 6] = ["anonymous", "restricted", "unavailable", "unknown", "private", "withheld"];
 
+/// Whether dialling this reaches the public network's emergency service, an access digit before it or not. Wardline never
+/// dials it; an extension that ends so is told apart by the map alone.
+pub fn is_public_emergency(number: &str) -> bool {
+    ["911", "112"].iter().any(|emergency| number.strip_suffix(emergency).is_some_and(|before| before.len() <= 2))
+}
+
 /// How one trunk writes numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NumberRules {
@@ -69,6 +75,16 @@ fn digits(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_public_emergency_number_is_known_behind_an_access_digit_too() {
+        for number in ["911", "9911", "00911", "112", "0112"] {
+            assert!(is_public_emergency(number), "{number}");
+        }
+        for number in ["4710", "12125550911", "9110", "91", ""] {
+            assert!(!is_public_emergency(number), "{number}");
+        }
+    }
 
     #[test]
     fn numbers_are_read_in_the_forms_that_pbxs_send() {

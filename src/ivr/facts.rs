@@ -1,4 +1,4 @@
-//! What a plan may know of the call it walks: facts of the caller, news of the hunt, and two questions to the world.
+//! What a plan may know of the call it walks: facts of the caller, news of the hunt, and questions to the world.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::PhoneClass;
 use crate::ids::{CalendarId, Extension, IncidentId, Language, ModuleId, PromptId, SiteId, SystemId, TrunkId, UnitId};
-use crate::ivr::plan::Keyed;
 use crate::routing::Level;
 
 /// Longest silence between a step that begins to ring and the hunt's first news; then "ringing" is said anyway.
@@ -180,8 +179,6 @@ pub trait World {
     fn would_change(&self, options: &[NeedPatch]) -> bool;
     /// Whether anybody of the caller's hospital is on shift now.
     fn on_shift(&self) -> bool;
-    /// Whether the directory knows these digits.
-    fn knows(&self, what: Keyed, digits: &str) -> bool;
     /// The known problem that concerns this caller, with what was settled in this walk so far.
     fn incident(&self, settled: &NeedPatch) -> Option<KnownProblem>;
     /// Whether the caller's system does not work at all.

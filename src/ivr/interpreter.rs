@@ -7,8 +7,8 @@
 //!    ┌──────────┬───────────┬─────────┴──┬─────────────┬───────────────┐
 //!    ▼          ▼           ▼            ▼             ▼               ▼
 //!  Play       Menu       Collect      Connect       Transfer        Closing
-//!    │ done,    │ key,      │ number,    │ Answered    │ TargetAnswered│ last words said
-//!    │ key      │ silence   │ silence    │ give-up     │ no answer     │
+//!    │ done,    │ key,      │ Check and  │ Answered    │ TargetAnswered│ last words said
+//!    │ key      │ silence   │ Checked    │ give-up     │ no answer     │
 //!    └──────────┴─────┬─────┴────────────┴──────┬──────┘               ▼
 //!                     ▼ next step               ▼                    Ended
 //! ```
@@ -52,6 +52,10 @@ pub enum Input {
     TargetFailed,
     /// The callback that was booked last is kept for good: it may be promised.
     Kept,
+    /// The verdict on [`Effect::Check`], in the same instant.
+    Checked {
+        accepted: bool,
+    },
     /// The caller is gone.
     CallerGone,
 }
@@ -94,12 +98,12 @@ pub enum Effect {
     },
     /// The callback that was booked by itself is not owed any more.
     CancelCallback,
-    /// A number was keyed and looked up.
-    Collected {
+    /// A number was keyed. Whoever carries this out looks it up, lets the plan [`Interpreter::learn`] what it says of the
+    /// caller, and answers at once with [`Input::Checked`]: so a wrong number is counted before the next is heard.
+    Check {
         step: StepId,
         what: Keyed,
         digits: String,
-        accepted: bool,
     },
     /// Ring a declared target for so long.
     Dial {
@@ -126,6 +130,12 @@ pub(super) enum State {
         tries_left: u8,
         entry: Entry,
         until: Option<Instant>,
+    },
+    /// A number waits for its verdict.
+    Checking {
+        at: At,
+        tries_left: u8,
+        what: Keyed,
     },
     Connect(Ringing),
     Transfer {
@@ -178,6 +188,8 @@ pub struct Interpreter {
     pub(super) callback: Option<CallbackCause>,
     /// It is kept for good.
     pub(super) kept: bool,
+    /// Keys until then may be the rest of a secret number.
+    pub(super) hidden_until: Option<Instant>,
     pub(super) effects: VecDeque<Effect>,
 }
 
@@ -202,6 +214,7 @@ impl Interpreter {
             operator_taken: false,
             callback: None,
             kept: false,
+            hidden_until: None,
             effects: VecDeque::new(),
         }
     }
@@ -241,6 +254,7 @@ impl Interpreter {
                 self.target_failed(now, world);
             }
             Input::Kept => self.callback_kept(now, world),
+            Input::Checked { accepted } => self.checked(now, accepted, world),
             Input::CallerGone => self.caller_gone(),
         }
         self.settle(now, world);
@@ -255,7 +269,7 @@ impl Interpreter {
             State::Menu { until, .. } | State::Collect { until, .. } => *until,
             State::Connect(ringing) => Some(ringing.poll_timeout(self)),
             State::Transfer { until, .. } | State::Promising { until, .. } => Some(*until),
-            State::Idle | State::Play { .. } | State::Closing { .. } | State::Ended => None,
+            State::Idle | State::Play { .. } | State::Checking { .. } | State::Closing { .. } | State::Ended => None,
         }
     }
 
@@ -285,7 +299,7 @@ impl Interpreter {
             | State::Transfer { .. }
             | State::Promising { .. }
             | State::Closing { .. } => everywhere,
-            State::Collect { .. } => self.collects() != Some(Keyed::Badge),
+            State::Collect { .. } | State::Checking { .. } => true,
             State::Ended => false,
         }
     }
@@ -294,6 +308,7 @@ impl Interpreter {
     pub fn collects(&self) -> Option<Keyed> {
         match &self.state {
             State::Collect { entry, .. } => Some(entry.number.what),
+            State::Checking { what, .. } => Some(*what),
             State::Connect(ringing) => ringing.collects(),
             State::Idle
             | State::Play { .. }
@@ -303,6 +318,11 @@ impl Interpreter {
             | State::Closing { .. }
             | State::Ended => None,
         }
+    }
+
+    /// Whether a key now may belong to a number of which only the verdict is remembered, and may stand nowhere.
+    pub fn hides_keys(&self, now: Instant) -> bool {
+        self.collects().is_some_and(Keyed::is_secret) || self.hidden_until.is_some_and(|until| now < until)
     }
 
     /// Nothing more will come of this walk: answered, hung up, or at its end.
@@ -352,13 +372,13 @@ impl Interpreter {
                 let next = *next;
                 self.close(next, now, world);
             }
-            State::Idle | State::Promising { .. } | State::Ended => {}
+            State::Idle | State::Checking { .. } | State::Promising { .. } | State::Ended => {}
         }
     }
 
     fn key(&mut self, now: Instant, key: Digit, world: &dyn World) {
         match &self.state {
-            State::Idle => self.type_ahead(key),
+            State::Idle | State::Checking { .. } => self.type_ahead(key),
             State::Play { next } => {
                 let next = *next;
                 if self.everywhere(now, key, world) {
@@ -411,6 +431,7 @@ impl Interpreter {
             | State::Play { .. }
             | State::Menu { .. }
             | State::Collect { .. }
+            | State::Checking { .. }
             | State::Connect(_)
             | State::Transfer { .. }
             | State::Promising { .. }

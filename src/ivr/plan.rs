@@ -222,7 +222,7 @@ pub struct Collect<R> {
     pub say: Utterance,
     pub number: Number,
     pub tries: u8,
-    /// The directory knows it.
+    /// It is known, or right.
     pub accepted: R,
     pub rejected: R,
     pub silence: R,
@@ -241,16 +241,33 @@ pub struct Number {
 pub enum Keyed {
     Badge,
     Extension,
+    /// An earlier ticket of the hospital.
+    Ticket,
+    /// Where the caller wants to be called back.
+    CallbackNumber,
+    /// Of the person whose badge was keyed, or whose phone it is.
+    Pin,
 }
 
 impl Keyed {
-    pub const NAMES: [&'static str; 2] = ["badge", "extension"];
+    pub const NAMES: [&'static str; 5] = ["badge", "extension", "ticket", "callback-number", "pin"];
 
     pub fn from_name(name: &str) -> Option<Keyed> {
         match name {
             "badge" => Some(Keyed::Badge),
             "extension" => Some(Keyed::Extension),
+            "ticket" => Some(Keyed::Ticket),
+            "callback-number" => Some(Keyed::CallbackNumber),
+            "pin" => Some(Keyed::Pin),
             _ => None,
+        }
+    }
+
+    /// Its digits are a person's: of them only the verdict is remembered.
+    pub fn is_secret(self) -> bool {
+        match self {
+            Keyed::Badge | Keyed::Pin => true,
+            Keyed::Extension | Keyed::Ticket | Keyed::CallbackNumber => false,
         }
     }
 }
@@ -307,7 +324,7 @@ pub struct RingAsk {
     pub when: Condition,
     pub say: Utterance,
     pub number: Number,
-    /// Said when the directory knows the number.
+    /// Said when the number is known, or right.
     pub accepted: Utterance,
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::digit::Digit;
 use crate::ivr::entry::{Entered, Entry, Keyed};
 use crate::ivr::facts::{CallbackCause, HuntNews, NEWS_WITHIN, World};
-use crate::ivr::interpreter::{Effect, Interpreter, Sounding, State};
+use crate::ivr::interpreter::{Interpreter, Sounding, State};
 use crate::ivr::plan::{At, Connect, StepKind};
 use crate::time::Instant;
 
@@ -43,6 +43,8 @@ pub(super) struct Ringing {
     next_waiting: usize,
     due: VecDeque<Due>,
     asking: Option<Asking>,
+    /// The question whose number waits for its verdict.
+    checking: Option<usize>,
     /// Keys of the announcements that were made.
     keys: BTreeMap<Digit, At>,
     booked: bool,
@@ -59,6 +61,13 @@ impl Ringing {
         self.asking.as_ref().map(|asking| asking.entry.number.what)
     }
 
+    /// The verdict on the number that was keyed last.
+    pub(super) fn checked(&mut self, accepted: bool) {
+        if let Some(ask) = self.checking.take().filter(|_| accepted) {
+            self.due.push_front(Due::Accepted(ask));
+        }
+    }
+
     pub(super) fn new(at: At, since: Instant, now: Instant) -> Ringing {
         Ringing {
             at,
@@ -69,6 +78,7 @@ impl Ringing {
             next_waiting: 0,
             due: VecDeque::new(),
             asking: None,
+            checking: None,
             keys: BTreeMap::new(),
             booked: false,
         }
@@ -214,6 +224,9 @@ impl Interpreter {
 
     /// Says the next thing that waits, if nothing is being said or keyed; then the tone of what happens goes on.
     fn say_due(&mut self, ringing: &mut Ringing, connect: &Connect<At>, now: Instant) {
+        if ringing.checking.is_some() {
+            return;
+        }
         while self.sounding != Sounding::Words && ringing.asking.is_none() {
             let Some(due) = ringing.due.pop_front() else { break };
             match due {
@@ -299,13 +312,10 @@ impl Interpreter {
             Entered::Nothing | Entered::Person => false,
             Entered::Operator => self.operator(now, world),
             Entered::Number(digits) => {
-                let Some(what) = connect.asks.get(ask).map(|ask| ask.number.what) else { return false };
-                let accepted = world.knows(what, &digits);
+                let Some(number) = connect.asks.get(ask).map(|ask| ask.number) else { return false };
+                ringing.checking = Some(ask);
                 let step = self.plan.step(ringing.at).id.clone();
-                self.effects.push_back(Effect::Collected { step, what, digits, accepted });
-                if accepted {
-                    ringing.due.push_front(Due::Accepted(ask));
-                }
+                self.check(now, step, number, digits);
                 false
             }
         }

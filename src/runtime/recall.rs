@@ -47,6 +47,9 @@ pub fn memory(config: &Config, restored: &Restored, wall: Timestamp) -> Memory {
         next_incident: restored.next_incident,
         standings: restored.standings.clone(),
         tickets: restored.tickets.clone(),
+        known_tickets: restored.known_tickets.clone(),
+        tallies: restored.tallies.clone(),
+        pins: restored.pins.clone(),
         continuity: restored.continuity.iter().rev().map(earlier_call).collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

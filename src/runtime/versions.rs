@@ -281,11 +281,11 @@ impl Publisher {
     async fn apply_accounts(&self) -> anyhow::Result<Applied> {
         let credentials = store::credentials(&self.current.node.data_dir).await?;
         let accounts = recall::accounts(&self.current, &credentials);
+        let pins = store::pins(&self.current.node.data_dir).await?;
         let done = format!("{} phones have a password", accounts.len());
-        anyhow::ensure!(
-            self.inbox.push(Lane::Control, Input::Accounts(accounts)),
-            "the switch takes nothing now; try again"
-        );
+        let taken = [Input::Accounts(accounts), Input::Pins(pins)];
+        let taken = taken.into_iter().all(|input| self.inbox.push(Lane::Control, input));
+        anyhow::ensure!(taken, "the switch takes nothing now; try again");
         Ok(Applied { done, version: None, new: false })
     }
 

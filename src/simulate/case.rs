@@ -15,7 +15,7 @@ use crate::diagnostic::Report;
 use crate::ids::{AnalystId, Extension, HospitalId, TargetId};
 use crate::routing::{Need, Trouble};
 use crate::simulate::deed::span;
-use crate::simulate::{Deed, Scene, Simulation, Standing};
+use crate::simulate::{Deed, Scene, Simulation, Standing, read_pin, read_ticket};
 use crate::ticket::{Event, Record};
 use crate::time::Duration;
 
@@ -134,6 +134,8 @@ fn read_case(
     let standing = read_standing(fields, config, problems);
     let open_ticket = fields.or("open_ticket", false);
     let helped = fields.optional::<Spanned<String>>("helped");
+    let pins: Vec<Spanned<String>> = fields.or("pins", Vec::new());
+    let tickets: Vec<Spanned<String>> = fields.or("tickets", Vec::new());
     let troubles = fields.tables("incidents", "an incident");
     let expected = fields.table("expect").map(|table| read_expected(&table, problems));
     let name = name?;
@@ -168,8 +170,27 @@ fn read_case(
         Some(text) => Some(read_helped(&text, config, problems)?),
     };
     let at = zoned.timestamp();
-    let scene = Scene { hospital, dial, digits, from, at, standing, incidents, open_ticket, helped };
+    let pins = read_each(&pins, read_pin, "a person and a PIN, such as \"anika-rao 274913\"", problems)?;
+    let tickets = read_each(&tickets, read_ticket, "a ticket and an analyst, such as \"1042 amara-osei\"", problems)?;
+    let scene = Scene { hospital, dial, digits, from, at, standing, incidents, open_ticket, pins, tickets, helped };
     Some(Case { name: name.value, place, scene, deeds, until, expected: expected.unwrap_or_default() })
+}
+
+/// Texts of a form of their own; each that is not is an error.
+fn read_each<T>(
+    texts: &[Spanned<String>],
+    read: fn(&str) -> Option<T>,
+    wanted: &str,
+    problems: &Problems,
+) -> Option<Vec<T>> {
+    let each = texts.iter().map(|text| {
+        let value = read(&text.value);
+        if value.is_none() {
+            problems.push(text.place.error("this cannot be read").remedy(format!("write {wanted}")));
+        }
+        value
+    });
+    each.collect()
 }
 
 /// "40m amara-osei".

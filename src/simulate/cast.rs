@@ -7,10 +7,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::call::{EndedTicket, Owner};
+use crate::call::{EndedTicket, KnownTicket, Owner};
 use crate::config::{Config, Hospital, NextHop, Trunk};
 use crate::diagnostic::nearest;
-use crate::ids::{AnalystId, CallId, ConnId, Extension, HospitalId, IncidentId, PromptId, SystemId, TargetId};
+use crate::identity::{PIN_DIGITS, Pins};
+use crate::ids::{
+    AnalystId, CallId, ClinicianId, ConnId, Extension, HospitalId, IncidentId, PromptId, SystemId, TargetId,
+    TicketNumber,
+};
 use crate::registrar::BindingRecord;
 use crate::routing::{Analyst, Earlier, Incident, PhoneKind, Presence, Trouble};
 use crate::simulate::Scene;
@@ -63,6 +67,8 @@ pub enum SceneError {
     NoHotline { hospital: HospitalId, number: Extension, known: String },
     #[error("there is no analyst `{0}`{1}")]
     NoAnalyst(AnalystId, String),
+    #[error("{0} has no person `{1}`")]
+    NoPerson(HospitalId, ClinicianId),
     #[error("{0} has no system `{1}`")]
     NoSystem(HospitalId, SystemId),
     #[error("there is no prompt `{0}` that could tell of an incident")]
@@ -91,11 +97,15 @@ pub(super) struct Cast {
 impl Cast {
     pub fn of(config: &Config, scene: &Scene) -> Result<Cast, SceneError> {
         let hospital = hospital(config, scene)?;
-        let named = scene.standing.keys().chain(scene.helped.iter().map(|(_, analyst)| analyst));
+        let had = scene.tickets.iter().map(|(_, analyst)| analyst);
+        let named = scene.standing.keys().chain(scene.helped.iter().map(|(_, analyst)| analyst)).chain(had);
         if let Some(unknown) = { named }.find(|id| config.staff.get(id).is_none()) {
             let known: Vec<&str> = config.staff.iter().map(|analyst| analyst.id.as_str()).collect();
             let near = nearest(unknown.as_str(), known).map(|near| format!("; did you mean `{near}`?"));
             return Err(SceneError::NoAnalyst(unknown.clone(), near.unwrap_or_default()));
+        }
+        if let Some((unknown, _)) = scene.pins.iter().find(|(id, _)| hospital.directory.clinician(id).is_none()) {
+            return Err(SceneError::NoPerson(hospital.id.clone(), unknown.clone()));
         }
         known_troubles(config, hospital, scene)?;
         let trunk = config.trunk(&hospital.trunk).ok_or_else(|| SceneError::NoTrunk(hospital.id.clone()))?;
@@ -275,6 +285,37 @@ pub(super) fn tickets(scene: &Scene) -> Vec<EndedTicket> {
     let owner = Owner { number: Some(scene.from.clone()), ..Owner::default() };
     let ticket = EndedTicket { call: earlier_call(1), hospital: scene.hospital.clone(), owner, open: true };
     scene.open_ticket.then_some(ticket).into_iter().collect()
+}
+
+pub(super) fn known_tickets(scene: &Scene) -> Vec<KnownTicket> {
+    let ticket = |(number, analyst): &(TicketNumber, AnalystId)| KnownTicket {
+        number: *number,
+        hospital: scene.hospital.clone(),
+        analyst: Some(analyst.clone()),
+    };
+    scene.tickets.iter().map(ticket).collect()
+}
+
+pub(super) fn pins(scene: &Scene) -> Pins {
+    let mut pins = Pins::default();
+    for (person, pin) in &scene.pins {
+        pins.set(&scene.hospital, person, pin);
+    }
+    pins
+}
+
+/// "anika-rao 274913".
+pub fn read_pin(text: &str) -> Option<(ClinicianId, String)> {
+    let (person, pin) = text.trim().split_once(' ')?;
+    let pin = pin.trim();
+    let digits = PIN_DIGITS.contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| (ClinicianId::new(person), pin.to_owned()))
+}
+
+/// "1042 amara-osei".
+pub fn read_ticket(text: &str) -> Option<(TicketNumber, AnalystId)> {
+    let (number, analyst) = text.trim().split_once(' ')?;
+    Some((TicketNumber(number.parse().ok()?), AnalystId::new(analyst.trim())))
 }
 
 pub(super) fn helped(scene: &Scene) -> Vec<Earlier> {

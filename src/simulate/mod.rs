@@ -22,13 +22,16 @@ use jiff::Timestamp;
 
 pub use case::{Case, Cases, Expected, Judged};
 pub use cast::{SceneError, Standing, Who};
+pub use cast::{read_pin, read_ticket};
 pub use deed::{Deed, DeedError, span};
 
 use crate::bridge::MediaReport;
 use crate::call::media::{MediaCommand, MediaEvent, PlayItem};
 use crate::config::Config;
 use crate::digit::{Digit, DigitSource};
-use crate::ids::{AnalystId, ConnId, Extension, HospitalId, IncidentId, LegId, PlayId, QueryId, Seq};
+use crate::ids::{
+    AnalystId, ClinicianId, ConnId, Extension, HospitalId, IncidentId, LegId, PlayId, QueryId, Seq, TicketNumber,
+};
 use crate::registrar::{Account, DigestPolicy};
 use crate::routing::Trouble;
 use crate::sip::{Flow, Message, Transport};
@@ -66,6 +69,10 @@ pub struct Scene {
     pub incidents: Vec<Trouble>,
     /// The caller has a ticket that is not closed.
     pub open_ticket: bool,
+    /// PINs of people of the hospital; nobody else has one.
+    pub pins: Vec<(ClinicianId, String)>,
+    /// Earlier tickets that a caller may key, with whoever had them.
+    pub tickets: Vec<(TicketNumber, AnalystId)>,
     /// Who took the caller's last call, and how long ago.
     pub helped: Option<(Duration, AnalystId)>,
 }
@@ -143,6 +150,8 @@ impl Simulation {
         memory.elsewhere = cast.elsewhere(scene);
         memory.incidents = cast::incidents(scene);
         memory.tickets = cast::tickets(scene);
+        memory.known_tickets = cast::known_tickets(scene);
+        memory.pins = cast::pins(scene);
         memory.continuity = cast::helped(scene);
         memory.next_incident = IncidentId(memory.incidents.len() as u64 + 1);
         let switch = Switch::new(Arc::clone(&config), memory, [1; 32], START, scene.at);

@@ -42,7 +42,7 @@ use jiff::Timestamp;
 pub use journal::{Appended, Journal, JournalState};
 pub use projector::{Projected, Projector};
 pub use restore::{AnalystStateAt, CallbackOwed, Continuity, NonceCount, OpenCall, Restored};
-pub use secrets::{Credential, SecretKey, credentials, set_password};
+pub use secrets::{Credential, SecretKey, credentials, pins, set_password, set_pin};
 pub use tickets::{Filter, SqliteTickets, Tickets};
 pub use view::{View, attested, export_csv, export_json, open_readonly, render_list, render_ticket};
 

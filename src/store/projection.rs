@@ -18,6 +18,7 @@ use ulid::Ulid;
 
 use super::rows::{self, Cell};
 use super::sqlite::{decode, micros, signed, unsigned};
+use crate::identity::{Suspect, Tally};
 use crate::ids::{AnalystId, CallId, ClinicianId, HospitalId, IncidentId, Seq, SystemId, TicketNumber, UnitId};
 use crate::routing::{Attestation, Incident};
 use crate::ticket::{
@@ -87,6 +88,8 @@ struct Desk {
     /// `None`: removed.
     bindings: BTreeMap<(String, String), Option<BindingRecord>>,
     nonces: BTreeMap<String, (u32, Timestamp)>,
+    /// `None`: cleared.
+    tallies: BTreeMap<(HospitalId, Suspect), Option<Tally>>,
     states: BTreeMap<AnalystId, (AnalystStateRecord, Option<String>, Timestamp)>,
     audit: Vec<[Cell; 6]>,
     incidents: Vec<[Cell; 4]>,
@@ -178,19 +181,13 @@ impl Batch {
                 let known = self.desk.nonces.entry(nonce.clone()).or_insert((*count, *expires));
                 known.0 = known.0.max(*count);
             }
-            Event::Audit { actor, action, object, reason } => self.desk.audit.push([
-                signed(record.seq.0).into(),
-                micros(record.at).into(),
-                actor.as_str().into(),
-                action.as_str().into(),
-                object.as_str().into(),
-                reason.clone().into(),
-            ]),
+            Event::Audit { .. } => self.desk.audited(record),
             Event::IncidentOpened(incident) => self.desk.incidents.push(incident_row(incident)?),
             Event::IncidentResolved { incident, by } => self.desk.resolved.push((*incident, by.clone(), record.at)),
             Event::Attested(attestation) => self.desk.attested.push(attested_row(record.seq, attestation)?),
             Event::StandingSet { hospital, standing } => self.desk.stands(hospital, standing),
             Event::ItemConfirmed { hospital, confirmation } => self.desk.confirmed(hospital, confirmation),
+            Event::WrongCounted(_) | Event::TallyCleared { .. } => self.desk.tally(&record.event),
             Event::NodeStarted { version, config } => self.desk.node(record, Some(version), Some(config)),
             Event::NodeStopped => self.desk.node(record, None, None),
             Event::CallOpened(_)
@@ -201,6 +198,7 @@ impl Batch {
             | Event::Spoken { .. }
             | Event::KeyPressed { .. }
             | Event::Collected { .. }
+            | Event::TicketLinked { .. }
             | Event::NeedSettled { .. }
             | Event::QuestionSkipped { .. }
             | Event::PrioritySet { .. }
@@ -285,6 +283,28 @@ impl Desk {
 
     fn confirmed(&mut self, hospital: &HospitalId, said: &Confirmation) {
         self.confirmations.insert((hospital.clone(), said.item), said.clone());
+    }
+
+    fn audited(&mut self, record: &Record) {
+        let Event::Audit { actor, action, object, reason } = &record.event else { return };
+        self.audit.push([
+            signed(record.seq.0).into(),
+            micros(record.at).into(),
+            actor.as_str().into(),
+            action.as_str().into(),
+            object.as_str().into(),
+            reason.clone().into(),
+        ]);
+    }
+
+    /// The last word on a count.
+    fn tally(&mut self, event: &Event) {
+        if let Event::WrongCounted(tally) = event {
+            let key = (tally.hospital.clone(), tally.suspect.clone());
+            self.tallies.insert(key, Some(tally.as_ref().clone()));
+        } else if let Event::TallyCleared { hospital, suspect } = event {
+            self.tallies.insert((hospital.clone(), suspect.clone()), None);
+        }
     }
 
     /// A start or stop of the server, which is also when expired bindings and nonces are swept.
@@ -407,7 +427,11 @@ impl Batch {
 impl Desk {
     async fn write(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         if let Some(at) = self.sweep {
-            for sweep in ["DELETE FROM bindings WHERE expires_us < ?", "DELETE FROM nonces WHERE expires_us < ?"] {
+            for sweep in [
+                "DELETE FROM bindings WHERE expires_us < ?",
+                "DELETE FROM nonces WHERE expires_us < ?",
+                "DELETE FROM tallies WHERE forgotten_us < ?",
+            ] {
                 sqlx::query(sweep).bind(micros(at)).execute(&mut *connection).await?;
             }
         }
@@ -421,6 +445,18 @@ impl Desk {
                 delete.execute(&mut *connection).await?;
             }
         }
+        let mut tallies = Vec::new();
+        for ((hospital, suspect), tally) in self.tallies {
+            let name = json(&suspect)?;
+            if let Some(tally) = tally {
+                let forgotten = tally.counts_until.max(tally.remembered_until);
+                tallies.push([hospital.as_str().into(), name.into(), micros(forgotten).into(), json(&tally)?.into()]);
+            } else {
+                let delete = sqlx::query("DELETE FROM tallies WHERE hospital = ? AND suspect = ?");
+                delete.bind(hospital.as_str()).bind(name).execute(&mut *connection).await?;
+            }
+        }
+        rows::write(connection, &rows::TALLIES, tallies).await?;
         let nonces = self.nonces.into_iter();
         let nonces =
             nonces.map(|(nonce, (count, expires))| [nonce.into(), i64::from(count).into(), micros(expires).into()]);

@@ -9,8 +9,8 @@ use super::projector;
 use super::secrets::{self, Credential, SecretKey, Vault};
 use super::sqlite::{decode, micros, position, signed, unsigned};
 use super::tickets::{docs, load_callbacks_due};
-use crate::call::{EndedTicket, MAX_TICKETS, Owner};
-use crate::identity::Caller;
+use crate::call::{EndedTicket, KnownTicket, MAX_KNOWN, MAX_TICKETS, Owner};
+use crate::identity::{Caller, Pins, Tally};
 use crate::ids::{
     AnalystId, CallId, Extension, HospitalId, IncidentId, Language, ModuleId, PlanId, Seq, SystemId, TicketNumber,
     UnitId,
@@ -48,6 +48,11 @@ pub struct Restored {
     pub standings: Standings,
     /// Those of the last 72 h that are not closed, in the order of time.
     pub tickets: Vec<EndedTicket>,
+    /// The newest, whatever became of them, in the order of their numbers.
+    pub known_tickets: Vec<KnownTicket>,
+    /// Wrong PINs and badges that are not forgotten.
+    pub tallies: Vec<Tally>,
+    pub pins: Pins,
     /// Who helped whom in the last 72 h, newest first.
     pub continuity: Vec<Continuity>,
     /// When each analyst's last call ended: the start of "idle longest".
@@ -154,6 +159,9 @@ pub(super) async fn restore(
         attested: attested(connection).await?,
         standings: standings(connection).await?,
         tickets: tickets(connection, since).await?,
+        known_tickets: known_tickets(connection).await?,
+        tallies: tallies(connection, now).await?,
+        pins: secrets::load_pins(connection, vault).await?,
         continuity: continuity(connection, since).await?,
         idle_since: idle_since(connection, since).await?,
         nonce_key: secrets::nonce_key(connection, vault).await?,
@@ -307,6 +315,26 @@ async fn tickets(connection: &mut SqliteConnection, since: Timestamp) -> Result<
         EndedTicket { call: ticket.call, hospital: ticket.hospital.clone(), owner, open: true }
     };
     Ok(docs(rows)?.into_iter().rev().map(ended).collect())
+}
+
+async fn known_tickets(connection: &mut SqliteConnection) -> Result<Vec<KnownTicket>> {
+    let newest = "SELECT number, hospital, analyst FROM tickets WHERE test = 0 ORDER BY number DESC LIMIT ?";
+    let rows = sqlx::query(newest).bind(signed(MAX_KNOWN as u64)).fetch_all(connection).await?;
+    let known = |row: &sqlx::sqlite::SqliteRow| -> Result<KnownTicket> {
+        let (hospital, analyst): (&str, Option<&str>) = (row.try_get(1)?, row.try_get(2)?);
+        Ok(KnownTicket {
+            number: TicketNumber(unsigned(row.try_get(0)?)),
+            hospital: HospitalId::new(hospital),
+            analyst: analyst.map(AnalystId::new),
+        })
+    };
+    rows.iter().rev().map(known).collect()
+}
+
+async fn tallies(connection: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Tally>> {
+    let rows = sqlx::query("SELECT doc FROM tallies WHERE forgotten_us > ? ORDER BY hospital, suspect");
+    let rows = rows.bind(micros(now)).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok(serde_json::from_str(row.try_get(0)?)?)).collect()
 }
 
 async fn continuity(connection: &mut SqliteConnection, since: Timestamp) -> Result<Vec<Continuity>> {

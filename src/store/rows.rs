@@ -130,6 +130,11 @@ pub(super) const NONCES: Table = Table {
     conflict: "ON CONFLICT (nonce) DO UPDATE SET count = MAX(count, excluded.count)",
 };
 
+pub(super) const TALLIES: Table = Table {
+    insert: "INSERT INTO tallies (hospital, suspect, forgotten_us, doc)",
+    conflict: "ON CONFLICT (hospital, suspect) DO UPDATE SET forgotten_us = excluded.forgotten_us, doc = excluded.doc",
+};
+
 pub(super) const ANALYST_STATES: Table = Table {
     insert: "INSERT INTO analyst_states (analyst, state, reason, at_us)",
     conflict: "ON CONFLICT (analyst) DO UPDATE SET

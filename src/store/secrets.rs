@@ -1,4 +1,4 @@
-//! What must not be read by who finds the disk: digest HA1s and our own keys, sealed under `store.key`.
+//! What must not be read by who finds the disk: digest HA1s, hashes of PINs and our own keys, sealed under `store.key`.
 //!
 //! An HA1 is as good as the password in its realm (RFC 8760 section 2.4 keeps that), so it is sealed with
 //! ChaCha20-Poly1305; account, realm and algorithm are associated data, so a row can't be moved to another account.
@@ -21,8 +21,11 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
 use super::sqlite::{connect, micros};
+use crate::identity::{PinTag, Pins};
+use crate::ids::{ClinicianId, HospitalId};
 
 const KEY_FILE: &str = "store.key";
+const PIN_KEY: &str = "pin-key";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
 /// Longest account, realm and password that are taken.
@@ -178,25 +181,105 @@ pub(super) async fn load_credentials(connection: &mut SqliteConnection, vault: &
     Ok(found.into_values().collect())
 }
 
-/// The key of the registrar's nonces: made once, kept, so that a restart challenges nobody anew.
+/// The key of the registrar's nonces, kept so that a restart challenges nobody anew.
 pub(super) async fn nonce_key(connection: &mut SqliteConnection, vault: &Vault) -> Result<SecretKey> {
-    const NAME: &str = "nonce-key";
+    kept_key(connection, vault, "nonce-key").await
+}
+
+/// A key of our own: made once, and kept.
+async fn kept_key(connection: &mut SqliteConnection, vault: &Vault, name: &str) -> Result<SecretKey> {
     let row =
-        sqlx::query("SELECT value FROM secrets WHERE name = ?").bind(NAME).fetch_optional(&mut *connection).await?;
+        sqlx::query("SELECT value FROM secrets WHERE name = ?").bind(name).fetch_optional(&mut *connection).await?;
     if let Some(row) = row {
         let sealed: Vec<u8> = row.try_get(0)?;
-        let plain = vault.unseal(NAME, &sealed)?;
-        let Ok(key) = <[u8; KEY_BYTES]>::try_from(plain.as_slice()) else { bail!("the nonce key has a wrong length") };
+        let plain = vault.unseal(name, &sealed)?;
+        let Ok(key) = <[u8; KEY_BYTES]>::try_from(plain.as_slice()) else { bail!("{name} has a wrong length") };
         return Ok(SecretKey(key));
     }
     let mut key = [0; KEY_BYTES];
     random(&mut key)?;
     sqlx::query("INSERT INTO secrets (name, value) VALUES (?, ?)")
-        .bind(NAME)
-        .bind(vault.seal(NAME, &key)?)
+        .bind(name)
+        .bind(vault.seal(name, &key)?)
         .execute(connection)
         .await?;
     Ok(SecretKey(key))
+}
+
+// -- PINs -------------------------------------------------------------------------------------------------------------
+
+/// Sets a person's PIN, with its audit line in the same transaction; `None` takes it away. The caller has judged it.
+///
+/// # Errors
+/// When the store can't be written: then nothing has changed.
+pub async fn set_pin(
+    dir: &Path,
+    hospital: &HospitalId,
+    person: &ClinicianId,
+    pin: Option<&str>,
+    actor: &str,
+) -> Result<()> {
+    let vault = Vault::open(dir)?;
+    let mut connection = connect(dir).await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let key = kept_key(&mut transaction, &vault, PIN_KEY).await?;
+    let now = micros(Timestamp::now());
+    match pin {
+        Some(pin) => {
+            let tag = vault.seal(&pin_label(hospital, person), &Pins::tag(&key.0, hospital, person, pin))?;
+            sqlx::query(
+                "INSERT INTO pins (hospital, person, tag, changed_us) VALUES (?, ?, ?, ?)
+                 ON CONFLICT (hospital, person) DO UPDATE SET tag = excluded.tag, changed_us = excluded.changed_us",
+            )
+            .bind(hospital.as_str())
+            .bind(person.as_str())
+            .bind(tag)
+            .bind(now)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        None => {
+            let delete = sqlx::query("DELETE FROM pins WHERE hospital = ? AND person = ?");
+            delete.bind(hospital.as_str()).bind(person.as_str()).execute(&mut *transaction).await?;
+        }
+    }
+    sqlx::query("INSERT INTO audit (at_us, actor, action, object) VALUES (?, ?, ?, ?)")
+        .bind(now)
+        .bind(actor)
+        .bind(if pin.is_some() { "set-pin" } else { "clear-pin" })
+        .bind(format!("person {person} of {hospital}"))
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Everybody's PIN, opened.
+///
+/// # Errors
+/// When the store can't be read, or was sealed under another key.
+pub async fn pins(dir: &Path) -> Result<Pins> {
+    load_pins(&mut connect(dir).await?, &Vault::open(dir)?).await
+}
+
+pub(super) async fn load_pins(connection: &mut SqliteConnection, vault: &Vault) -> Result<Pins> {
+    let key = kept_key(connection, vault, PIN_KEY).await?;
+    let rows = sqlx::query("SELECT hospital, person, tag FROM pins").fetch_all(connection).await?;
+    let mut tags = BTreeMap::new();
+    for row in rows {
+        let (hospital, person): (&str, &str) = (row.try_get("hospital")?, row.try_get("person")?);
+        let (hospital, person) = (HospitalId::new(hospital), ClinicianId::new(person));
+        let label = pin_label(&hospital, &person);
+        let tag = PinTag::try_from(vault.unseal(&label, row.try_get("tag")?)?.as_slice());
+        let Ok(tag) = tag else { bail!("{label} has a wrong length") };
+        tags.insert((hospital, person), tag);
+    }
+    Ok(Pins::new(key.0, tags))
+}
+
+/// Neither id holds a colon.
+fn pin_label(hospital: &HospitalId, person: &ClinicianId) -> String {
+    format!("pin:{hospital}:{person}")
 }
 
 /// A colon stands in neither account nor realm, so no two rows share a label.

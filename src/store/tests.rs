@@ -19,7 +19,7 @@ use crate::ticket::*;
 mod faults;
 mod repeats;
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "projection",
     "tickets",
     "calls",
@@ -32,6 +32,7 @@ const TABLES: [&str; 12] = [
     "nonces",
     "analyst_states",
     "nodes",
+    "tallies",
 ];
 
 fn options() -> journal::Options {

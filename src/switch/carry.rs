@@ -90,6 +90,9 @@ impl Switch {
             continuity: &mut self.continuity,
             incidents: &self.incidents,
             open_tickets: &self.open_tickets,
+            tickets: &self.tickets,
+            pins: &self.pins,
+            lockouts: &mut self.lockouts,
             numbers: &mut self.numbers,
             ports: &mut self.ports,
             reach: &routes,
@@ -109,6 +112,9 @@ impl Switch {
             self.promises.remove(&id);
             if let Some(ticket) = call.ended_ticket() {
                 self.open_tickets.note(ticket);
+            }
+            if let Some(ticket) = call.known_ticket() {
+                self.tickets.note(ticket);
             }
             match call.aftermath(now) {
                 Aftermath::Nothing => {}

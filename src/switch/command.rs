@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::call::Call;
-use crate::ids::{AnalystId, CallId, CommandId};
+use crate::identity::Suspect;
+use crate::ids::{AnalystId, CallId, CommandId, HospitalId};
 use crate::routing::{self, Attestation, Presence};
 use crate::switch::{Action, Command, Reply, Switch};
 use crate::ticket::{AnalystStateRecord, Disposition, DispositionCode, Event, HangupCause};
@@ -36,6 +37,11 @@ impl Switch {
             Command::Confirm { hospital, item, by, note, actor } => {
                 self.confirm(now, hospital, (item, by, note), actor)
             }
+            Command::Tallies => {
+                let tallies = self.lockouts.tallies(now, self.clock.wall(now)).collect();
+                Reply::Tallies { tallies }
+            }
+            Command::ClearTally { hospital, suspect, actor } => self.clear_tally(now, hospital, suspect, actor),
             Command::Drain { actor } => {
                 self.draining = true;
                 self.audit(now, actor, "drain", "node", None);
@@ -108,6 +114,15 @@ impl Switch {
             call.callback_settled(code);
         }
         self.desk.finish_wrap_up(&by, call, now);
+        Reply::Done
+    }
+
+    fn clear_tally(&mut self, now: Instant, hospital: HospitalId, suspect: Suspect, actor: String) -> Reply {
+        if !self.lockouts.forget(&hospital, &suspect) {
+            return Reply::Refused { reason: format!("nothing wrong is counted of {suspect} of {hospital}") };
+        }
+        self.audit(now, actor, "unlock", &format!("{suspect} of {hospital}"), None);
+        self.record(now, None, Event::TallyCleared { hospital, suspect });
         Reply::Done
     }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::identity::{Pins, Suspect, Tally};
 use crate::ids::{
     AnalystId, CallId, CommandId, ConnId, HospitalId, IncidentId, ModuleId, QueryId, Seq, SystemId, TrunkId,
 };
@@ -61,6 +62,8 @@ pub enum Input {
     },
     /// A password was set.
     Accounts(Vec<Account>),
+    /// A PIN was set.
+    Pins(Pins),
     /// What the runtime's clock says now; the wall clock may have been stepped.
     Wall(jiff::Timestamp),
     /// `now` has reached [`super::Switch::poll_timeout`].
@@ -175,6 +178,14 @@ pub enum Command {
         note: String,
         actor: String,
     },
+    /// Wrong PINs and badges that are counted, and locks.
+    Tallies,
+    /// Forgets a count and lifts its lock.
+    ClearTally {
+        hospital: HospitalId,
+        suspect: Suspect,
+        actor: String,
+    },
     /// New INVITEs get 503; calls up finish.
     Drain {
         actor: String,
@@ -212,6 +223,9 @@ pub enum Reply {
         incidents: Vec<Incident>,
     },
     Standings(Box<Standings>),
+    Tallies {
+        tallies: Vec<Tally>,
+    },
     /// Its number.
     Opened {
         incident: IncidentId,

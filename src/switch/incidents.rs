@@ -87,7 +87,7 @@ impl Switch {
 
     /// From here on it is a callback like others, with its tries counted from now.
     fn due_since_fixed(&mut self, now: Instant, at: Instant, due: CallbackDue) {
-        let Some(number) = due.caller.extension.as_ref().map(|extension| extension.value.clone()) else {
+        let Some(number) = due.caller.call_back_number().cloned() else {
             self.record(now, Some(due.call), Event::CallbackGivenUp);
             self.callbacks.leave_to_a_person(due.call);
             return;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::call::{CallbackDue, EndedTicket, TRY_FOR, Tries};
+use crate::call::{CallbackDue, EndedTicket, KnownTicket, TRY_FOR, Tries};
 use crate::config::{Config, Hospital};
-use crate::identity::{Caller, NumberRules, Signalled, identify};
+use crate::identity::{Caller, NumberRules, Pins, Signalled, Tally, identify};
 use crate::ids::{AnalystId, CallId, Extension, HospitalId, IncidentId, Language, PlanId, Seq, TicketNumber};
 use crate::ivr::Plan;
 use crate::registrar::{Account, BindingRecord, NonceKey, NonceRecord};
@@ -43,6 +43,11 @@ pub struct Memory {
     pub standings: Standings,
     /// Those that are not closed, in the order of time.
     pub tickets: Vec<EndedTicket>,
+    /// The newest, in the order of their numbers.
+    pub known_tickets: Vec<KnownTicket>,
+    /// Wrong PINs and badges that were counted.
+    pub tallies: Vec<Tally>,
+    pub pins: Pins,
     /// In the order of time.
     pub continuity: Vec<Earlier>,
     /// Software version, for the record of the start.
@@ -68,6 +73,9 @@ impl Memory {
             attested: Vec::new(),
             standings: Standings::default(),
             tickets: Vec::new(),
+            known_tickets: Vec::new(),
+            tallies: Vec::new(),
+            pins: Pins::default(),
             continuity: Vec::new(),
             version: String::new(),
         }
@@ -133,6 +141,13 @@ impl Switch {
         for ticket in memory.tickets {
             self.open_tickets.note(ticket);
         }
+        for ticket in memory.known_tickets {
+            self.tickets.note(ticket);
+        }
+        for tally in memory.tallies {
+            self.lockouts.restore(tally, now, wall);
+        }
+        self.pins = memory.pins;
         let changes = self.registrar.restore(memory.bindings, memory.nonces, now, wall);
         self.registrations_changed(now, changes);
         // What a cut call had booked itself is booked anew with its end.
@@ -156,9 +171,8 @@ impl Switch {
         }
         let ended = Event::CallEnded { cause: HangupCause::NodeFailure, by: Party::Desk };
         self.record(now, Some(cut.call), ended);
-        let Some(number) = cut.caller.as_ref().and_then(|caller| caller.extension.clone()) else { return };
+        let Some(number) = cut.caller.as_ref().and_then(|caller| caller.call_back_number().cloned()) else { return };
         let due = wall.checked_add(CUT_CALL_BACK_AFTER).unwrap_or(wall);
-        let number = number.value;
         let booked = Event::CallbackBooked { number: number.clone(), due, reason: CallbackReason::NodeFailure };
         self.record(now, Some(cut.call), booked);
         let owed = OwedCallback {

@@ -38,8 +38,9 @@ pub use memory::{CutCall, Memory, OwedCallback};
 pub use trunks::Health;
 
 use crate::call::media::MediaEvent;
-use crate::call::{Call, Numbers, OpenTickets, Ports};
+use crate::call::{Call, KnownTickets, Numbers, OpenTickets, Ports};
 use crate::config::Config;
+use crate::identity::{Lockouts, Pins};
 use crate::ids::{AnalystId, CallId, ClientKey, LegId, QueryId, Seq, ServerKey, TicketNumber, TrunkId};
 use crate::registrar::{Change, Registrar, RegistrarConfig, Suspect};
 use crate::routing::{Attestations, Continuity, Desk, Incidents, Staff, WaitingLine};
@@ -83,6 +84,9 @@ pub struct Switch {
     incidents: Incidents,
     standings: Standings,
     open_tickets: OpenTickets,
+    tickets: KnownTickets,
+    pins: Pins,
+    lockouts: Lockouts,
     ports: Ports,
 
     calls: BTreeMap<CallId, Call>,
@@ -157,6 +161,9 @@ impl Switch {
             incidents: Incidents::new(memory.incidents.clone(), memory.next_incident),
             standings: memory.standings.clone(),
             open_tickets: OpenTickets::default(),
+            tickets: KnownTickets::default(),
+            pins: Pins::default(),
+            lockouts: Lockouts::default(),
             ports: Ports::new(node.media.first_port..=node.media.last_port, node.media.quarantine),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -206,6 +213,7 @@ impl Switch {
                 let changes = self.registrar.set_accounts(accounts);
                 self.registrations_changed(now, changes);
             }
+            Input::Pins(pins) => self.pins = pins,
             Input::Wall(wall) => self.clock = Clock::new(now, wall),
             Input::Timeout => self.timeout(now),
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::MediaReport;
 use crate::digit::{Digit, DigitSource};
-use crate::identity::Caller;
+use crate::identity::{Caller, Suspect, Tally};
 use crate::ids::{
     AnalystId, CallId, Extension, HospitalId, IncidentId, Language, OfferId, PlanId, PromptId, RungId, Seq, StepId,
     TargetId, TicketNumber, TrunkId,
@@ -72,6 +72,10 @@ pub enum Event {
     Collected {
         step: StepId,
         accepted: bool,
+    },
+    /// The caller keyed the number of an earlier ticket.
+    TicketLinked {
+        ticket: TicketNumber,
     },
     NeedSettled {
         need: Need,
@@ -211,6 +215,13 @@ pub enum Event {
         count: u32,
         expires: Timestamp,
     },
+    /// A wrong PIN or badge was counted, and may have begun a lock; never what was keyed.
+    WrongCounted(Box<Tally>),
+    /// The right PIN was keyed, or an admin has lifted the lock.
+    TallyCleared {
+        hospital: HospitalId,
+        suspect: Suspect,
+    },
     /// Who did what to what, and why. Append-only.
     Audit {
         actor: String,
@@ -232,6 +243,7 @@ impl Event {
             Event::Spoken { .. } => "spoken",
             Event::KeyPressed { .. } => "key-pressed",
             Event::Collected { .. } => "collected",
+            Event::TicketLinked { .. } => "ticket-linked",
             Event::NeedSettled { .. } => "need-settled",
             Event::QuestionSkipped { .. } => "question-skipped",
             Event::PrioritySet { .. } => "priority-set",
@@ -267,6 +279,8 @@ impl Event {
             Event::BindingSet(_) => "binding-set",
             Event::BindingRemoved { .. } => "binding-removed",
             Event::NonceUsed { .. } => "nonce-used",
+            Event::WrongCounted(_) => "wrong-counted",
+            Event::TallyCleared { .. } => "tally-cleared",
             Event::Audit { .. } => "audit",
         }
     }

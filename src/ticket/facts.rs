@@ -66,6 +66,9 @@ pub struct Ticket {
     /// The known problem that the caller was told of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<Told>,
+    /// The earlier ticket that the caller keyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<TicketNumber>,
     pub need: Option<Need>,
     pub need_by: Option<NeedSource>,
     /// Every routing decision, in order: the "why". Its inputs, for replaying it, stand in the record only.
@@ -290,6 +293,7 @@ impl Ticket {
             questions_skipped: Vec::new(),
             priority: Priority::Normal,
             incident: None,
+            follows: None,
             need: None,
             need_by: None,
             decisions: Vec::new(),
@@ -338,16 +342,12 @@ impl Ticket {
             Event::KeyPressed { digit, .. } => push(&mut self.keys, *digit, MAX_KEYS),
             Event::Collected { step, accepted } => push(&mut self.collected, (step.clone(), *accepted), MAX_KEPT),
             Event::NeedSettled { need, by } => (self.need, self.need_by) = (Some(need.clone()), Some(*by)),
+            Event::TicketLinked { ticket } => self.follows = Some(*ticket),
             Event::QuestionSkipped { step } => push(&mut self.questions_skipped, step.clone(), MAX_KEPT),
             Event::PrioritySet { priority } => self.priority = *priority,
             Event::IncidentTold { incident, note } => self.incident = Some(Told::new(*incident, note)),
             Event::RouteDecided { decision } => push(&mut self.decisions, Routed::new(at, decision), MAX_KEPT),
-            Event::OfferSent { offer, analyst, rung, outside } => {
-                let (offer, analyst, rung, outside) = (*offer, analyst.clone(), rung.clone(), *outside);
-                let sent =
-                    Offer { offer, call, analyst, rung, outside, sent: at, ringing: None, ended: None, outcome: None };
-                self.offer_sent(sent);
-            }
+            Event::OfferSent { .. } => self.offer_sent(call, at, event),
             Event::OfferRinging { offer, .. } => {
                 if let Some(offer) = self.offer(call, *offer) {
                     offer.ringing.get_or_insert(at);
@@ -395,17 +395,22 @@ impl Ticket {
             | Event::BindingSet(_)
             | Event::BindingRemoved { .. }
             | Event::NonceUsed { .. }
+            | Event::WrongCounted(_)
+            | Event::TallyCleared { .. }
             | Event::Audit { .. } => {}
         }
     }
 
-    fn offer_sent(&mut self, offer: Offer) {
+    fn offer_sent(&mut self, call: CallId, at: Timestamp, event: &Event) {
+        let Event::OfferSent { offer, analyst, rung, outside } = event else { return };
+        let (offer, analyst, rung, outside) = (*offer, analyst.clone(), rung.clone(), *outside);
+        let sent = Offer { offer, call, analyst, rung, outside, sent: at, ringing: None, ended: None, outcome: None };
         // An offer for a call that is over is made for its callback.
         if self.end.is_some() && !self.up {
             self.continued();
         }
-        self.first_offer.get_or_insert(offer.sent);
-        push(&mut self.offers, offer, MAX_OFFERS);
+        self.first_offer.get_or_insert(at);
+        push(&mut self.offers, sent, MAX_OFFERS);
     }
 
     fn resumed(&mut self, by: Party, at: Timestamp) {

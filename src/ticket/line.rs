@@ -9,8 +9,8 @@ use super::{
     Record,
 };
 use crate::bridge::MediaReport;
-use crate::identity::{Caller, Confidence, PhoneClass};
-use crate::ids::{IncidentId, Seq};
+use crate::identity::{Caller, Confidence, PhoneClass, Tally};
+use crate::ids::{IncidentId, Seq, StepId};
 use crate::routing::{Choice, Decision, Level, Need, OfferOutcome, Priority};
 
 /// One dated line of a ticket's timeline.
@@ -42,8 +42,8 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         Event::Confirmed => "The caller's phone confirmed.".to_owned(),
         Event::Spoken { words, .. } => format!("Said \"{words}\""),
         Event::KeyPressed { digit, .. } => format!("Key {}.", digit.as_char()),
-        Event::Collected { step, accepted: true } => format!("Keyed number accepted ({step})."),
-        Event::Collected { step, accepted: false } => format!("Keyed number not accepted ({step})."),
+        Event::Collected { step, accepted } => collected_words(step, *accepted),
+        Event::TicketLinked { ticket } => format!("The caller keyed ticket {ticket}: this call is about it."),
         Event::NeedSettled { need, by } => format!("Needed: {} ({}).", need_words(need), need_source_words(need, *by)),
         Event::QuestionSkipped { step } => format!("Nothing asked (step {step}): no answer would change who is rung."),
         Event::PrioritySet { priority } => priority_words(*priority).to_owned(),
@@ -86,10 +86,8 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         }
         Event::CallbackGivenUp => "Callback given up by Wardline; a person must call.".to_owned(),
         Event::CallbackClosed => "Callback closed.".to_owned(),
-        Event::Audit { actor, action, object, reason } => {
-            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("{actor} did {action} on {object}{reason}.")
-        }
+        Event::WrongCounted(tally) => counted_words(tally, record.at)?,
+        Event::Audit { actor, action, object, reason } => audit_words(actor, action, object, reason.as_deref()),
         Event::StepEntered { .. }
         | Event::NodeStarted { .. }
         | Event::NodeStopped
@@ -101,8 +99,28 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         | Event::ItemConfirmed { .. }
         | Event::BindingSet(_)
         | Event::BindingRemoved { .. }
-        | Event::NonceUsed { .. } => return None,
+        | Event::NonceUsed { .. }
+        | Event::TallyCleared { .. } => return None,
     })
+}
+
+fn audit_words(actor: &str, action: &str, object: &str, reason: Option<&str>) -> String {
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{actor} did {action} on {object}{reason}.")
+}
+
+fn collected_words(step: &StepId, accepted: bool) -> String {
+    format!("Keyed number {} ({step}).", if accepted { "accepted" } else { "not accepted" })
+}
+
+/// Told when it locks: an analyst should know why the caller is not verified.
+fn counted_words(tally: &Tally, at: Timestamp) -> Option<String> {
+    let until = tally.locked_until.filter(|_| tally.is_locked(at))?;
+    Some(format!(
+        "Too many wrong numbers were keyed: {} is locked; the lock ends {}.",
+        tally.suspect,
+        due_words(at, until)
+    ))
 }
 
 fn opened_words(opened: &CallOpened) -> String {

@@ -149,6 +149,7 @@ pub fn caller(unit: &str, system: &str) -> Caller {
         place: sourced(place),
         ehr: sourced(ehr),
         person: None,
+        call_back: None,
     }
 }
 

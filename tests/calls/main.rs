@@ -10,6 +10,7 @@ mod floods;
 mod hush;
 mod incidents;
 mod invariants;
+mod keyed;
 mod ladder;
 mod lines_a;
 mod lines_b;

@@ -9,7 +9,7 @@ use wardline::ticket::{
 };
 
 use crate::phone::Pickup;
-use crate::setting::accounts;
+use crate::setting::{accounts, pins};
 use crate::world::World;
 
 /// The process dies at this instant, and the next one starts at once on the same folder.
@@ -22,8 +22,8 @@ pub fn killed(world: &mut World) {
     }
     drop(store);
     let (_store, restored) = store::open(folder.path(), journal::Options::default(), now).expect("the same store");
-    // Passwords are no records: the store of a real node still has them.
-    let memory = Memory { accounts: accounts(), ..recall::memory(&world.config, &restored, now) };
+    // Passwords and PINs are no records: the store of a real node still has them.
+    let memory = Memory { accounts: accounts(), pins: pins(), ..recall::memory(&world.config, &restored, now) };
     world.take_over(memory);
 }
 

@@ -26,7 +26,9 @@ use wardline::time::{Duration, Instant};
 use crate::hush::Offers;
 use crate::media::MediaWorker;
 use crate::phone::{Phone, Pickup, State};
-use crate::setting::{accounts, desk_config, named_config, phones, planned_config, probed_config, untrusting_config};
+use crate::setting::{
+    accounts, desk_config, named_config, phones, pins, planned_config, probed_config, untrusting_config,
+};
 
 pub const DESK: &str = "10.0.0.10:5060";
 pub const PBX: &str = "10.0.1.1:5060";
@@ -267,6 +269,7 @@ impl World {
     fn of(config: Arc<Config>, names: Names, seed: u64, signed_in: &[&str]) -> World {
         let mut memory = Memory::blank([7; 32]);
         memory.accounts = accounts();
+        memory.pins = pins();
         for (place, analyst) in signed_in.iter().enumerate() {
             let idle = Duration::from_secs(3_600 - place as u64 * 60);
             memory.analysts.push((AnalystId::new(analyst), Presence::Available, idle));

@@ -9,6 +9,8 @@ pub const MAX_DEEDS: usize = 100;
 
 static SINCE: Form = Form { name: "time since the INVITE", pattern: DURATION_PATTERN };
 static HELPED: Form = Form { name: "time and analyst", pattern: "[0-9.]+(ms|s|m|h|d) .+" };
+static PIN_OF: Form = Form { name: "person and PIN", pattern: "[^ ]+ +[0-9]{4,12}" };
+static TICKET_OF: Form = Form { name: "ticket and analyst", pattern: "[0-9]+ +.+" };
 static DEED: Form = Form { name: "time and deed", pattern: "[0-9.]+(ms|s|m|h|d) .+" };
 
 pub static CASES: Table = Table {
@@ -77,6 +79,18 @@ static CALL_CASE: Table = Table {
             "known problems that are active"
         ),
         key!("open_ticket", Kind::Flag, Need::Default("false"), "the calling number has a ticket that is not closed"),
+        key!(
+            "pins",
+            Kind::List(&Kind::Form(&PIN_OF)),
+            Need::Default("[]"),
+            "people's PINs: `\"anika-rao 274913\"`, invented"
+        ),
+        key!(
+            "tickets",
+            Kind::List(&Kind::Form(&TICKET_OF)),
+            Need::Default("[]"),
+            "earlier tickets, each with who had it"
+        ),
         key!("helped", Kind::Form(&HELPED), Need::Without("nobody"), "how long ago who took the caller's last call"),
         key!("expect", Kind::Table(&EXPECT), Need::Without("nothing"), "what has to come of it"),
     ],

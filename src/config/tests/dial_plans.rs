@@ -199,5 +199,5 @@ fn every_recipe_fits_the_sample_configuration() {
             }
         }
     }
-    assert_eq!(recipes, 7);
+    assert_eq!(recipes, 9);
 }

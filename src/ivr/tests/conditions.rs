@@ -8,7 +8,7 @@ use crate::ivr::{Facts, Known, NeedPatch, Plan};
 use crate::time::Duration;
 
 fn holds(condition: &Condition, facts: &Facts, remembers: bool) -> bool {
-    let world = Desk { matters: false, on_shift: true, incident: remembers, directory: &[] };
+    let world = Desk { matters: false, on_shift: true, incident: remembers };
     condition.holds(facts, &NeedPatch::default(), &world)
 }
 

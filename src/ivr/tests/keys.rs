@@ -281,7 +281,7 @@ fn news_that_comes_late_is_said_once_and_silence_of_the_hunt_means_ringing() {
 
 #[test]
 fn what_comes_twice_or_late_changes_nothing() {
-    let world = Desk { matters: false, on_shift: true, incident: false, directory: &[] };
+    let world = Desk { matters: false, on_shift: true, incident: false };
     let mut walk = Interpreter::new(plan(SAMPLE), prompts(), ward_phone());
     walk.begin(at(0), &world);
     walk.begin(at(0), &world);
@@ -301,7 +301,7 @@ fn what_comes_twice_or_late_changes_nothing() {
 
 #[test]
 fn a_language_without_recordings_is_spoken_in_the_plans_own() {
-    let world = Desk { matters: false, on_shift: true, incident: false, directory: &[] };
+    let world = Desk { matters: false, on_shift: true, incident: false };
     let facts = Facts { language: Language::new("es"), ..ward_phone() };
     let mut walk = Interpreter::new(plan(SAMPLE), prompts(), facts);
     walk.begin(at(0), &world);

@@ -162,7 +162,7 @@ impl Script {
 
     pub fn ladder_of(mut self, plan: &Arc<Plan>) -> String {
         let (matters, on_shift, incident) = (self.matters, self.on_shift, self.incident);
-        let world = Desk { matters, on_shift, incident, directory: self.directory };
+        let world = Desk { matters, on_shift, incident };
         self.events.push((self.start, Input::Start));
         self.events.sort_by_key(|(at, _)| *at);
         let prompts = prompts();
@@ -225,9 +225,12 @@ fn drain(
             | Effect::Set(_)
             | Effect::Withdraw
             | Effect::CancelCallback
-            | Effect::Collected { .. }
             | Effect::Dial { .. }
             | Effect::Hangup => {}
+            Effect::Check { digits, .. } => {
+                let accepted = script.directory.contains(&digits.as_str());
+                script.events.insert(0, (now.as_micros() / 1_000, Input::Checked { accepted }));
+            }
             Effect::BookCallback { .. } => {
                 if script.keeps {
                     script.events.insert(0, (now.as_micros() / 1_000, Input::Kept));
@@ -235,12 +238,13 @@ fn drain(
             }
         }
         let millis = now.as_micros() / 1_000;
-        writeln!(ladder, "{}.{:03} {}", millis / 1_000, millis % 1_000, told(&effect)).expect("a String takes it");
+        let told = told(&effect, script.directory);
+        writeln!(ladder, "{}.{:03} {told}", millis / 1_000, millis % 1_000).expect("a String takes it");
     }
 }
 
 /// One effect as the ladders write it.
-fn told(effect: &Effect) -> String {
+fn told(effect: &Effect, directory: &[&str]) -> String {
     match effect {
         Effect::Entered(step) => format!("> {step}"),
         Effect::Skipped(step) => format!("skip {step}"),
@@ -270,12 +274,15 @@ fn told(effect: &Effect) -> String {
             CallbackCause::Incident => "book incident".to_owned(),
         },
         Effect::CancelCallback => "cancel callback".to_owned(),
-        Effect::Collected { what, digits, accepted, .. } => {
+        Effect::Check { what, digits, .. } => {
             let what = match what {
                 Keyed::Badge => "badge",
                 Keyed::Extension => "extension",
+                Keyed::Ticket => "ticket",
+                Keyed::CallbackNumber => "call back at",
+                Keyed::Pin => "PIN",
             };
-            format!("{what} {digits} {}", if *accepted { "known" } else { "unknown" })
+            format!("{what} {digits} {}", if directory.contains(&digits.as_str()) { "known" } else { "unknown" })
         }
         Effect::Dial { target } => format!("dial {target}"),
         Effect::Hangup => "hangup".to_owned(),
@@ -286,7 +293,6 @@ pub struct Desk {
     pub matters: bool,
     pub on_shift: bool,
     pub incident: bool,
-    pub directory: &'static [&'static str],
 }
 
 impl World for Desk {
@@ -296,10 +302,6 @@ impl World for Desk {
 
     fn on_shift(&self) -> bool {
         self.on_shift
-    }
-
-    fn knows(&self, _: Keyed, digits: &str) -> bool {
-        self.directory.contains(&digits)
     }
 
     fn incident(&self, _: &NeedPatch) -> Option<KnownProblem> {

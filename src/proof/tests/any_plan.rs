@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Report;
 use crate::ids::Language;
-use crate::ivr::{Known, Plan, Prompts};
+use crate::ivr::{Keyed, Known, Plan, Prompts};
 
 /// SplitMix64: tiny, and the same on every machine.
 #[derive(Clone, Debug)]
@@ -255,9 +255,10 @@ impl Maker {
     fn collect(&mut self, name: &str, to: &[String]) {
         let (say, wait) = (self.say(), self.wait());
         let (tries, digits) = (1 + self.rng.below(2), 1 + self.rng.below(4));
+        let number = self.rng.pick(&Keyed::NAMES);
         let next: Vec<String> = (0..3).map(|_| self.to(to)).collect();
         let text = format!(
-            "say = {say}\nwait = \"{wait}\"\ntries = {tries}\nnumber = \"badge\"\ndigits = {digits}\n\
+            "say = {say}\nwait = \"{wait}\"\ntries = {tries}\nnumber = \"{number}\"\ndigits = {digits}\n\
              accepted = \"{}\"\nrejected = \"{}\"\nsilence = \"{}\"\n",
             next[0], next[1], next[2]
         );
@@ -309,10 +310,10 @@ impl Maker {
         writeln!(text, "give_up = \"{give_up}\"\nasks = [").expect("a String takes it");
         for _ in 0..self.rng.below(3) {
             let (at, say, wait) = (self.rng.below(20), self.say(), self.wait());
-            let on_shift = self.rng.once_in(2);
+            let (on_shift, number) = (self.rng.once_in(2), self.rng.pick(&Keyed::NAMES));
             write!(text, "{{ at = \"{at}s\", when = {{ on_shift = {on_shift} }}, say = {say}, wait = \"{wait}\", ")
                 .expect("a String takes it");
-            write!(text, "number = \"extension\", digits = 3, accepted = [\"p0\"] }}, ").expect("a String takes it");
+            write!(text, "number = \"{number}\", digits = 3, accepted = [\"p0\"] }}, ").expect("a String takes it");
         }
         text.push_str("]\nwaiting = [");
         // A key that is offered anew with another meaning loses its first one, so no two share one.

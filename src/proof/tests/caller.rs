@@ -8,7 +8,7 @@ use super::any_plan::Rng;
 use crate::digit::Digit;
 use crate::ids::{IncidentId, Language, PromptId, StepId};
 use crate::ivr::{
-    CallbackCause, Effect, Facts, HuntNews, Input, Interpreter, Keyed, KnownProblem, NeedPatch, Origin, Plan, Prompts,
+    CallbackCause, Effect, Facts, HuntNews, Input, Interpreter, KnownProblem, NeedPatch, Origin, Plan, Prompts,
     StepKind, World,
 };
 use crate::time::{Duration, Instant};
@@ -82,14 +82,21 @@ impl Line {
         }
     }
 
-    pub fn begin(&mut self, world: &dyn World) {
+    pub fn begin(&mut self, world: &dyn Verdicts) {
         self.walk.begin(self.now, world);
-        self.drain();
+        self.carry_out(world);
     }
 
-    pub fn input(&mut self, input: Input, world: &dyn World) {
+    pub fn input(&mut self, input: Input, world: &dyn Verdicts) {
         self.walk.handle(self.now, input, world);
-        self.drain();
+        self.carry_out(world);
+    }
+
+    /// Effects, and the verdict on each number in the same instant.
+    fn carry_out(&mut self, world: &dyn Verdicts) {
+        while self.drain() {
+            self.walk.handle(self.now, Input::Checked { accepted: world.accepts() }, world);
+        }
     }
 
     pub fn due(&self) -> Option<(Instant, Due)> {
@@ -102,7 +109,7 @@ impl Line {
     }
 
     /// Lets the next thing happen by itself.
-    pub fn pass(&mut self, at: Instant, due: Due, world: &dyn World) {
+    pub fn pass(&mut self, at: Instant, due: Due, world: &dyn Verdicts) {
         assert!(at >= self.now, "time goes back");
         self.now = at;
         match due {
@@ -124,7 +131,9 @@ impl Line {
         }
     }
 
-    fn drain(&mut self) {
+    /// True when a number waits for its verdict.
+    fn drain(&mut self) -> bool {
+        let mut keyed = false;
         while let Some(effect) = self.walk.poll_effect() {
             match effect {
                 Effect::Say { language, prompts } => {
@@ -148,11 +157,17 @@ impl Line {
                 | Effect::Told { .. }
                 | Effect::Withdraw
                 | Effect::BookCallback { .. }
-                | Effect::CancelCallback
-                | Effect::Collected { .. } => {}
+                | Effect::CancelCallback => {}
+                Effect::Check { .. } => keyed = true,
             }
         }
+        keyed
     }
+}
+
+/// A world that judges what is keyed.
+pub trait Verdicts: World {
+    fn accepts(&self) -> bool;
 }
 
 /// Answers as it likes, every time anew.
@@ -164,10 +179,6 @@ impl World for Fickle {
     }
 
     fn on_shift(&self) -> bool {
-        self.0.borrow_mut().once_in(2)
-    }
-
-    fn knows(&self, _: Keyed, _: &str) -> bool {
         self.0.borrow_mut().once_in(2)
     }
 
@@ -185,6 +196,12 @@ impl World for Fickle {
     }
 
     fn system_down(&self, _: &NeedPatch) -> bool {
+        self.0.borrow_mut().once_in(2)
+    }
+}
+
+impl Verdicts for Fickle {
+    fn accepts(&self) -> bool {
         self.0.borrow_mut().once_in(2)
     }
 }

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::caller::{Due, Line, Seen, facts, problem};
+use super::caller::{Due, Line, Seen, Verdicts, facts, problem};
 use crate::digit::Digit;
 use crate::ivr::plan::Case;
 use crate::ivr::promise::unpromised;
-use crate::ivr::{At, HuntNews, Input, Keyed, KnownProblem, Longest, NeedPatch, Plan, Prompts, StepKind, Way, World};
+use crate::ivr::{At, HuntNews, Input, KnownProblem, Longest, NeedPatch, Plan, Prompts, StepKind, Way, World};
 use crate::proof::{Exit, Stay, Walked, Witness};
 use crate::time::{Duration, Instant};
 
@@ -29,10 +29,6 @@ impl World for Obedient {
         self.on_shift.borrow_mut().pop_front().unwrap_or_default()
     }
 
-    fn knows(&self, _: Keyed, _: &str) -> bool {
-        *self.knows.borrow()
-    }
-
     fn incident(&self, _: &NeedPatch) -> Option<KnownProblem> {
         Some(problem())
     }
@@ -47,6 +43,12 @@ impl World for Obedient {
 
     fn system_down(&self, _: &NeedPatch) -> bool {
         false
+    }
+}
+
+impl Verdicts for Obedient {
+    fn accepts(&self) -> bool {
+        *self.knows.borrow()
     }
 }
 
