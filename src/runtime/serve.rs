@@ -68,6 +68,8 @@ pub fn serve(chosen: Chosen) -> anyhow::Result<()> {
 }
 
 async fn run(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Result<()> {
+    // Before anything serves: a signal that comes while the node starts is obeyed once it has.
+    let signals = Signals::caught()?;
     let clock = MonotonicClock::new();
     let (content, (config, versions)) = (chosen.content.clone(), chosen.settled()?);
     let inbox = Arc::new(Inbox::new(clock));
@@ -118,8 +120,6 @@ async fn run(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Resul
         media,
     };
     let publisher = publisher.start(wanted).await;
-    // Whoever reads "ready" may send a signal at once.
-    let signals = Signals::caught()?;
     tracing::info!(node = %name, version = env!("CARGO_PKG_VERSION"), rehearsal = %rehearsing, "ready");
 
     let fault = tokio::select! {
