@@ -277,6 +277,7 @@ fn reason_of(cause: HangupCause) -> Option<Reason> {
         | HangupCause::NoAck
         | HangupCause::MediaRefused
         | HangupCause::PeerLost
+        | HangupCause::SessionExpired
         | HangupCause::PlanEnded
         | HangupCause::Transferred
         | HangupCause::NodeFailure => None,

@@ -126,7 +126,7 @@ impl Call {
     /// A request inside a dialog, and the way it came.
     pub fn request(&mut self, ctx: &mut Context<'_>, leg: LegId, server: ServerKey, request: &Request, flow: Flow) {
         if let Some(leg) = self.legs.get_mut(&leg) {
-            let admitted = leg.usage.receive_request(server, request);
+            let admitted = leg.usage.receive_request(ctx.now, server, request);
             if admitted && matches!(request.method, Method::Invite | Method::Update) {
                 leg.follow(flow);
             }
@@ -358,8 +358,9 @@ impl Call {
                     leg.negotiation.rollback();
                 }
             }
-            // We re-INVITE nobody by ourselves yet, so there is nothing to offer again.
-            UsageEvent::OfferAgain => {}
+            // The only offers of ours in mid-call are refreshes that say the same again.
+            UsageEvent::OfferAgain | UsageEvent::RefreshDue => self.leg_refresh(id),
+            UsageEvent::SessionExpired => self.leg_lost(ctx, id, HangupCause::SessionExpired),
             UsageEvent::Info { content_type, body } => self.leg_info(ctx, id, content_type.as_deref(), &body),
             UsageEvent::Refer(refer) => self.leg_refers(ctx, id, &refer),
             UsageEvent::ProbeAnswered => {}

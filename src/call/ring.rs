@@ -240,7 +240,12 @@ impl Call {
             from: self.shown_from(&role, target.advertised),
             to: NameAddr::new(target.to),
             call_id: sip_call_id.clone(),
-            local: LocalIdentity { contact, tag: ctx.numbers.token(), seed: ctx.numbers.bits() },
+            local: LocalIdentity {
+                contact,
+                tag: ctx.numbers.token(),
+                seed: ctx.numbers.bits(),
+                session: Some(ctx.config.node.session_timer(target.trunk.as_ref())),
+            },
             route: Vec::new(),
             headers: self.shown_headers(&role),
             sdp: Some(sdp),

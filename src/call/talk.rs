@@ -104,6 +104,17 @@ impl Call {
         }
     }
 
+    /// The session timer wants a re-INVITE (RFC 4028 section 7.4): the description in force, with its `o=` as it is. Put off
+    /// where another offer is under way; the timer asks again.
+    pub(super) fn leg_refresh(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if let Some(sdp) = leg.negotiation.refresh()
+            && leg.usage.reinvite(Some(&sdp)).is_err()
+        {
+            leg.negotiation.rollback();
+        }
+    }
+
     /// The answer to an offer of ours in mid-call.
     pub(super) fn leg_offer_answered(&mut self, ctx: &mut Context<'_>, id: LegId, sdp: &[u8]) {
         let Some(leg) = self.legs.get_mut(&id) else { return };

@@ -3,7 +3,7 @@
 use crate::config::import::grammar::IMPORT;
 use crate::config::lockout::LOCKOUT;
 use crate::config::raw_hospital::MAX_PHONES;
-use crate::config::raw_node::{MAX_CALLS, MAX_WORKERS, MIN_PROBE};
+use crate::config::raw_node::{MAX_CALLS, MAX_WORKERS, MIN_PROBE, MIN_SESSION_TIMER};
 use crate::config::values::MAX_DURATION;
 use crate::grammar::{BLANK, Choice, DURATION_PATTERN, Form, Kind, Need, Table, key};
 use crate::identity::PhoneClass;
@@ -236,6 +236,12 @@ static TRUNK: Table = Table {
             Kind::Number { least: 1, most: MAX_CALLS as u64 },
             Need::Without("no limit of its own"),
             "calls at once over this trunk"
+        ),
+        key!(
+            "session_timer",
+            Kind::Duration { least: MIN_SESSION_TIMER, most: MAX_DURATION },
+            Need::Default("\"30m\""),
+            "how long a call may go unconfirmed by either side (RFC 4028); half-way it is confirmed"
         ),
         key!("plain", Kind::Text, Need::Without("no remark"), "why it goes unencrypted, for whoever reads the file"),
         key!(

@@ -11,6 +11,9 @@ use crate::ids::{AnalystId, Extension, HospitalId, ListenerId, TrunkId};
 use crate::sip::Transport;
 use crate::time::Duration;
 
+/// Half an hour: what RFC 4028 section 4 recommends.
+pub const SESSION_TIMER: Duration = Duration::from_secs(1800);
+
 /// The checked `wardline.toml`. Relative paths are resolved against the folder that holds sip-config/.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -84,8 +87,17 @@ pub struct Trunk {
     pub plain: Option<String>,
     /// Dialled before numbers that leave the hospital ("9").
     pub outside_prefix: Option<String>,
+    /// The session interval that we ask for (RFC 4028), 90 s at least.
+    pub session_timer: Duration,
     /// How the peer writes numbers.
     pub numbers: NumberRules,
+}
+
+impl Node {
+    /// The session interval that we ask of a phone: its trunk's, or the usual one of a registered phone.
+    pub fn session_timer(&self, trunk: Option<&TrunkId>) -> Duration {
+        trunk.and_then(|id| self.trunks.get(id)).map_or(SESSION_TIMER, |trunk| trunk.session_timer)
+    }
 }
 
 impl Trunk {

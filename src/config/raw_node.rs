@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use crate::config::grammar::NODE;
+use crate::config::node::SESSION_TIMER;
 use crate::config::reader::{Fields, Problems, Read, Spanned, Wrong};
 use crate::config::tree::{Place, Tree};
 use crate::config::values::{FromText, PortRange};
@@ -22,6 +23,8 @@ pub const MAX_CALLS: usize = 10_000;
 pub const MAX_WORKERS: usize = 64;
 /// Probing more often tells nothing more: an INVITE finds a dead peer within 32 s (Timer B) by itself.
 pub const MIN_PROBE: Duration = Duration::from_secs(5);
+/// RFC 4028 section 5.
+pub const MIN_SESSION_TIMER: Duration = Duration::from_secs(90);
 
 /// `wardline.toml`, and where its parts stand.
 #[derive(Debug)]
@@ -309,6 +312,11 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
         let finding = probe.place.error("`probe` must be at least 5s");
         entry.problems.push(finding.remedy("write \"30s\", or leave it out for no probing"));
     }
+    let session_timer = entry.optional::<Spanned<Duration>>("session_timer");
+    if let Some(timer) = session_timer.as_ref().filter(|timer| timer.value < MIN_SESSION_TIMER) {
+        let finding = timer.place.error("`session_timer` must be at least 90s").why("RFC 4028 allows no less");
+        entry.problems.push(finding.remedy("write \"30m\", or leave it out"));
+    }
     let prefixes = entry.optional::<Vec<Extension>>("strip_prefixes").unwrap_or_default();
     let trunk = Trunk {
         id: id.clone(),
@@ -323,6 +331,7 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
         max_calls: entry.has("max_calls").then(|| bounded(entry, "max_calls", MAX_CALLS)),
         plain: entry.optional("plain"),
         outside_prefix: entry.optional::<Extension>("outside_prefix").map(|prefix| prefix.to_string()),
+        session_timer: session_timer.map_or(SESSION_TIMER, |timer| timer.value),
         numbers: NumberRules { strip: prefixes.iter().map(ToString::to_string).collect() },
     };
     let complete = places.hospital.is_some();

@@ -24,6 +24,7 @@ use super::event::{EndCause, Failure, Reason, UsageEvent};
 use super::offers::{Ours, Theirs};
 use super::requests::{self, Refer};
 use super::resend::{Due, Resend};
+use super::session_timer;
 use super::state::Dialog;
 use super::usage::Phase;
 use crate::ids::ServerKey;
@@ -54,6 +55,8 @@ pub(super) enum Pending {
     Probe,
     Info,
     Notify,
+    /// An UPDATE that refreshes the session.
+    Refresh,
 }
 
 impl Confirmed {
@@ -117,7 +120,7 @@ impl Confirmed {
 
     // Requests.
 
-    pub fn request(mut self: Box<Self>, cx: &mut Context, server: ServerKey, request: &Request) -> Phase {
+    pub fn request(mut self: Box<Self>, cx: &mut Context, now: Instant, server: ServerKey, request: &Request) -> Phase {
         if !requests::admit(cx, &mut self.dialog, server, request) {
             return Phase::Confirmed(self);
         }
@@ -129,7 +132,7 @@ impl Confirmed {
                 return self.ended_by_peer();
             }
             Method::Invite => self.reinvited(cx, server, request),
-            Method::Update => self.updated(cx, server, request),
+            Method::Update => self.updated(cx, now, server, request),
             Method::Refer => self.refer(cx, server, request),
             Method::Info
             | Method::Options
@@ -200,6 +203,7 @@ impl Confirmed {
                 }
                 Phase::Confirmed(self)
             }
+            (Pending::Refresh, _) => self.refresh_answered(cx, now, response),
             (Pending::Probe | Pending::Info, Status::NO_SUCH_TRANSACTION) => self.lost(cx, false),
             (Pending::Probe, Status::REQUEST_TIMEOUT) => self.lost(cx, true),
             (Pending::Probe, _) => {
@@ -225,7 +229,8 @@ impl Confirmed {
                 self.refer = Refer::Idle;
                 Phase::Confirmed(self)
             }
-            None => Phase::Confirmed(self),
+            // The timer tries again, or ends the call in its time.
+            Some(Pending::Refresh) | None => Phase::Confirmed(self),
         }
     }
 
@@ -262,6 +267,15 @@ impl Confirmed {
     }
 
     pub fn timeout(mut self: Box<Self>, cx: &mut Context, now: Instant) -> Phase {
+        match cx.timer.timeout(now) {
+            session_timer::Due::Nothing => {}
+            session_timer::Due::Refresh => self.refresh(cx, now),
+            session_timer::Due::Expired => {
+                cx.event(UsageEvent::SessionExpired);
+                cx.end(false, EndCause::SessionExpired, None);
+                return self.hang_up(cx, Some(&Reason::sip(Status::REQUEST_TIMEOUT, "Session expired")));
+            }
+        }
         self.retry_when_due(cx, now);
         match self.resend.as_mut().map(|resend| resend.timeout(now)) {
             None | Some(Due::Nothing) => Phase::Confirmed(self),

@@ -4,12 +4,13 @@
 use std::collections::VecDeque;
 
 use super::event::{EndCause, Output, Reason, UsageEvent};
-use super::state::Dialog;
+use super::session_timer::SessionTimer;
+use super::state::{Dialog, DialogError};
 use super::usage::LocalIdentity;
-use super::{ALLOW, MAX_KEPT_ACKS, MAX_RETRY_AFTER_S, SUPPORTED};
+use super::{ALLOW, MAX_KEPT_ACKS, MAX_RETRY_AFTER_S};
 use crate::ids::ServerKey;
 use crate::sip::{Headers, Method, Request, Response, Status, Uri};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(super) struct Context {
@@ -20,6 +21,7 @@ pub(super) struct Context {
     pub admitted: bool,
     /// The dialog as it was confirmed: all that is left for a BYE when a step of ours breaks.
     pub farewell: Option<Dialog>,
+    pub timer: SessionTimer,
     acks: VecDeque<KeptAck>,
     /// How many ACKs were made: each has a branch of its own.
     acks_made: u64,
@@ -46,12 +48,14 @@ impl KeptAck {
 impl Context {
     pub fn new(local: LocalIdentity) -> Context {
         let draws = local.seed;
+        let timer = SessionTimer::new(local.session);
         Context {
             local,
             out: VecDeque::new(),
             ended: false,
             admitted: false,
             farewell: None,
+            timer,
             acks: VecDeque::new(),
             acks_made: 0,
             draws,
@@ -101,13 +105,27 @@ impl Context {
         self.response(request, status)
             .with_header("Contact", format_args!("<{}>", self.local.contact))
             .with_header("Allow", ALLOW)
-            .with_header("Supported", SUPPORTED)
+            .with_header("Supported", self.timer.supported())
+    }
+
+    /// The 200 to an INVITE or UPDATE that makes or refreshes the session, with what the timer says of it (RFC 4028).
+    pub fn refreshed(&mut self, now: Instant, request: &Request) -> Response {
+        self.timer.note_allow(&request.headers);
+        let response = self.capable(request, Status::OK);
+        let timer = self.timer.answer(now, &request.headers);
+        timer.into_iter().fold(response, |response, (name, value)| response.with_header(name, value))
     }
 
     /// 500 with a Retry-After between 0 and 10 s (14.2).
     pub fn reply_later(&mut self, server: ServerKey, request: &Request) {
         let seconds = self.draw(u64::from(MAX_RETRY_AFTER_S) + 1);
         let response = self.response(request, Status::SERVER_INTERNAL_ERROR).with_header("Retry-After", seconds);
+        self.respond(server, response);
+    }
+
+    /// 422 to a session interval below ours (RFC 4028 section 9).
+    pub fn too_brief(&mut self, server: ServerKey, request: &Request) {
+        let response = DialogError::TooBrief.response(request, &self.local.tag);
         self.respond(server, response);
     }
 

@@ -53,6 +53,11 @@ pub enum UsageEvent {
     /// Our offer was refused, the session goes on as before it: roll back (14.1, line B35). With `will_retry` the peer
     /// had one under way itself; [`UsageEvent::OfferAgain`] comes in its time.
     OfferRefused { status: Status, will_retry: bool },
+    /// The session wants a refresh that says the same again (RFC 4028 section 7.4): call `reinvite` with the description in
+    /// force. What comes of it comes as for every other offer.
+    RefreshDue,
+    /// Nobody has refreshed the session in time: BYE is sent (RFC 4028 section 10). [`UsageEvent::Ended`] follows.
+    SessionExpired,
     /// The time to retry after glare has come: call `reinvite` with a fresh offer, if it is still wanted.
     OfferAgain,
     /// INFO, already answered 200.
@@ -79,6 +84,8 @@ pub enum EndCause {
     NoAck,
     NoAnswerInAck,
     PeerLost,
+    /// The session timer ran out.
+    SessionExpired,
     /// A response that makes no dialog (line A19).
     BrokenPeer,
 }

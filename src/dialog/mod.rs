@@ -6,7 +6,7 @@
 //! `uac` (no final response yet), `confirmed` (with `offers` and `requests`), `closing`.
 //!
 //! What is absent: session descriptions are bytes here (bridge reads them), nobody's password is known (a 401 or 407
-//! to us is a rejection like any other, lines C48 and C49), 100rel and session timers are not offered.
+//! to us is a rejection like any other, lines C48 and C49), 100rel is not offered.
 
 mod body;
 mod closing;
@@ -16,6 +16,7 @@ mod event;
 mod offers;
 mod requests;
 mod resend;
+mod session_timer;
 mod state;
 mod uac;
 mod uas;
@@ -34,8 +35,12 @@ pub use usage::{LocalIdentity, NotNow, Usage};
 
 /// What we do with requests inside and outside dialogs (RFC 3261 section 20.5).
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY";
-/// Extensions that we understand (section 20.37): RFC 4488.
-pub const SUPPORTED: &str = "norefersub";
+/// Extensions that we understand (section 20.37): RFC 4488, RFC 4028.
+pub const SUPPORTED: &str = "norefersub, timer";
+/// The same on a leg without a session timer.
+const WITHOUT_TIMER: &str = "norefersub";
+/// The option tag of RFC 4028.
+const TIMER: &str = "timer";
 
 /// First pause between two copies of our 2xx (13.3.1.4).
 const T1: Duration = Duration::from_millis(500);

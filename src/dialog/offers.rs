@@ -12,7 +12,7 @@
 //! ```
 
 use super::body::{SDP, session_description};
-use super::confirmed::Confirmed;
+use super::confirmed::{Confirmed, Pending};
 use super::context::Context;
 use super::event::{EndCause, Failure, UsageEvent};
 use super::resend::Resend;
@@ -87,6 +87,9 @@ impl Confirmed {
         if let Theirs::Asked { .. } = self.theirs {
             return cx.reply_later(server, request);
         }
+        if cx.timer.refuses(&request.headers) {
+            return cx.too_brief(server, request);
+        }
         // Whoever sends a re-INVITE has our 2xx: its ACK was lost or is late (RFC 5407 section 3.1.4).
         if self.resend.take().is_some() && std::mem::take(&mut self.unconfirmed) {
             cx.event(UsageEvent::Confirmed { sdp: None });
@@ -95,10 +98,13 @@ impl Confirmed {
         self.ask(cx, server, request);
     }
 
-    pub(super) fn updated(&mut self, cx: &mut Context, server: ServerKey, request: &Request) {
+    pub(super) fn updated(&mut self, cx: &mut Context, now: Instant, server: ServerKey, request: &Request) {
+        if cx.timer.refuses(&request.headers) {
+            return cx.too_brief(server, request);
+        }
         if let Ok(None) = session_description(&request.headers, &request.body) {
             self.dialog.refresh_target(&request.headers);
-            let response = cx.capable(request, Status::OK);
+            let response = cx.refreshed(now, request);
             return cx.respond(server, response);
         }
         // RFC 3311 section 5.2 (line A16).
@@ -128,7 +134,7 @@ impl Confirmed {
 
     pub fn accept_offer(&mut self, cx: &mut Context, now: Instant, sdp: &str) {
         if let Theirs::Asked { server, request, wants_offer } = self.theirs.take() {
-            let response = cx.capable(&request, Status::OK).with_body(SDP, sdp.to_owned());
+            let response = cx.refreshed(now, &request).with_body(SDP, sdp.to_owned());
             cx.respond(server, response.clone());
             if request.method == Method::Invite {
                 let cseq = request.headers.cseq().map(|cseq| cseq.number).unwrap_or_default();
@@ -181,7 +187,10 @@ impl Confirmed {
         let mut request = self.dialog.request(Method::Invite);
         request.headers.push("Contact", format_args!("<{}>", cx.local.contact));
         request.headers.push("Allow", super::ALLOW);
-        request.headers.push("Supported", super::SUPPORTED);
+        request.headers.push("Supported", cx.timer.supported());
+        for (name, value) in cx.timer.ask() {
+            request.headers.push(name, value);
+        }
         if let Some(sdp) = sdp {
             request = request.with_body(SDP, sdp.to_owned());
         }
@@ -204,6 +213,7 @@ impl Confirmed {
                     self.ours = Ours::Idle;
                     self.glares = 0;
                     self.dialog.refresh_target(&response.headers);
+                    cx.timer.accepted(now, &response.headers);
                     self.reinvite_accepted(cx, cseq, offered, response);
                 } else if response.status.is_final() {
                     return self.reinvite_refused(cx, now, response);
@@ -259,6 +269,8 @@ impl Confirmed {
         let retry_after = requests::retry_after(&response.headers).filter(|seconds| *seconds <= MAX_RETRY_AFTER_S);
         let delay = match (status, retry_after) {
             (Status::REQUEST_PENDING, _) => Some(cx.glare_delay(self.invite.is_some())),
+            // With the interval that the 422 names (RFC 4028 section 7.4).
+            (Status::SESSION_INTERVAL_TOO_SMALL, _) => cx.timer.too_brief(&response.headers).then_some(Duration::ZERO),
             (Status::SERVER_INTERNAL_ERROR, Some(seconds)) => Some(Duration::from_secs(u64::from(seconds))),
             _ => None,
         };
@@ -286,7 +298,10 @@ impl Confirmed {
             self.ours = Ours::Idle;
             self.glares = 0;
             cx.event(UsageEvent::OfferRefused { status: failure.status(), will_retry: false });
-            self.probe(cx);
+            // Where we refresh, the timer tries again and ends the call in its time (line F74).
+            if !cx.timer.is_ours() {
+                self.probe(cx);
+            }
         }
     }
 
@@ -301,5 +316,56 @@ impl Confirmed {
         } else {
             self.ours = Ours::Glare { retry_at: now + RETRY_POSTPONED };
         }
+    }
+}
+
+/// Refreshes of ours (RFC 4028 section 10).
+impl Confirmed {
+    /// By UPDATE where the peer allows it: it carries no session description. Else by a re-INVITE, whose description the
+    /// call has. While another offer is under way it waits: what that one brings may be the refresh.
+    pub(super) fn refresh(&mut self, cx: &mut Context, now: Instant) {
+        let busy = !matches!((&self.ours, &self.theirs), (Ours::Idle, Theirs::Idle)) || self.resend.is_some();
+        if busy {
+            cx.timer.refresh_in(now, RETRY_POSTPONED);
+        } else if !cx.timer.by_update() {
+            cx.event(UsageEvent::RefreshDue);
+        } else if !self.pending.iter().any(|(_, pending)| *pending == Pending::Refresh) {
+            let mut update = self.dialog.request(Method::Update);
+            update.headers.push("Contact", format_args!("<{}>", cx.local.contact));
+            update.headers.push("Allow", super::ALLOW);
+            update.headers.push("Supported", cx.timer.supported());
+            for (name, value) in cx.timer.ask() {
+                update.headers.push(name, value);
+            }
+            self.track(&update, Pending::Refresh);
+            cx.send(&self.dialog, update);
+        }
+    }
+
+    /// A final response to the UPDATE. What is not said here is tried again by the timer.
+    pub(super) fn refresh_answered(mut self: Box<Self>, cx: &mut Context, now: Instant, response: &Response) -> Phase {
+        match (response.status, requests::retry_after(&response.headers)) {
+            (status, _) if status.is_success() => {
+                self.dialog.refresh_target(&response.headers);
+                cx.timer.accepted(now, &response.headers);
+            }
+            (Status::NO_SUCH_TRANSACTION, _) => return self.lost(cx, false),
+            (Status::METHOD_NOT_ALLOWED | Status::NOT_IMPLEMENTED | Status::BAD_EXTENSION, _) => {
+                cx.timer.no_update();
+                cx.timer.refresh_in(now, Duration::ZERO);
+            }
+            (Status::SESSION_INTERVAL_TOO_SMALL, _) if cx.timer.too_brief(&response.headers) => {
+                cx.timer.refresh_in(now, Duration::ZERO);
+            }
+            (Status::REQUEST_PENDING, _) => {
+                let pause = cx.glare_delay(self.invite.is_some());
+                cx.timer.refresh_in(now, pause);
+            }
+            (Status::SERVER_INTERNAL_ERROR, Some(seconds)) if seconds <= MAX_RETRY_AFTER_S => {
+                cx.timer.refresh_in(now, Duration::from_secs(u64::from(seconds)));
+            }
+            (_, _) => {}
+        }
+        Phase::Confirmed(self)
     }
 }

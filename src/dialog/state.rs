@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::session_timer::MIN_SE;
 use crate::sip::{Headers, Method, NameAddr, Request, Response, Status, Uri};
 
 /// More requests of ours than one dialog ever sees: a few thousand in its four hours.
@@ -24,6 +25,9 @@ pub enum DialogError {
     Body,
     #[error("an encoded body")]
     Encoding,
+    /// A session interval below ours (RFC 4028 section 9).
+    #[error("a session timer of less than 90 s")]
+    TooBrief,
 }
 
 impl DialogError {
@@ -31,15 +35,17 @@ impl DialogError {
         match self {
             DialogError::Header(_) => Status::BAD_REQUEST,
             DialogError::Body | DialogError::Encoding => Status::UNSUPPORTED_MEDIA_TYPE,
+            DialogError::TooBrief => Status::SESSION_INTERVAL_TOO_SMALL,
         }
     }
 
-    /// What the answer says of bodies that would do (8.2.3).
+    /// What the answer says of what would do (8.2.3).
     pub fn header(self) -> Option<(&'static str, &'static str)> {
         match self {
             DialogError::Header(_) => None,
             DialogError::Body => Some(("Accept", super::body::SDP)),
             DialogError::Encoding => Some(("Accept-Encoding", "identity")),
+            DialogError::TooBrief => Some(("Min-SE", MIN_SE)),
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod pair;
 mod rules;
+mod timers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -18,7 +19,12 @@ use crate::sip::{CSeq, Message, NameAddr};
 use crate::time::Instant;
 
 pub(super) fn local() -> LocalIdentity {
-    LocalIdentity { contact: Uri::parse("sip:desk@192.0.2.1:5060").unwrap(), tag: "us".to_owned(), seed: 7 }
+    LocalIdentity {
+        contact: Uri::parse("sip:desk@192.0.2.1:5060").unwrap(),
+        tag: "us".to_owned(),
+        seed: 7,
+        session: None,
+    }
 }
 
 fn word<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
@@ -110,6 +116,8 @@ pub(super) fn event_words(event: &UsageEvent) -> String {
         UsageEvent::OfferRefused { status, will_retry: true } => format!("offer put off {status}"),
         UsageEvent::OfferRefused { status, will_retry: false } => format!("offer refused {status}"),
         UsageEvent::OfferAgain => "offer again".to_owned(),
+        UsageEvent::RefreshDue => "refresh due".to_owned(),
+        UsageEvent::SessionExpired => "session expired".to_owned(),
         UsageEvent::Info { content_type, body } => {
             format!("info {} {}", content_type.as_deref().unwrap_or("-"), text(&Some(body.clone())))
         }
@@ -132,6 +140,9 @@ fn sent_words(request: &Request) -> String {
     let mut words = format!("{} {}", request.method, cseq.number);
     if let Some(tag) = request.headers.to().unwrap().tag().filter(|tag| *tag != "peer") {
         words.push_str(&format!(" to={tag}"));
+    }
+    if let Some(interval) = request.headers.get("Session-Expires") {
+        words.push_str(&format!(" se={interval}"));
     }
     words + &body_words(&request.headers, &request.body)
 }
@@ -158,6 +169,11 @@ fn output_words(output: Output) -> String {
             if let Some(seconds) = response.headers.get("Retry-After") {
                 assert!(seconds.parse::<u32>().unwrap() <= 10, "14.2: {seconds}");
                 words.push_str(" retry");
+            }
+            for (name, word) in [("Session-Expires", "se"), ("Min-SE", "min")] {
+                if let Some(interval) = response.headers.get(name) {
+                    words.push_str(&format!(" {word}={interval}"));
+                }
             }
             if response.status.code() > 100 {
                 assert_eq!(response.headers.to().unwrap().tag(), Some(response_tag(&response)), "{response:?}");
@@ -210,7 +226,7 @@ impl Rig {
             self.usage.receive_cancel(invite, &request);
         } else {
             self.next_key += 1;
-            self.usage.receive_request(ServerKey(self.next_key), &request);
+            self.usage.receive_request(Instant::from_millis(ms), ServerKey(self.next_key), &request);
         }
     }
 
@@ -302,6 +318,25 @@ fn calling(late: bool, script: &str) -> Usage {
     let mut usage = Usage::uac(our_invite((!late).then_some("O")));
     assert!(matches!(usage.poll_output(), Some(Output::Request { .. })));
     Rig { usage, log: Vec::new(), first: ServerKey(0), next_key: 0 }.play(script)
+}
+
+/// The same with a session timer of 30 min. Both scripts of a timed leg begin with its INVITE's 2xx.
+fn called_timed(words: &[&str], script: &str) -> Usage {
+    let words: Vec<&str> = ["INVITE", "1", "to=-", "sdp=O"].iter().chain(words).copied().collect();
+    let usage = Usage::uas(ServerKey(1), &peer_request(&words), timed()).unwrap();
+    Rig { usage, log: Vec::new(), first: ServerKey(1), next_key: 1 }.play(script)
+}
+
+fn calling_timed(script: &str) -> Usage {
+    let mut usage = Usage::uac(Invite { local: timed(), ..our_invite(Some("O")) });
+    let Some(Output::Request { request, .. }) = usage.poll_output() else { panic!() };
+    assert_eq!(request.headers.get("Supported"), Some("norefersub, timer"));
+    assert_eq!((request.headers.get("Session-Expires"), request.headers.get("Min-SE")), (Some("1800"), Some("90")));
+    Rig { usage, log: Vec::new(), first: ServerKey(0), next_key: 0 }.play(script)
+}
+
+fn timed() -> LocalIdentity {
+    LocalIdentity { session: Some(Duration::from_secs(1_800)), ..local() }
 }
 
 /// A leg that called us and is talking.

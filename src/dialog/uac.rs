@@ -32,6 +32,7 @@ use super::state::Dialog;
 use super::usage::{LocalIdentity, Phase};
 use crate::ids::ServerKey;
 use crate::sip::{CSeq, Method, NameAddr, Request, Response, Status, Uri};
+use crate::time::Instant;
 
 /// A call of ours to make.
 #[derive(Clone, Debug)]
@@ -53,6 +54,7 @@ pub struct Invite {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     invite: Request,
+    next_hop: Uri,
     offered: bool,
     state: State,
     early: Vec<Early>,
@@ -85,7 +87,10 @@ impl Outgoing {
         request.headers.push("CSeq", "1 INVITE");
         request.headers.push("Contact", format_args!("<{}>", invite.local.contact));
         request.headers.push("Allow", super::ALLOW);
-        request.headers.push("Supported", super::SUPPORTED);
+        request.headers.push("Supported", cx.timer.supported());
+        for (name, value) in cx.timer.ask() {
+            request.headers.push(name, value);
+        }
         for (name, value) in &invite.headers {
             request.headers.push(name, value);
         }
@@ -94,8 +99,8 @@ impl Outgoing {
             request = request.with_body(SDP, sdp);
         }
         let next_hop = invite.route.first().map_or(invite.request_uri, |route| route.uri.clone());
-        cx.send_first(request.clone(), next_hop);
-        Outgoing { invite: request, offered, state: State::Calling, early: Vec::new() }
+        cx.send_first(request.clone(), next_hop.clone());
+        Outgoing { invite: request, next_hop, offered, state: State::Calling, early: Vec::new() }
     }
 
     /// The latest early dialog.
@@ -103,7 +108,7 @@ impl Outgoing {
         self.early.last().map(|early| &early.dialog)
     }
 
-    pub fn response(mut self: Box<Self>, cx: &mut Context, cseq: &CSeq, response: &Response) -> Phase {
+    pub fn response(mut self: Box<Self>, cx: &mut Context, now: Instant, cseq: &CSeq, response: &Response) -> Phase {
         // The response to our CANCEL says nothing: the INVITE's own final response counts (9.1).
         if cseq.method != Method::Invite {
             return Phase::Outgoing(self);
@@ -113,7 +118,7 @@ impl Outgoing {
                 self.provisional(cx, response);
                 Phase::Outgoing(self)
             }
-            200..=299 => self.accepted(cx, cseq.number, response),
+            200..=299 => self.accepted(cx, now, cseq.number, response),
             300..=399 => {
                 let contacts = response.headers.addresses("Contact").unwrap_or_default();
                 if let State::Calling | State::Proceeding = self.state {
@@ -121,6 +126,13 @@ impl Outgoing {
                     cx.end(true, EndCause::Rejected, None);
                 }
                 Phase::Over
+            }
+            422 if self.goes_on() && cx.timer.too_brief(&response.headers) => {
+                for (name, value) in cx.timer.ask() {
+                    self.invite.headers.set(name, value);
+                }
+                self.send_again(cx);
+                Phase::Outgoing(self)
             }
             _refusal => {
                 if let State::Calling | State::Proceeding = self.state {
@@ -135,6 +147,20 @@ impl Outgoing {
                 Phase::Over
             }
         }
+    }
+
+    /// Nobody has taken the INVITE back.
+    fn goes_on(&self) -> bool {
+        matches!(self.state, State::Calling | State::Proceeding)
+    }
+
+    /// The same INVITE with the next number (8.1.3.5), after a refusal that told how it would do.
+    fn send_again(&mut self, cx: &mut Context) {
+        let number = self.invite.headers.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        self.invite.headers.set("CSeq", format_args!("{} INVITE", number + 1));
+        self.early.clear();
+        self.state = State::Calling;
+        cx.send_first(self.invite.clone(), self.next_hop.clone());
     }
 
     fn provisional(&mut self, cx: &mut Context, response: &Response) {
@@ -185,7 +211,7 @@ impl Outgoing {
         }
     }
 
-    fn accepted(mut self: Box<Self>, cx: &mut Context, cseq: u32, response: &Response) -> Phase {
+    fn accepted(mut self: Box<Self>, cx: &mut Context, now: Instant, cseq: u32, response: &Response) -> Phase {
         let Ok(new) = Dialog::of_caller(&self.invite, response) else {
             cx.end(true, EndCause::BrokenPeer, None);
             return Phase::Over;
@@ -203,6 +229,7 @@ impl Outgoing {
             cx.end(true, EndCause::BrokenPeer, None);
             return Closing::with_bye(cx, dialog, Some(self.invite), None);
         }
+        cx.timer.accepted(now, &response.headers);
         let sdp = session_description(&response.headers, &response.body).ok().flatten();
         if self.offered {
             cx.send_ack(&dialog, cseq, None);

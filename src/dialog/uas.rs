@@ -38,8 +38,11 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub fn new(server: ServerKey, invite: &Request, local_tag: &str) -> Result<Incoming, DialogError> {
-        let dialog = Dialog::of_callee(invite, local_tag)?;
+    pub fn new(server: ServerKey, invite: &Request, cx: &Context) -> Result<Incoming, DialogError> {
+        let dialog = Dialog::of_callee(invite, &cx.local.tag)?;
+        if cx.timer.refuses(&invite.headers) {
+            return Err(DialogError::TooBrief);
+        }
         let offer = session_description(&invite.headers, &invite.body)?;
         Ok(Incoming { dialog, server, invite: invite.clone(), offer })
     }
@@ -53,7 +56,7 @@ impl Incoming {
     }
 
     pub fn progress(&self, cx: &mut Context, status: Status, sdp: Option<&str>) {
-        let response = self.with_dialog(cx, status);
+        let response = self.with_dialog(cx.capable(&self.invite, status));
         let response = match sdp {
             Some(sdp) => response.with_body(SDP, sdp.to_owned()),
             None => response,
@@ -62,14 +65,13 @@ impl Incoming {
     }
 
     /// A response that makes the dialog repeats the INVITE's Record-Route and names our Contact (12.1.1).
-    fn with_dialog(&self, cx: &Context, status: Status) -> Response {
-        let mut response = cx.capable(&self.invite, status);
+    fn with_dialog(&self, mut response: Response) -> Response {
         response.headers.copy("Record-Route", &self.invite.headers);
         response
     }
 
     pub fn answer(self: Box<Self>, cx: &mut Context, now: Instant, sdp: &str) -> Phase {
-        let response = self.with_dialog(cx, Status::OK).with_body(SDP, sdp.to_owned());
+        let response = self.with_dialog(cx.refreshed(now, &self.invite)).with_body(SDP, sdp.to_owned());
         cx.respond(self.server, response.clone());
         let cseq = self.invite.headers.cseq().map(|cseq| cseq.number).unwrap_or_default();
         let resend = Resend::new(now, self.server, response, cseq, self.offer.is_none());

@@ -23,7 +23,7 @@ use super::uac::{Invite, Outgoing};
 use super::uas::Incoming;
 use crate::ids::ServerKey;
 use crate::sip::{CSeq, Method, Request, Response, Status, Uri};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Who we are in one dialog.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct LocalIdentity {
     pub tag: String,
     /// Any number that differs from leg to leg: the delays after glare are drawn from it.
     pub seed: u64,
+    /// The session interval that we ask for (RFC 4028); `None`: no session timer.
+    pub session: Option<Duration>,
 }
 
 /// The command does not fit the leg's state; nothing was done.
@@ -66,8 +68,9 @@ impl Usage {
 
     /// A leg that calls us. Nothing is sent yet. On error answer [`DialogError::response`].
     pub fn uas(server: ServerKey, invite: &Request, local: LocalIdentity) -> Result<Usage, DialogError> {
-        let incoming = Incoming::new(server, invite, &local.tag)?;
-        Ok(Usage { context: Context::new(local), phase: Phase::Incoming(Box::new(incoming)) })
+        let context = Context::new(local);
+        let incoming = Incoming::new(server, invite, &context)?;
+        Ok(Usage { context, phase: Phase::Incoming(Box::new(incoming)) })
     }
 
     /// A leg that we call: the INVITE is in the outputs.
@@ -86,7 +89,9 @@ impl Usage {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Incoming(_) | Phase::Outgoing(_) | Phase::Over => None,
-            Phase::Confirmed(confirmed) => confirmed.deadline(),
+            Phase::Confirmed(confirmed) => {
+                [confirmed.deadline(), self.context.timer.deadline()].into_iter().flatten().min()
+            }
             Phase::Closing(closing) => closing.deadline(),
         }
     }
@@ -134,12 +139,12 @@ impl Usage {
     /// A request inside the dialog, or one that the peer believes to be: anything but ACK and CANCEL. Always answered,
     /// some after the call has decided. Returns whether it was one: of another From tag, or out of order, it says nothing of
     /// where the peer is.
-    pub fn receive_request(&mut self, server: ServerKey, request: &Request) -> bool {
+    pub fn receive_request(&mut self, now: Instant, server: ServerKey, request: &Request) -> bool {
         self.context.admitted = false;
         self.step(|phase, cx| match phase {
             Phase::Incoming(incoming) => incoming.request(cx, server, request),
             Phase::Outgoing(outgoing) => outgoing.request(cx, server, request),
-            Phase::Confirmed(confirmed) => confirmed.request(cx, server, request),
+            Phase::Confirmed(confirmed) => confirmed.request(cx, now, server, request),
             Phase::Closing(closing) => closing.request(cx, server, request),
             Phase::Over => {
                 // A BYE that crosses ours has nothing left to end, and is content (15.1.2).
@@ -173,7 +178,7 @@ impl Usage {
     pub fn receive_response(&mut self, now: Instant, response: &Response) {
         let Ok(cseq) = response.headers.cseq() else { return };
         self.step(|phase, cx| match phase {
-            Phase::Outgoing(outgoing) => outgoing.response(cx, &cseq, response),
+            Phase::Outgoing(outgoing) => outgoing.response(cx, now, &cseq, response),
             Phase::Confirmed(confirmed) => confirmed.response(cx, now, &cseq, response),
             Phase::Closing(closing) => closing.response(cx, &cseq, response),
             phase @ (Phase::Incoming(_) | Phase::Over) => phase,

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::call::{Call, Incoming, Refused};
 use crate::config::{Hospital, Hotline, Trunk};
-use crate::dialog::{ALLOW, LocalIdentity, hang_up_stray};
+use crate::dialog::{ALLOW, LocalIdentity, SUPPORTED, hang_up_stray};
 use crate::identity::{NumberRules, Signalled};
 use crate::ids::{CallId, Extension, ServerKey, TicketNumber};
 use crate::registrar::{Arrival, Auth};
@@ -173,7 +173,7 @@ impl Switch {
             }
             return self.refuse(now, &server, request, Status::NO_SUCH_TRANSACTION);
         };
-        let unknown: Vec<&str> = request.headers.list("Require").collect();
+        let unknown: Vec<&str> = request.headers.list("Require").filter(|tag| !is_understood(tag)).collect();
         if !unknown.is_empty() {
             let response = stateless_response(request, Status::BAD_EXTENSION);
             return self.transactions.respond(now, &server, response.with_header("Unsupported", unknown.join(", ")));
@@ -204,7 +204,7 @@ impl Switch {
                 .with_header("Accept", "application/sdp")
                 .with_header("Accept-Encoding", "identity")
                 .with_header("Accept-Language", "en")
-                .with_header("Supported", "")
+                .with_header("Supported", SUPPORTED)
         };
         self.transactions.respond(now, &server, response);
     }
@@ -295,12 +295,7 @@ impl Switch {
         let (Some((hospital, hotline)), Some(plan)) = (found, plan) else {
             return self.refuse(now, &server, request, Status::NOT_FOUND);
         };
-        let contact = Uri::at(Some("wardline"), advertised(&self.config, flow.local));
-        let contact = match flow.transport {
-            Transport::Udp => contact,
-            Transport::Tcp => contact.with_param("transport", Some("tcp")),
-        };
-        let identity = LocalIdentity { contact, tag: self.numbers.token(), seed: self.numbers.bits() };
+        let identity = self.identity(flow, from.trunk);
         let id = self.numbers.call_id(self.clock.wall(now));
         let ticket = self.next_ticket;
         let language = hotline.language.clone().unwrap_or_else(|| hospital.language());
@@ -351,6 +346,17 @@ impl Switch {
         self.forget_call(now, call);
         let reason = "a fault of ours while the call was opened".to_owned();
         Refused { status: Status::SERVER_INTERNAL_ERROR, header: None, reason }
+    }
+
+    /// Who we are towards a phone that calls.
+    fn identity(&mut self, flow: Flow, trunk: Option<&Trunk>) -> LocalIdentity {
+        let contact = Uri::at(Some("wardline"), advertised(&self.config, flow.local));
+        let contact = match flow.transport {
+            Transport::Udp => contact,
+            Transport::Tcp => contact.with_param("transport", Some("tcp")),
+        };
+        let session = Some(self.config.node.session_timer(trunk.map(|trunk| &trunk.id)));
+        LocalIdentity { contact, tag: self.numbers.token(), seed: self.numbers.bits(), session }
     }
 
     /// The canary's own number: such calls are left out of every figure.
@@ -486,12 +492,18 @@ fn refuse_form(request: &Request) -> Option<Response> {
         return Some(stateless_response(request, Status::UNSUPPORTED_URI_SCHEME));
     }
     // Section 8.2.2.3; Proxy-Require is nobody's business but a proxy's, and we forward nothing, so we say so too.
-    let unknown: Vec<&str> = request.headers.list("Require").chain(request.headers.list("Proxy-Require")).collect();
+    let required = request.headers.list("Require").filter(|tag| !is_understood(tag));
+    let unknown: Vec<&str> = required.chain(request.headers.list("Proxy-Require")).collect();
     if !unknown.is_empty() {
         let response = stateless_response(request, Status::BAD_EXTENSION);
         return Some(response.with_header("Unsupported", unknown.join(", ")));
     }
     None
+}
+
+/// Whether an option tag is one of ours.
+fn is_understood(tag: &str) -> bool {
+    SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(tag))
 }
 
 /// The headers that name a caller. Whether they count is decided by `identity` (line C51).

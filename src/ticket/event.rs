@@ -346,6 +346,8 @@ pub enum HangupCause {
     RtpTimeout,
     /// A peer stopped answering signalling.
     PeerLost,
+    /// Nobody confirmed the session in time (RFC 4028).
+    SessionExpired,
     /// The plan ended the call: callback booked, message left, or hangup step.
     PlanEnded,
     Transferred,

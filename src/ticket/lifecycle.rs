@@ -97,6 +97,7 @@ impl HangupCause {
             HangupCause::MediaRefused => "because no audio could be agreed",
             HangupCause::RtpTimeout => "because no audio came any more",
             HangupCause::PeerLost => "because the phone stopped answering",
+            HangupCause::SessionExpired => "because the phone did not confirm that it was still there",
             HangupCause::PlanEnded => "as the dial plan says",
             HangupCause::Transferred => "by a transfer",
             HangupCause::NoCapacity => "for want of capacity",

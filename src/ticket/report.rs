@@ -305,6 +305,7 @@ fn abandoned(ticket: &Ticket) -> bool {
         | HangupCause::MediaRefused
         | HangupCause::RtpTimeout
         | HangupCause::PeerLost
+        | HangupCause::SessionExpired
         | HangupCause::PlanEnded
         | HangupCause::Transferred
         | HangupCause::NoCapacity

@@ -1,7 +1,7 @@
 //! The simulated world: phones, a seeded network, a media worker and a store around the real switch, in virtual time.
 //!
 //! `world` is the stage, `setting` what stands on it, `phone` and `media` the players, `raw` what no phone would write; `ladder` tells what happened. `rows` are HOTLINE.md's table,
-//! `lines_*` the lines of SIP-BEHAVIOUR.md by number, `seeds` ten thousand random days.
+//! `lines_*` and `timers` the lines of SIP-BEHAVIOUR.md by number, `seeds` ten thousand random days.
 
 mod callbacks;
 mod conditions;
@@ -28,4 +28,5 @@ mod restart;
 mod rows;
 mod seeds;
 mod setting;
+mod timers;
 mod world;

@@ -14,6 +14,8 @@ pub struct MediaWorker {
     pub opened: usize,
     pub closed: usize,
     pub most_open: usize,
+    /// Sessions that were told, of all legs.
+    pub sessions: usize,
     /// Rules of [`MediaCommand`] that the switch broke.
     pub faults: Vec<String>,
 }
@@ -111,7 +113,10 @@ impl MediaWorker {
                     other.joined.take_if(|joined| *joined == leg);
                 }
             }
-            MediaCommand::Session { leg, session } => self.on(leg, "session", |leg| leg.session = Some(session)),
+            MediaCommand::Session { leg, session } => {
+                self.sessions += 1;
+                self.on(leg, "session", |leg| leg.session = Some(session));
+            }
             MediaCommand::Play { leg, play, repeat, .. } => {
                 self.on(leg, "play", |leg| leg.plays = (!repeat).then_some(play));
             }

@@ -36,6 +36,34 @@ pub enum Pickup {
     Gone,
 }
 
+/// How a phone keeps a session timer (RFC 4028).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timed {
+    /// Seconds: what it asks for, and takes at most.
+    pub interval: u64,
+    /// It answers 422 to less.
+    pub least: u64,
+    /// It says that the refreshes are its own.
+    pub refreshes: bool,
+    /// It does not send them.
+    pub forgets: bool,
+    /// It allows UPDATE, and refreshes by it.
+    pub updates: bool,
+}
+
+impl Timed {
+    pub const DESK_REFRESHES: Timed =
+        Timed { interval: 1_800, least: 90, refreshes: false, forgets: false, updates: true };
+    pub const REFRESHES: Timed = Timed { refreshes: true, ..Timed::DESK_REFRESHES };
+
+    fn allow(self) -> &'static str {
+        match self.updates {
+            true => "Supported: timer\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY, UPDATE\r\n",
+            false => "Supported: timer\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY\r\n",
+        }
+    }
+}
+
 /// Direction and address that a session description carries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Hold {
@@ -119,6 +147,8 @@ enum Todo {
     Early,
     Answer,
     Refuse(u16),
+    /// Half of the session interval is over.
+    Refresh,
 }
 
 pub struct Phone {
@@ -162,6 +192,9 @@ pub struct Phone {
     pub challenges_bye: bool,
     /// Its descriptions name an address of IPv6.
     pub ipv6_media: bool,
+    pub timed: Option<Timed>,
+    /// Session intervals that the desk agreed to or asked for, as it wrote them.
+    pub intervals: Vec<String>,
 }
 
 impl Phone {
@@ -194,6 +227,8 @@ impl Phone {
             was_deaf: false,
             challenges_bye: false,
             ipv6_media: false,
+            timed: None,
+            intervals: Vec::new(),
         }
     }
 
@@ -364,6 +399,9 @@ impl Phone {
     }
 
     fn perform(&mut self, now: Instant, id: usize, todo: Todo) {
+        if let (Todo::Refresh, State::Up, Some(timed)) = (&todo, self.sessions[id].state, self.timed) {
+            return self.refresh(now, id, timed);
+        }
         if self.sessions[id].state != State::Ringing {
             return;
         }
@@ -379,6 +417,7 @@ impl Phone {
                 self.sessions[id].state = State::Up;
             }
             Todo::Refuse(status) => self.refuse(now, id, status),
+            Todo::Refresh => {}
         }
     }
 
@@ -423,6 +462,12 @@ impl Phone {
                 self.sessions[id].invite = Some(request);
                 let body = self.sdp(id);
                 self.finally(now, id, 200, &body);
+            }
+            (Method::Update, Some(id)) if self.timed.is_some() => {
+                let (status, headers) = self.timed_answer(now, id, &request);
+                let bytes = self.response(&request, status, None, &headers, "");
+                self.answered.insert((branch, "UPDATE".to_owned()), bytes.clone());
+                self.out.push(bytes);
             }
             (Method::Cancel, Some(id)) => {
                 self.reply(&request, 200, None);
@@ -482,7 +527,15 @@ impl Phone {
         let id = self.sessions.len() - 1;
         self.read_media(id, &request.body);
         self.last_invite = Some(request.clone());
+        let (status, headers) = self.timed_answer(now, id, &request);
         self.sessions[id].invite = Some(request);
+        if status == 422 {
+            self.finally_with(now, id, 422, &headers, "");
+            self.sessions[id].state = State::Over;
+            // The same INVITE comes again with another number: a new call to a phone that has seen none.
+            self.sessions[id].call_id.push_str("-refused");
+            return;
+        }
         let after = |ms: u64| now + Duration::from_millis(ms);
         match self.pickup.clone() {
             Pickup::Answers(ms) => {
@@ -522,6 +575,12 @@ impl Phone {
             return;
         }
         self.clients.remove(position);
+        if method == Method::Update && status == 200 {
+            let call_id = response.headers.call_id();
+            if let Some(id) = self.sessions.iter().position(|session| session.call_id == call_id) {
+                self.agreed(now, id, response);
+            }
+        }
         if method == Method::Register && status == 401 && self.password.is_some() {
             self.challenged += 1;
             self.challenges = response.headers.all("WWW-Authenticate").map(str::to_owned).collect();
@@ -561,6 +620,7 @@ impl Phone {
                 session.state = State::Up;
             }
             self.read_media(id, &response.body);
+            self.agreed(now, id, response);
             if self.acks {
                 self.acknowledge(id, cseq);
             }
@@ -617,7 +677,12 @@ impl Phone {
         self.sessions[id].cseq += 1;
         let cseq = self.sessions[id].cseq;
         let branch = self.branch();
-        let extra = if method == Method::Invite { format!("{}{headers}", self.headers) } else { headers.to_owned() };
+        let mut extra =
+            if method == Method::Invite { format!("{}{headers}", self.headers) } else { headers.to_owned() };
+        if let Some(timed) = self.timed.filter(|_| matches!(method, Method::Invite | Method::Update)) {
+            let role = if timed.refreshes { "uac" } else { "uas" };
+            let _ = write!(extra, "{}Session-Expires: {};refresher={role}\r\n", timed.allow(), timed.interval);
+        }
         let bytes = self.write(id, &method, cseq, &branch, &extra, body);
         if method == Method::Invite {
             let session = &mut self.sessions[id];
@@ -748,7 +813,60 @@ impl Phone {
     }
 
     fn finally(&mut self, now: Instant, id: usize, status: u16, body: &str) {
-        self.finally_with(now, id, status, "", body);
+        let invite = self.sessions[id].invite.clone();
+        let headers = match (status, invite) {
+            (200, Some(invite)) => self.timed_answer(now, id, &invite).1,
+            (_, _) => String::new(),
+        };
+        self.finally_with(now, id, status, &headers, body);
+    }
+
+    // -- The session timer -------------------------------------------------------------------------------------------
+
+    /// How an INVITE or UPDATE is answered, and with which headers.
+    fn timed_answer(&mut self, now: Instant, id: usize, request: &Request) -> (u16, String) {
+        let Some(timed) = self.timed else { return (200, String::new()) };
+        let Some(asked) = request.headers.get("Session-Expires").map(str::to_owned) else {
+            return (200, String::new());
+        };
+        let (seconds, role) = asked.split_once(";refresher=").unwrap_or((&asked, ""));
+        let seconds: u64 = seconds.parse().expect("seconds");
+        self.intervals.push(asked.clone());
+        if seconds < timed.least {
+            return (422, format!("Min-SE: {}\r\n", timed.least));
+        }
+        let interval = seconds.min(timed.interval);
+        let ours = if role.is_empty() { timed.refreshes } else { role == "uas" };
+        if ours {
+            self.refresh_later(now, id, timed, interval);
+        }
+        let (role, require) = if ours { ("uas", "") } else { ("uac", "Require: timer\r\n") };
+        (200, format!("{}{require}Session-Expires: {interval};refresher={role}\r\n", timed.allow()))
+    }
+
+    /// A 2xx of the desk to our INVITE or UPDATE.
+    fn agreed(&mut self, now: Instant, id: usize, response: &Response) {
+        let (Some(timed), Some(agreed)) = (self.timed, response.headers.get("Session-Expires")) else { return };
+        self.intervals.push(agreed.to_owned());
+        if let Some(seconds) = agreed.strip_suffix(";refresher=uac") {
+            self.refresh_later(now, id, timed, seconds.parse().expect("seconds"));
+        }
+    }
+
+    fn refresh_later(&mut self, now: Instant, id: usize, timed: Timed, interval: u64) {
+        self.due.retain(|(_, session, todo)| *session != id || !matches!(todo, Todo::Refresh));
+        if !timed.forgets {
+            self.due.push((now + Duration::from_secs(interval) / 2, id, Todo::Refresh));
+        }
+    }
+
+    fn refresh(&mut self, now: Instant, id: usize, timed: Timed) {
+        if timed.updates {
+            self.send(now, id, Method::Update, "", "");
+        } else {
+            let body = self.sdp(id);
+            self.send(now, id, Method::Invite, "", &body);
+        }
     }
 
     fn finally_with(&mut self, now: Instant, id: usize, status: u16, headers: &str, body: &str) {

@@ -12,7 +12,7 @@ use wardline::sip::Transport;
 use wardline::switch::Command;
 use wardline::ticket::{AnalystStateRecord, Event};
 
-use crate::phone::{Hold, Pickup};
+use crate::phone::{Hold, Pickup, Timed};
 use crate::publishes::other_plan;
 use crate::setting::desk_with;
 use crate::world::{Act, EVERYBODY, Fault, Net, Rng, World};
@@ -130,7 +130,8 @@ fn call(world: &mut World, rng: &mut Rng) {
     }
     let patience = match rng.range(0, 10) {
         0..=2 => rng.range(0, 1_500),
-        3..=6 => rng.range(0, 20_000),
+        3..=5 => rng.range(0, 20_000),
+        6 => 2 * BUSY_MS,
         _ => BUSY_MS,
     };
     world.at(begin + patience, Act::HangUp { phone });
@@ -140,6 +141,7 @@ fn call(world: &mut World, rng: &mut Rng) {
     if rng.chance(10) {
         world.phones[phone].acks = false;
     }
+    timed(world, rng, phone);
     if rng.chance(5) {
         world.at(begin + rng.range(0, 20_000), Act::Pickup { phone, pickup: Pickup::Dead });
     }
@@ -163,9 +165,20 @@ fn hold(world: &mut World, rng: &mut Rng, phone: usize, begin: u64) {
     world.at(at + rng.range(1, 5_000), Act::Reinvite { phone, hold: Hold::No });
 }
 
+/// Some phones keep session timers (RFC 4028), the shortest of which run out within the day.
+fn timed(world: &mut World, rng: &mut Rng, phone: usize) {
+    if rng.chance(25) {
+        let interval = *rng.pick(&[60, 90, 90, 90, 1_800]);
+        let least = *rng.pick(&[60, 90, 90, 3_600]);
+        let (refreshes, forgets, updates) = (rng.chance(50), rng.chance(20), rng.chance(50));
+        world.phones[phone].timed = Some(Timed { interval, least, refreshes, forgets, updates });
+    }
+}
+
 /// Analysts press keys, hold, transfer, hang up, and phones break.
 fn analysts_day(world: &mut World, rng: &mut Rng, name: &str) {
     let phone = world.index(name);
+    timed(world, rng, phone);
     for _ in 0..rng.range(0, 5) {
         let at = rng.range(0, 2 * BUSY_MS);
         let act = match rng.range(0, 10) {

@@ -177,7 +177,7 @@ const REQUESTS: &[(&str, &str, &str, u16, &str)] = &[
         "Contact: <sip:4710@10.0.1.1>\nRequire: 100rel, timer",
         "",
         420,
-        "Unsupported: 100rel, timer",
+        "Unsupported: 100rel",
     ),
     (
         "INVITE sip:7100@10.0.0.10 SIP/2.0",

@@ -170,6 +170,8 @@ struct Offered {
     answered: bool,
     /// The wish to go back to.
     before: Direction,
+    /// It says what was said before: a refresh.
+    repeats: bool,
 }
 
 /// One leg's offer/answer. All texts that it returns are whole bodies of type application/sdp.
@@ -240,6 +242,24 @@ impl Negotiation {
         self.offer()
     }
 
+    /// Our last description again, `o=` and all, as an offer that refreshes the session (RFC 4028 section 7.4). `None` while
+    /// nothing is agreed, or an offer of ours is open.
+    pub fn refresh(&mut self) -> Option<String> {
+        let (Some(agreed), Some(last), false) = (&self.agreed, &self.last, self.offering()) else { return None };
+        let session = agreed.session;
+        let text = last.to_string();
+        self.changed = false;
+        self.offered = Some(Offered {
+            codecs: vec![session.codec],
+            telephone_event: session.telephone_event.map(|event| event.receive),
+            slots: agreed.slots.clone(),
+            answered: false,
+            before: self.wanted,
+            repeats: true,
+        });
+        Some(text)
+    }
+
     /// An offer that puts the peer on hold.
     pub fn hold(&mut self, hold: Hold) -> String {
         self.make_offer(match hold {
@@ -261,7 +281,11 @@ impl Negotiation {
             return Err(Refusal::not_acceptable(399, "an answer without an offer of ours"));
         };
         let answer = SessionDescription::parse(answer)?;
-        let agreed = self.agree_as_offerer(&offered, &answer)?;
+        let mut agreed = self.agree_as_offerer(&offered, &answer)?;
+        if let (true, Some(before)) = (offered.repeats, &self.agreed) {
+            // What we receive was settled by the description that this one repeats.
+            agreed.session.receive_payload_type = before.session.receive_payload_type;
+        }
         let same_origin = self.agreed.as_ref().is_some_and(|before| before.peer == agreed.peer);
         // The first answer to an offer may stand on an unchanged `o=`; then only a different session is a change.
         self.changed = !same_origin || self.agreed.as_ref().map(|before| before.session) != Some(agreed.session);
@@ -327,6 +351,7 @@ impl Negotiation {
             },
             answered: false,
             before,
+            repeats: false,
         };
         let description = self.describe_offer(&offered);
         self.offered = Some(offered);

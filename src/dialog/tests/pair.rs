@@ -89,11 +89,11 @@ impl End {
         let in_dialog = request.headers.to().unwrap().tag().is_some();
         match (&mut self.usage, in_dialog) {
             (Some(usage), true) => {
-                usage.receive_request(server, request);
+                usage.receive_request(now, server, request);
             }
             (None, false) if request.method == Method::Invite && self.events.is_empty() => {
                 let contact = Uri::parse("sip:a@192.0.2.2:5060").unwrap();
-                let identity = LocalIdentity { contact, tag: "callee".to_owned(), seed: 99 };
+                let identity = LocalIdentity { contact, tag: "callee".to_owned(), seed: 99, session: None };
                 let mut usage = Usage::uas(server, request, identity).unwrap();
                 usage.ring();
                 self.events.push("called".to_owned());

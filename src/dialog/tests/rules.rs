@@ -349,7 +349,7 @@ fn a11_glare_is_answered_491_and_our_own_retry_waits_its_time() {
     ] {
         let mut usage = usage;
         let number = if owns_call_id { "2" } else { "1" };
-        usage.receive_request(ServerKey(9), &peer_request(&["INVITE", "7", "sdp=X"]));
+        usage.receive_request(Instant::ZERO, ServerKey(9), &peer_request(&["INVITE", "7", "sdp=X"]));
         assert_eq!(output_words(usage.poll_output().unwrap()), "> 491 INVITE 7");
         usage.receive_response(Instant::from_millis(100), &peer_response(&["491", number, "INVITE"]));
         assert_eq!(output_words(usage.poll_output().unwrap()), "* offer put off 491");
