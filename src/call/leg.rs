@@ -1,6 +1,6 @@
 //! One party's side of a call: its INVITE usage, what offer/answer agreed, its media port, what it plays.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::bridge::pair::expects_media;
 use crate::bridge::{Codec, Latch, MediaEndpoint, MediaPolicy, MediaPort, Negotiation};
@@ -11,7 +11,8 @@ use crate::dialog::{Output, Usage, UsageEvent};
 use crate::digit::KeyMerge;
 use crate::ids::{AnalystId, CallId, Language, LegId, OfferId, PlayId, PromptId, TargetId, TrunkId};
 use crate::ivr::timing::PLAY_GRACE;
-use crate::sip::{Flow, Transport, Uri};
+use crate::sip::digest::Credentials;
+use crate::sip::{Flow, Request, Transport, Uri};
 use crate::ticket::Party;
 use crate::time::{Duration, Instant};
 
@@ -71,6 +72,7 @@ pub struct Leg {
     pub negotiation: Negotiation,
     flow: Flow,
     pinned: bool,
+    trunk: Option<TrunkId>,
     port: MediaPort,
     playing: Playing,
     /// RTP has come from this phone.
@@ -125,6 +127,7 @@ impl Leg {
             negotiation,
             flow: plan.flow,
             pinned: plan.pinned,
+            trunk: plan.trunk,
             port,
             playing: Playing::Nothing,
             heard: false,
@@ -149,11 +152,13 @@ impl Leg {
             match output {
                 Output::Request { request, next_hop } => {
                     let flow = self.flow_towards(&next_hop, ctx);
+                    let request = self.fit_for(request, flow, ctx);
                     ctx.effects.push(Effect::Request { leg: self.id, request, flow });
                 }
                 Output::Cancel { reason } => ctx.effects.push(Effect::Cancel { leg: self.id, reason }),
                 Output::Ack { request, next_hop, branch } => {
                     let flow = self.flow_towards(&next_hop, ctx);
+                    let request = self.fit_for(request, flow, ctx);
                     ctx.effects.push(Effect::Ack { request, flow, branch });
                 }
                 Output::Respond { server, response } => ctx.effects.push(Effect::Respond { server, response }),
@@ -161,6 +166,22 @@ impl Leg {
             }
         }
         events
+    }
+
+    /// What answers a challenge that came from `source`: its trunk's credentials, if it is its trunk's peer (line C49).
+    pub fn credentials<'a>(&self, ctx: &Context<'a>, source: IpAddr) -> Option<&'a Credentials> {
+        let trunk = self.trunk.as_ref().filter(|trunk| ctx.reach.serves(trunk, source))?;
+        ctx.config.trunk(trunk)?.auth.as_ref()
+    }
+
+    /// An answer to a challenge goes to the trunk's peer alone, wherever a Contact points.
+    fn fit_for(&self, mut request: Request, flow: Flow, ctx: &Context<'_>) -> Request {
+        let theirs = self.trunk.as_ref().is_some_and(|trunk| ctx.reach.serves(trunk, flow.remote.ip()));
+        if !theirs {
+            request.headers.remove("Authorization");
+            request.headers.remove("Proxy-Authorization");
+        }
+        request
     }
 
     /// Tells the media worker what offer/answer agreed, when that is news.
@@ -299,7 +320,7 @@ impl Leg {
 }
 
 /// What SDP says for a peer of that family.
-fn media_address(config: &Config, remote: SocketAddr) -> std::net::IpAddr {
+fn media_address(config: &Config, remote: SocketAddr) -> IpAddr {
     let media = &config.node.media;
     if media.advertised.is_ipv4() == remote.is_ipv4() {
         return media.advertised;
@@ -309,7 +330,7 @@ fn media_address(config: &Config, remote: SocketAddr) -> std::net::IpAddr {
     listener.map_or(media.advertised, |listener| listener.advertised.ip())
 }
 
-fn media_bind(config: &Config, remote: SocketAddr) -> std::net::IpAddr {
+fn media_bind(config: &Config, remote: SocketAddr) -> IpAddr {
     let media = &config.node.media;
     if media.bind.is_ipv4() == remote.is_ipv4() { media.bind } else { media_address(config, remote) }
 }

@@ -148,9 +148,14 @@ impl Call {
         self.settle(ctx, VecDeque::new());
     }
 
-    pub fn response(&mut self, ctx: &mut Context<'_>, leg: LegId, response: &Response) {
+    /// A response, and the way it came: who asks for a password must be the one whose it is.
+    pub fn response(&mut self, ctx: &mut Context<'_>, leg: LegId, response: &Response, flow: Flow) {
         if let Some(leg) = self.legs.get_mut(&leg) {
-            leg.usage.receive_response(ctx.now, response);
+            let asks = matches!(response.status, Status::UNAUTHORIZED | Status::PROXY_AUTHENTICATION_REQUIRED);
+            let credentials = leg.credentials(ctx, flow.remote.ip()).filter(|_| asks);
+            if !credentials.is_some_and(|credentials| leg.usage.answer_challenge(response, credentials)) {
+                leg.usage.receive_response(ctx.now, response);
+            }
         }
         self.settle(ctx, VecDeque::new());
     }

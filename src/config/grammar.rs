@@ -238,6 +238,12 @@ static TRUNK: Table = Table {
             "calls at once over this trunk"
         ),
         key!(
+            "auth",
+            Kind::Table(&AUTH),
+            Need::Without("a challenge is taken as a refusal"),
+            "who we are to a peer that asks for a password on our calls"
+        ),
+        key!(
             "session_timer",
             Kind::Duration { least: MIN_SESSION_TIMER, most: MAX_DURATION },
             Need::Default("\"30m\""),
@@ -259,6 +265,30 @@ static TRUNK: Table = Table {
     ],
     choice: Choice::Some(&["peers", "host"]),
     example: "[trunks.pbx]\nhospital = \"mercy-harbor\"\npeers = [\"10.20.0.10\"]\ntrusted = true\nprobe = \"30s\"\noutside_prefix = \"9\"\n",
+    ..BLANK
+};
+
+static AUTH: Table = Table {
+    name: "auth",
+    subject: "`auth`",
+    written: "[trunks.NAME.auth]",
+    doc: "What answers a 401 or 407 of the trunk's peer, and of nobody else (digest, MD5 or SHA-256).",
+    keys: &[
+        key!("user", Kind::Text, Need::Required, "the user name that the peer knows us by"),
+        key!("realm", Kind::Text, Need::Without("whichever the peer names"), "the only realm that is answered"),
+        key!("password", Kind::Table(&PASSWORD), Need::Required, "where the password is found"),
+    ],
+    example: "[trunks.pbx.auth]\nuser = \"wardline\"\nrealm = \"pbx.mercy-harbor.example\"\npassword = { env = \"PBX_PASSWORD\" }\n",
+    ..BLANK
+};
+
+static PASSWORD: Table = Table {
+    name: "password",
+    subject: "`password`",
+    written: "password = { … }",
+    doc: "A password by reference: none stands in a file, as files are published, kept, compared and shown.",
+    keys: &[key!("env", Kind::Text, Need::Required, "the environment variable of `wardline serve` that holds it")],
+    example: "[trunks.pbx.auth]\nuser = \"wardline\"\npassword = { env = \"PBX_PASSWORD\" }\n",
     ..BLANK
 };
 

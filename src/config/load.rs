@@ -232,7 +232,9 @@ fn read_node(
     let file = folder.node.as_ref()?;
     let mut tree = tree::parse(&file.name, &file.bytes, report)?;
     tree::overlay(&mut tree, &surroundings.variables, report);
-    raw_node::read(&tree, &folder.base, problems)
+    let mut node = raw_node::read(&tree, &folder.base, problems)?;
+    raw_node::fill_passwords(&mut node, &surroundings.variables, problems);
+    Some(node)
 }
 
 fn missing_files(folder: &Folder, report: &mut Report) {

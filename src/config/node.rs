@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use crate::identity::NumberRules;
 use crate::ids::{AnalystId, Extension, HospitalId, ListenerId, TrunkId};
 use crate::sip::Transport;
+use crate::sip::digest::Credentials;
 use crate::time::Duration;
 
 /// Half an hour: what RFC 4028 section 4 recommends.
@@ -89,6 +90,8 @@ pub struct Trunk {
     pub outside_prefix: Option<String>,
     /// The session interval that we ask for (RFC 4028), 90 s at least.
     pub session_timer: Duration,
+    /// Who we are to a peer that asks; `None`: a challenge is a refusal.
+    pub auth: Option<Credentials>,
     /// How the peer writes numbers.
     pub numbers: NumberRules,
 }

@@ -15,6 +15,7 @@ use crate::config::{Canary, Listener, Log, LogFormat, Media, NextHop, Node, Regi
 use crate::identity::NumberRules;
 use crate::ids::{AnalystId, Extension, HospitalId, ListenerId, TrunkId};
 use crate::sip::Transport;
+use crate::sip::digest::Credentials;
 use crate::time::Duration;
 
 /// More calls than one node was ever measured with are a typing error.
@@ -46,6 +47,8 @@ pub struct TrunkPlaces {
     pub has_host: bool,
     pub listener: Option<Spanned<ListenerId>>,
     pub transport: Place,
+    /// The environment variable that holds the password for it.
+    pub password: Option<Spanned<String>>,
 }
 
 #[derive(Debug)]
@@ -299,7 +302,10 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
         has_host: entry.has("host"),
         listener: entry.optional("listener"),
         transport: entry.key_place("transport"),
+        password: None,
     };
+    let (auth, password) = read_auth(entry).unzip();
+    let places = TrunkPlaces { password, ..places };
     let peers: Vec<IpNet> = places.peers.iter().map(|peer| peer.value).collect();
     let next_hop = entry.optional::<NextHop>("host").or_else(|| only_peer(&peers));
     if !entry.has("peers") && !entry.has("host") {
@@ -331,11 +337,47 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
         max_calls: entry.has("max_calls").then(|| bounded(entry, "max_calls", MAX_CALLS)),
         plain: entry.optional("plain"),
         outside_prefix: entry.optional::<Extension>("outside_prefix").map(|prefix| prefix.to_string()),
+        auth,
         session_timer: session_timer.map_or(SESSION_TIMER, |timer| timer.value),
         numbers: NumberRules { strip: prefixes.iter().map(ToString::to_string).collect() },
     };
     let complete = places.hospital.is_some();
     (complete.then_some(trunk), places)
+}
+
+/// The password itself is not in the file: [`fill_passwords`] finds it.
+fn read_auth(entry: &Fields<'_>) -> Option<(Credentials, Spanned<String>)> {
+    let auth = entry.table("auth")?;
+    let username = auth.required::<String>("user", "\"wardline\"");
+    let realm = auth.optional("realm");
+    let wanted = "{ env = \"PBX_PASSWORD\" }";
+    if !auth.has("password") {
+        let finding = auth.place.error("`auth` has no `password`");
+        auth.problems.push(finding.remedy(format!("write password = {wanted}: the variable that holds it")));
+    }
+    let variable = auth.table("password")?.required::<Spanned<String>>("env", "\"PBX_PASSWORD\"")?;
+    Some((Credentials { username: username?, realm, password: String::new() }, variable))
+}
+
+/// Takes the passwords of trunks out of the environment. Where one is missing the trunk's challenges stay unanswered.
+pub fn fill_passwords(file: &mut NodeFile, variables: &BTreeMap<String, String>, problems: &Problems) {
+    for (id, places) in &file.trunk_names {
+        let Some(variable) = &places.password else { continue };
+        let Some(trunk) = file.node.trunks.get_mut(id) else { continue };
+        match (variables.get(&variable.value).filter(|password| !password.is_empty()), &mut trunk.auth) {
+            (Some(password), Some(auth)) => auth.password.clone_from(password),
+            (Some(_), None) => {}
+            (None, auth) => {
+                *auth = None;
+                let what = format!("the environment variable `{}` is not set here", variable.value);
+                let finding = variable.place.warning(what);
+                let finding = finding.why(format!("without it calls that trunk `{id}` challenges fail"));
+                problems.push(
+                    finding.remedy("set it where `wardline serve` starts, such as in the service's EnvironmentFile"),
+                );
+            }
+        }
+    }
 }
 
 /// A single address is also where calls go.

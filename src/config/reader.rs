@@ -209,6 +209,10 @@ impl<'a> Fields<'a> {
     pub fn table(&self, key: &'static str) -> Option<Fields<'a>> {
         let entry = self.find(key)?;
         let grammar = self.kind(key).and_then(Kind::table)?;
+        if !matches!(entry.tree.value, Value::Table(_)) && is_secret(key) {
+            // The secret itself stands where its place should be named.
+            self.problems.hide(&entry.tree.place);
+        }
         Fields::of(&entry.tree, format!("`{key}`"), grammar, self.problems)
     }
 
@@ -283,6 +287,10 @@ pub fn texts<T: for<'t> From<&'t str> + Ord>(tree: &Tree, key: &str) -> BTreeSet
     items.iter().filter_map(text).collect()
 }
 
+fn is_secret(key: &str) -> bool {
+    SECRETS.iter().any(|word| key.to_ascii_lowercase().contains(word))
+}
+
 /// Ids that admins write: they show in URLs, metrics and logs.
 fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
@@ -295,7 +303,7 @@ impl Drop for Fields<'_> {
         let known = self.grammar.names();
         for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             // No key of ours holds a secret, but somebody may have written one where they hoped for such a key.
-            if SECRETS.iter().any(|word| entry.key.to_ascii_lowercase().contains(word)) {
+            if is_secret(&entry.key) {
                 self.problems.hide(&entry.tree.place);
             }
             let finding = entry.key_place.error(format!("unknown key `{}` in {}", entry.key, self.subject));

@@ -12,6 +12,7 @@
 //!
 //! Meanwhile any other request gets 481, and each 2xx to an INVITE of ours its ACK.
 
+use super::challenge::Answered;
 use super::context::Context;
 use super::event::{EndCause, Reason};
 use super::resend::{Due, Resend};
@@ -155,6 +156,17 @@ impl Closing {
             }
             Some(_) | None => cx.send_ack(&self.dialog, cseq, None),
         }
+    }
+
+    /// The peer wants to know who hangs up.
+    pub fn challenged(&mut self, cx: &mut Context, cseq: &CSeq, mut answered: Answered) -> bool {
+        let State::ByeSent { cseq: bye } = &mut self.state else { return false };
+        if cseq.method != Method::Bye || *bye != cseq.number {
+            return false;
+        }
+        *bye = answered.renumber(&mut self.dialog);
+        cx.send_answered(answered);
+        true
     }
 
     pub fn failed(self: Box<Self>, cseq: &CSeq) -> Phase {

@@ -18,6 +18,7 @@
 
 use super::MAX_PENDING_REQUESTS;
 use super::body::session_description;
+use super::challenge::Answered;
 use super::closing::Closing;
 use super::context::{Context, peer_reason};
 use super::event::{EndCause, Failure, Reason, UsageEvent};
@@ -232,6 +233,22 @@ impl Confirmed {
             // The timer tries again, or ends the call in its time.
             Some(Pending::Refresh) | None => Phase::Confirmed(self),
         }
+    }
+
+    /// The peer wants to know who asks (RFC 3261 section 22.2).
+    pub fn challenged(&mut self, cx: &mut Context, cseq: &CSeq, mut answered: Answered) -> bool {
+        let invite = cseq.method == Method::Invite && self.ours.open_reinvite() == Some(cseq.number);
+        let at = self.pending.iter().position(|(number, _)| *number == cseq.number).filter(|_| !invite);
+        if !invite && at.is_none() {
+            return false;
+        }
+        let number = answered.renumber(&mut self.dialog);
+        self.ours.renumber(cseq.number, number);
+        if let Some((pending, _)) = at.and_then(|at| self.pending.get_mut(at)) {
+            *pending = number;
+        }
+        cx.send_answered(answered);
+        true
     }
 
     /// The peer has lost the dialog, or does not answer (12.2.1.2). Who does not answer gets a BYE, should it ever

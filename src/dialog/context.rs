@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::challenge::{Answered, Challenges};
 use super::event::{EndCause, Output, Reason, UsageEvent};
 use super::session_timer::SessionTimer;
 use super::state::{Dialog, DialogError};
@@ -22,6 +23,7 @@ pub(super) struct Context {
     /// The dialog as it was confirmed: all that is left for a BYE when a step of ours breaks.
     pub farewell: Option<Dialog>,
     pub timer: SessionTimer,
+    pub challenges: Challenges,
     acks: VecDeque<KeptAck>,
     /// How many ACKs were made: each has a branch of its own.
     acks_made: u64,
@@ -56,6 +58,7 @@ impl Context {
             admitted: false,
             farewell: None,
             timer,
+            challenges: Challenges::default(),
             acks: VecDeque::new(),
             acks_made: 0,
             draws,
@@ -130,10 +133,18 @@ impl Context {
     }
 
     pub fn send(&mut self, dialog: &Dialog, request: Request) {
+        self.challenges.note(&request, &dialog.next_hop());
         self.out.push_back(Output::Request { request, next_hop: dialog.next_hop() });
     }
 
+    /// The answer to a challenge, with its new number.
+    pub fn send_answered(&mut self, answered: Answered) {
+        self.challenges.note_answered(&answered);
+        self.out.push_back(Output::Request { request: answered.request, next_hop: answered.next_hop });
+    }
+
     pub fn send_first(&mut self, request: Request, next_hop: Uri) {
+        self.challenges.note(&request, &next_hop);
         self.out.push_back(Output::Request { request, next_hop });
     }
 
@@ -157,6 +168,9 @@ impl Context {
         let mut request = dialog.ack(cseq);
         if let Some(sdp) = sdp {
             request = request.with_body(super::body::SDP, sdp.to_owned());
+        }
+        for (name, value) in self.challenges.for_ack(cseq) {
+            request.headers.push(name, value);
         }
         self.acks_made += 1;
         // As unique as our tag, which no other leg ever has (8.1.1.7).
@@ -195,6 +209,12 @@ impl Context {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % bound.max(1)
+    }
+
+    /// The number of a first reliable response: uniform over 1 to 2^31 - 1 (RFC 3262 section 3); half of that leaves room to
+    /// count up.
+    pub fn first_rseq(&mut self) -> u32 {
+        u32::try_from(self.draw(1 << 30)).unwrap_or_default() + 1
     }
 
     /// How long a 491 puts our re-INVITE off, in steps of 10 ms (14.1): 2.1 to 4 s for the owner of the Call-ID, 0 to 2 s

@@ -5,10 +5,11 @@
 //! [`Usage::poll_output`] after each. Its life is a chain of phases, one file each, in this order: [`uas`](self) or
 //! `uac` (no final response yet), `confirmed` (with `offers` and `requests`), `closing`.
 //!
-//! What is absent: session descriptions are bytes here (bridge reads them), nobody's password is known (a 401 or 407
-//! to us is a rejection like any other, lines C48 and C49), 100rel is not offered.
+//! What is absent: session descriptions are bytes here (bridge reads them), and nobody's password is kept: without
+//! [`Usage::answer_challenge`] a 401 or 407 to us is a rejection like any other (lines C48 and C49).
 
 mod body;
+mod challenge;
 mod closing;
 mod confirmed;
 mod context;
@@ -34,11 +35,13 @@ pub use uac::Invite;
 pub use usage::{LocalIdentity, NotNow, Usage};
 
 /// What we do with requests inside and outside dialogs (RFC 3261 section 20.5).
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY";
-/// Extensions that we understand (section 20.37): RFC 4488, RFC 4028.
-pub const SUPPORTED: &str = "norefersub, timer";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, NOTIFY";
+/// Extensions that we understand (section 20.37): RFC 3262, RFC 4488, RFC 4028.
+pub const SUPPORTED: &str = "100rel, norefersub, timer";
 /// The same on a leg without a session timer.
-const WITHOUT_TIMER: &str = "norefersub";
+const WITHOUT_TIMER: &str = "100rel, norefersub";
+/// The option tag of RFC 3262.
+const RELIABLE: &str = "100rel";
 /// The option tag of RFC 4028.
 const TIMER: &str = "timer";
 

@@ -43,6 +43,15 @@ impl Ours {
         }
     }
 
+    /// The re-INVITE under way has another number from now on.
+    pub fn renumber(&mut self, old: u32, new: u32) {
+        if let Ours::Sent { cseq, .. } = self
+            && *cseq == old
+        {
+            *cseq = new;
+        }
+    }
+
     pub fn retry_at(&self) -> Option<Instant> {
         match self {
             Ours::Glare { retry_at } => Some(*retry_at),

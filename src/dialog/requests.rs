@@ -13,12 +13,12 @@
 
 use bytes::Bytes;
 
-use super::ALLOW;
 use super::body::SDP;
 use super::confirmed::{Confirmed, Pending};
 use super::context::Context;
 use super::event::{ReferRequest, UsageEvent};
 use super::state::Dialog;
+use super::{ALLOW, RELIABLE};
 use crate::ids::ServerKey;
 use crate::sip::{Headers, Method, NameAddr, Request, Status, grammar};
 
@@ -66,8 +66,9 @@ pub(super) fn answer_plain(cx: &mut Context, server: ServerKey, request: &Reques
             let response = cx.capable(request, Status::OK).with_header("Accept", SDP);
             cx.respond(server, response);
         }
-        // No reliable response of ours waits for it (RFC 3262 section 3), no subscription for a NOTIFY
-        // (RFC 6665 section 4.1.3).
+        // No reliable response of ours waits for it (RFC 3262 section 3, line A17).
+        Method::Prack if rack(&request.headers).is_none() => cx.reply(server, request, Status::BAD_REQUEST),
+        // Nor is there a subscription for a NOTIFY (RFC 6665 section 4.1.3).
         Method::Prack | Method::Notify => cx.reply(server, request, Status::NO_SUCH_TRANSACTION),
         Method::Subscribe => cx.reply(server, request, Status::BAD_EVENT),
         Method::Invite
@@ -87,6 +88,18 @@ pub(super) fn answer_plain(cx: &mut Context, server: ServerKey, request: &Reques
             cx.respond(server, response);
         }
     }
+}
+
+/// What a PRACK acknowledges: RSeq and CSeq number of a response to an INVITE (RFC 3262 section 7.2).
+pub(super) fn rack(headers: &Headers) -> Option<(u32, u32)> {
+    let mut words = headers.get("RAck")?.split_ascii_whitespace();
+    let (rseq, cseq, method) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?);
+    (method == Method::Invite.as_str() && words.next().is_none()).then_some((rseq, cseq))
+}
+
+/// The number of a provisional response that wants a PRACK (section 7.1).
+pub(super) fn rseq(headers: &Headers) -> Option<u32> {
+    headers.lists("Require", RELIABLE).then(|| headers.get("RSeq")?.trim().parse().ok()).flatten()
 }
 
 /// Retry-After in seconds; comments and parameters are left out (20.33).

@@ -5,6 +5,7 @@
 //!  2xx --T1--> 2xx --2T1--> 2xx ... --T2--> 2xx ... 64*T1: given up
 //!                    ACK with its CSeq number, any branch: done
 //! ```
+//! A provisional response that wants a PRACK is repeated likewise, at intervals that go on doubling (RFC 3262 section 3).
 
 use super::{ACK_GIVE_UP, T1, T2};
 use crate::ids::ServerKey;
@@ -21,6 +22,7 @@ pub(super) struct Resend {
     pub offered: bool,
     next: Instant,
     pause: Duration,
+    longest: Duration,
     give_up: Instant,
 }
 
@@ -32,7 +34,12 @@ pub(super) enum Due {
 
 impl Resend {
     pub fn new(now: Instant, server: ServerKey, response: Response, cseq: u32, offered: bool) -> Resend {
-        Resend { server, response, cseq, offered, next: now + T1, pause: T1, give_up: now + ACK_GIVE_UP }
+        Resend { server, response, cseq, offered, next: now + T1, pause: T1, longest: T2, give_up: now + ACK_GIVE_UP }
+    }
+
+    /// A reliable provisional response to the INVITE numbered `cseq`.
+    pub fn provisional(now: Instant, server: ServerKey, response: Response, cseq: u32) -> Resend {
+        Resend { longest: ACK_GIVE_UP, ..Resend::new(now, server, response, cseq, false) }
     }
 
     pub fn deadline(&self) -> Instant {
@@ -46,7 +53,7 @@ impl Resend {
         if now < self.next {
             return Due::Nothing;
         }
-        self.pause = (self.pause * 2).min(T2);
+        self.pause = (self.pause * 2).min(self.longest);
         self.next = now + self.pause;
         Due::Again
     }

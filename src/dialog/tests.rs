@@ -5,8 +5,10 @@
 //! event. The last line `MS .` says until when to run. Our tag is `us`, the peer's `peer` unless `to=` or `from=` says
 //! another (`-`: none). A session description is one word.
 
+mod challenges;
 mod pair;
 mod rules;
+mod reliable;
 mod timers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -141,6 +143,9 @@ fn sent_words(request: &Request) -> String {
     if let Some(tag) = request.headers.to().unwrap().tag().filter(|tag| *tag != "peer") {
         words.push_str(&format!(" to={tag}"));
     }
+    if let Some(rack) = request.headers.get("RAck") {
+        words.push_str(&format!(" rack={}", rack.replace(' ', "_")));
+    }
     if let Some(interval) = request.headers.get("Session-Expires") {
         words.push_str(&format!(" se={interval}"));
     }
@@ -234,8 +239,8 @@ impl Rig {
         let (now, usage) = (Instant::from_millis(ms), &mut self.usage);
         let status = |code: &str| Status::new(code.parse().unwrap()).unwrap();
         match words {
-            ["ring"] => usage.ring(),
-            ["progress", code, sdp] => usage.progress(status(code), Some(sdp)),
+            ["ring"] => usage.ring(now),
+            ["progress", code, sdp] => usage.progress(now, status(code), Some(sdp)),
             ["answer", sdp] => usage.answer(now, sdp),
             ["reject", code] => usage.reject(status(code), &[]),
             ["reinvite", sdp] => {
@@ -330,7 +335,7 @@ fn called_timed(words: &[&str], script: &str) -> Usage {
 fn calling_timed(script: &str) -> Usage {
     let mut usage = Usage::uac(Invite { local: timed(), ..our_invite(Some("O")) });
     let Some(Output::Request { request, .. }) = usage.poll_output() else { panic!() };
-    assert_eq!(request.headers.get("Supported"), Some("norefersub, timer"));
+    assert_eq!(request.headers.get("Supported"), Some("100rel, norefersub, timer"));
     assert_eq!((request.headers.get("Session-Expires"), request.headers.get("Min-SE")), (Some("1800"), Some("90")));
     Rig { usage, log: Vec::new(), first: ServerKey(0), next_key: 0 }.play(script)
 }

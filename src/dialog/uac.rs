@@ -23,6 +23,7 @@ use bytes::Bytes;
 
 use super::MAX_EARLY_DIALOGS;
 use super::body::{SDP, session_description};
+use super::challenge::Answered;
 use super::closing::Closing;
 use super::confirmed::Confirmed;
 use super::context::{Context, peer_reason, to_tag};
@@ -73,6 +74,8 @@ enum State {
 struct Early {
     dialog: Dialog,
     sdp: Option<Bytes>,
+    /// Number of the last response that was acknowledged by PRACK.
+    rseq: Option<u32>,
 }
 
 impl Outgoing {
@@ -155,11 +158,27 @@ impl Outgoing {
     }
 
     /// The same INVITE with the next number (8.1.3.5), after a refusal that told how it would do.
-    fn send_again(&mut self, cx: &mut Context) {
+    fn number_again(&mut self) {
         let number = self.invite.headers.cseq().map(|cseq| cseq.number).unwrap_or_default();
         self.invite.headers.set("CSeq", format_args!("{} INVITE", number + 1));
         self.early.clear();
         self.state = State::Calling;
+    }
+
+    /// The peer wants to know who calls (22.2). False: nobody calls any more.
+    pub fn challenged(&mut self, cx: &mut Context, cseq: &CSeq, mut answered: Answered) -> bool {
+        if cseq.method != Method::Invite || !self.goes_on() {
+            return false;
+        }
+        self.invite = answered.request;
+        self.number_again();
+        answered.request = self.invite.clone();
+        cx.send_answered(answered);
+        true
+    }
+
+    fn send_again(&mut self, cx: &mut Context) {
+        self.number_again();
         cx.send_first(self.invite.clone(), self.next_hop.clone());
     }
 
@@ -183,32 +202,43 @@ impl Outgoing {
             self.state = State::Cancelling;
             return cx.end(true, EndCause::BrokenPeer, None);
         }
-        cx.event(UsageEvent::Ringing { status: response.status });
-        self.early_dialog(cx, response);
-    }
-
-    fn early_dialog(&mut self, cx: &mut Context, response: &Response) {
-        let Some(tag) = to_tag(&response.headers) else { return };
-        let known = self.early.iter().position(|early| early.dialog.id().remote_tag.as_deref() == Some(tag.as_str()));
-        let sdp = session_description(&response.headers, &response.body).ok().flatten();
-        let early = match known.and_then(|at| self.early.get_mut(at)) {
-            Some(early) => early,
-            None => {
-                let Ok(dialog) = Dialog::of_caller(&self.invite, response) else { return };
-                if self.early.len() >= MAX_EARLY_DIALOGS {
-                    self.early.remove(0);
-                }
-                self.early.push(Early { dialog, sdp: None });
-                let Some(early) = self.early.last_mut() else { return };
-                early
-            }
+        let number = self.invite.headers.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        let Some(early) = self.early_dialog(response) else {
+            return cx.event(UsageEvent::Ringing { status: response.status });
         };
+        if let Some(rseq) = requests::rseq(&response.headers) {
+            // A copy, or one that has overtaken another: its turn comes when it is sent again (RFC 3262 section 4).
+            if early.rseq.is_some_and(|last| rseq != last.wrapping_add(1)) {
+                return;
+            }
+            early.rseq = Some(rseq);
+            let mut prack = early.dialog.request(Method::Prack);
+            prack.headers.push("RAck", format_args!("{rseq} {number} INVITE"));
+            cx.send(&early.dialog, prack);
+        }
+        cx.event(UsageEvent::Ringing { status: response.status });
+        let sdp = session_description(&response.headers, &response.body).ok().flatten();
         if let Some(sdp) = sdp
             && early.sdp.as_ref() != Some(&sdp)
         {
             early.sdp = Some(sdp.clone());
             cx.event(UsageEvent::EarlyMedia { sdp });
         }
+    }
+
+    /// The dialog of a provisional response. `None`: it makes none.
+    fn early_dialog(&mut self, response: &Response) -> Option<&mut Early> {
+        let tag = to_tag(&response.headers)?;
+        let known = self.early.iter().position(|early| early.dialog.id().remote_tag.as_deref() == Some(tag.as_str()));
+        if let Some(at) = known {
+            return self.early.get_mut(at);
+        }
+        let dialog = Dialog::of_caller(&self.invite, response).ok()?;
+        if self.early.len() >= MAX_EARLY_DIALOGS {
+            self.early.remove(0);
+        }
+        self.early.push(Early { dialog, sdp: None, rseq: None });
+        self.early.last_mut()
     }
 
     fn accepted(mut self: Box<Self>, cx: &mut Context, now: Instant, cseq: u32, response: &Response) -> Phase {

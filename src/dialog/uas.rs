@@ -17,12 +17,13 @@
 
 use bytes::Bytes;
 
+use super::RELIABLE;
 use super::body::{SDP, session_description};
 use super::confirmed::Confirmed;
 use super::context::{Context, peer_reason};
 use super::event::EndCause;
 use super::requests;
-use super::resend::Resend;
+use super::resend::{Due, Resend};
 use super::state::{Dialog, DialogError};
 use super::usage::Phase;
 use crate::ids::ServerKey;
@@ -35,6 +36,13 @@ pub(super) struct Incoming {
     server: ServerKey,
     invite: Request,
     offer: Option<Bytes>,
+    /// The caller wants its provisional responses acknowledged (RFC 3262). Nothing is owed where we answer at once.
+    reliable: bool,
+    /// Number of the last one that was sent so.
+    rseq: u32,
+    unacknowledged: Option<Resend>,
+    /// The latest that waits for it.
+    waiting: Option<(Status, Option<String>)>,
 }
 
 impl Incoming {
@@ -44,7 +52,9 @@ impl Incoming {
             return Err(DialogError::TooBrief);
         }
         let offer = session_description(&invite.headers, &invite.body)?;
-        Ok(Incoming { dialog, server, invite: invite.clone(), offer })
+        let reliable = invite.headers.lists("Require", RELIABLE);
+        let invite = invite.clone();
+        Ok(Incoming { dialog, server, invite, offer, reliable, rseq: 0, unacknowledged: None, waiting: None })
     }
 
     pub fn dialog(&self) -> &Dialog {
@@ -55,13 +65,65 @@ impl Incoming {
         self.offer.as_ref()
     }
 
-    pub fn progress(&self, cx: &mut Context, status: Status, sdp: Option<&str>) {
-        let response = self.with_dialog(cx.capable(&self.invite, status));
+    pub fn progress(&mut self, cx: &mut Context, now: Instant, status: Status, sdp: Option<&str>) {
+        // One at a time (RFC 3262 section 3): what comes meanwhile says the latest.
+        if self.unacknowledged.is_some() {
+            self.waiting = Some((status, sdp.map(str::to_owned)));
+            return;
+        }
+        let mut response = self.with_dialog(cx.capable(&self.invite, status));
+        if self.reliable {
+            self.rseq = if self.rseq == 0 { cx.first_rseq() } else { self.rseq + 1 };
+            response = response.with_header("Require", RELIABLE).with_header("RSeq", self.rseq);
+        }
         let response = match sdp {
             Some(sdp) => response.with_body(SDP, sdp.to_owned()),
             None => response,
         };
+        if self.reliable {
+            self.unacknowledged = Some(Resend::provisional(now, self.server, response.clone(), self.number()));
+        }
         cx.respond(self.server, response);
+    }
+
+    fn number(&self) -> u32 {
+        self.invite.headers.cseq().map(|cseq| cseq.number).unwrap_or_default()
+    }
+
+    /// PRACK (RFC 3262 section 3, line A17).
+    fn prack(&mut self, cx: &mut Context, now: Instant, server: ServerKey, request: &Request) {
+        let Some(rack) = requests::rack(&request.headers) else {
+            return cx.reply(server, request, Status::BAD_REQUEST);
+        };
+        let wanted = (self.rseq, self.number());
+        if rack != wanted || self.unacknowledged.take().is_none() {
+            return cx.reply(server, request, Status::NO_SUCH_TRANSACTION);
+        }
+        cx.reply(server, request, Status::OK);
+        if let Some((status, sdp)) = self.waiting.take() {
+            self.progress(cx, now, status, sdp.as_deref());
+        }
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        self.unacknowledged.as_ref().map(Resend::deadline)
+    }
+
+    pub fn timeout(mut self: Box<Self>, cx: &mut Context, now: Instant) -> Phase {
+        match self.unacknowledged.as_mut().map(|resend| resend.timeout(now)) {
+            None | Some(Due::Nothing) => Phase::Incoming(self),
+            Some(Due::Again) => {
+                if let Some(resend) = &self.unacknowledged {
+                    cx.respond(resend.server, resend.response.clone());
+                }
+                Phase::Incoming(self)
+            }
+            Some(Due::GiveUp) => {
+                cx.reply(self.server, &self.invite, Status::SERVER_TIMEOUT);
+                cx.end(true, EndCause::PeerLost, None);
+                Phase::Over
+            }
+        }
     }
 
     /// A response that makes the dialog repeats the INVITE's Record-Route and names our Contact (12.1.1).
@@ -73,8 +135,7 @@ impl Incoming {
     pub fn answer(self: Box<Self>, cx: &mut Context, now: Instant, sdp: &str) -> Phase {
         let response = self.with_dialog(cx.refreshed(now, &self.invite)).with_body(SDP, sdp.to_owned());
         cx.respond(self.server, response.clone());
-        let cseq = self.invite.headers.cseq().map(|cseq| cseq.number).unwrap_or_default();
-        let resend = Resend::new(now, self.server, response, cseq, self.offer.is_none());
+        let resend = Resend::new(now, self.server, response, self.number(), self.offer.is_none());
         Phase::Confirmed(Box::new(Confirmed::called(self.dialog, resend)))
     }
 
@@ -97,7 +158,7 @@ impl Incoming {
         Phase::Over
     }
 
-    pub fn request(mut self: Box<Self>, cx: &mut Context, server: ServerKey, request: &Request) -> Phase {
+    pub fn request(mut self: Box<Self>, cx: &mut Context, now: Instant, server: ServerKey, request: &Request) -> Phase {
         if !requests::admit(cx, &mut self.dialog, server, request) {
             return Phase::Incoming(self);
         }
@@ -110,12 +171,12 @@ impl Incoming {
                 return Phase::Over;
             }
             Method::Update => self.update(cx, server, request),
+            Method::Prack => self.prack(cx, now, server, request),
             Method::Info
             | Method::Options
             | Method::Ack
             | Method::Cancel
             | Method::Register
-            | Method::Prack
             | Method::Refer
             | Method::Notify
             | Method::Subscribe

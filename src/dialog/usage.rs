@@ -22,6 +22,7 @@ use super::state::{Dialog, DialogError, DialogId};
 use super::uac::{Invite, Outgoing};
 use super::uas::Incoming;
 use crate::ids::ServerKey;
+use crate::sip::digest::Credentials;
 use crate::sip::{CSeq, Method, Request, Response, Status, Uri};
 use crate::time::{Duration, Instant};
 
@@ -88,7 +89,8 @@ impl Usage {
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Incoming(_) | Phase::Outgoing(_) | Phase::Over => None,
+            Phase::Incoming(incoming) => incoming.deadline(),
+            Phase::Outgoing(_) | Phase::Over => None,
             Phase::Confirmed(confirmed) => {
                 [confirmed.deadline(), self.context.timer.deadline()].into_iter().flatten().min()
             }
@@ -142,7 +144,7 @@ impl Usage {
     pub fn receive_request(&mut self, now: Instant, server: ServerKey, request: &Request) -> bool {
         self.context.admitted = false;
         self.step(|phase, cx| match phase {
-            Phase::Incoming(incoming) => incoming.request(cx, server, request),
+            Phase::Incoming(incoming) => incoming.request(cx, now, server, request),
             Phase::Outgoing(outgoing) => outgoing.request(cx, server, request),
             Phase::Confirmed(confirmed) => confirmed.request(cx, now, server, request),
             Phase::Closing(closing) => closing.request(cx, server, request),
@@ -177,6 +179,9 @@ impl Usage {
     /// Any response to a request of this leg, copies of 2xx included.
     pub fn receive_response(&mut self, now: Instant, response: &Response) {
         let Ok(cseq) = response.headers.cseq() else { return };
+        if response.status.is_final() {
+            self.context.challenges.forget(&cseq);
+        }
         self.step(|phase, cx| match phase {
             Phase::Outgoing(outgoing) => outgoing.response(cx, now, &cseq, response),
             Phase::Confirmed(confirmed) => confirmed.response(cx, now, &cseq, response),
@@ -185,8 +190,28 @@ impl Usage {
         });
     }
 
+    /// A 401 or 407 from the peer whom `credentials` belong to: the request goes out again with the answer. False: it does not,
+    /// and the response is one like any other.
+    pub fn answer_challenge(&mut self, response: &Response, credentials: &Credentials) -> bool {
+        let Ok(cseq) = response.headers.cseq() else { return false };
+        let cx = &mut self.context;
+        let cnonce = format!("{:016x}", cx.draw(u64::MAX));
+        let Some(answered) = cx.challenges.answer(&cseq, response, credentials, &cnonce) else { return false };
+        let taken = match &mut self.phase {
+            Phase::Outgoing(outgoing) => outgoing.challenged(cx, &cseq, answered),
+            Phase::Confirmed(confirmed) => confirmed.challenged(cx, &cseq, answered),
+            Phase::Closing(closing) => closing.challenged(cx, &cseq, answered),
+            Phase::Incoming(_) | Phase::Over => false,
+        };
+        if taken {
+            cx.challenges.forget(&cseq);
+        }
+        taken
+    }
+
     /// A request of this leg got no final response.
     pub fn request_failed(&mut self, cseq: &CSeq, failure: Failure) {
+        self.context.challenges.forget(cseq);
         self.step(|phase, cx| match phase {
             Phase::Outgoing(outgoing) => outgoing.failed(cx, cseq, failure),
             Phase::Confirmed(confirmed) => confirmed.failed(cx, cseq, failure),
@@ -208,23 +233,25 @@ impl Usage {
 
     pub fn handle_timeout(&mut self, now: Instant) {
         self.step(|phase, cx| match phase {
+            Phase::Incoming(incoming) => incoming.timeout(cx, now),
             Phase::Confirmed(confirmed) => confirmed.timeout(cx, now),
             Phase::Closing(closing) => closing.timeout(cx, now),
-            phase @ (Phase::Incoming(_) | Phase::Outgoing(_) | Phase::Over) => phase,
+            phase @ (Phase::Outgoing(_) | Phase::Over) => phase,
         });
     }
 
     // What the call commands. A command that does not fit the phase does nothing, unless it says otherwise.
 
     /// 180 to the leg that calls us.
-    pub fn ring(&mut self) {
-        self.progress(Status::RINGING, None);
+    pub fn ring(&mut self, now: Instant) {
+        self.progress(now, Status::RINGING, None);
     }
 
-    /// Another provisional response, with early media if `sdp` (not reliably: RFC 3262 is not offered).
-    pub fn progress(&mut self, status: Status, sdp: Option<&str>) {
-        if let Phase::Incoming(incoming) = &self.phase {
-            incoming.progress(&mut self.context, status, sdp);
+    /// Another provisional response, with early media if `sdp`. Reliably if the caller wants it so (RFC 3262 section 3); then
+    /// the latest waits for the PRACK of the one before.
+    pub fn progress(&mut self, now: Instant, status: Status, sdp: Option<&str>) {
+        if let Phase::Incoming(incoming) = &mut self.phase {
+            incoming.progress(&mut self.context, now, status, sdp);
         }
     }
 

@@ -167,6 +167,23 @@ impl fmt::Display for Challenge {
     }
 }
 
+/// What answers the challenges of one peer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub username: String,
+    /// The only realm that is answered; `None`: whichever the peer names.
+    pub realm: Option<String>,
+    pub password: String,
+}
+
+/// Without the password.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Credentials { username, realm, password: _ } = self;
+        f.debug_struct("Credentials").field("username", username).field("realm", realm).finish_non_exhaustive()
+    }
+}
+
 /// What of a request is hashed: its method and the Request-URI as printed.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLine<'a> {

@@ -380,7 +380,7 @@ impl Switch {
         match self.clients.get(&client) {
             Some(ClientOwner::Leg(leg)) if self.legs.contains_key(leg) => {
                 let leg = *leg;
-                self.give_leg(now, leg, |call, ctx| call.response(ctx, leg, response));
+                self.give_leg(now, leg, |call, ctx| call.response(ctx, leg, response, flow));
             }
             Some(ClientOwner::Leg(_)) => self.response_of_nobodys(now, flow, client, response),
             Some(ClientOwner::Probe(trunk, remote)) if response.status.is_final() => {

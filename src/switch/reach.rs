@@ -54,6 +54,10 @@ impl Reach for Routes<'_> {
         Some(Target { others: targets.collect(), ..first })
     }
 
+    fn serves(&self, trunk: &TrunkId, address: IpAddr) -> bool {
+        self.trunks.of(self.config, address).is_some_and(|found| found.id == *trunk)
+    }
+
     fn is_us(&self, address: SocketAddr) -> bool {
         self.config.node.listeners.values().any(|listener| {
             listener.advertised == address

@@ -31,7 +31,10 @@ impl World {
             }
             self.send_of(index);
             // Whoever is called from now on does not answer, so that callbacks end too.
-            if matches!(self.phones[index].pickup, Pickup::Answers(_) | Pickup::AnswersEarly(_) | Pickup::Rings) {
+            if matches!(
+                self.phones[index].pickup,
+                Pickup::Answers(_) | Pickup::AnswersEarly(_) | Pickup::AnswersReliably(_) | Pickup::Rings
+            ) {
                 self.phones[index].pickup = Pickup::Refuses(486, 0);
             }
         }

@@ -459,6 +459,45 @@ fn a15_an_invite_while_the_first_waits_for_its_ack_leaves_one_call() {
 }
 
 #[test]
+fn a17_a_phone_that_wants_pracks_gets_one_for_each_response_and_is_talked_to() {
+    let mut world = World::new(&["ana"]);
+    world.pickup("ana", Pickup::AnswersReliably(2_000));
+    world.lose("PRACK", 1);
+    world.dial("4710");
+    world.run_to(10_000);
+    // Lost, and sent again by its transaction; the copies of the 183 bring no other.
+    assert_eq!(world.sent("desk", "ana", "PRACK").len(), 2, "{}", world.ladder());
+    assert_eq!(world.phone("ana").sessions[0].pracked, 1);
+    assert_eq!(world.sent("ana", "desk", "200 INVITE"), [2_010], "without a body: the 183 had the answer");
+    assert_eq!(world.joined(), [(2_015, "4710 = ana".to_owned())]);
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn a17_a_caller_that_requires_100rel_is_served() {
+    let mut world = World::new(&["ana"]);
+    world.phone("4710").headers = "Require: 100rel\r\n".to_owned();
+    world.pickup("ana", Pickup::Answers(1_000));
+    world.dial("4710");
+    world.run_to(5_000);
+    assert_eq!(
+        world.phone("4710").sessions[0].finals,
+        [200],
+        "at once: there is no provisional response to acknowledge"
+    );
+    assert_eq!(world.joined().len(), 1);
+    world.with_phone("4710", |phone, now| {
+        phone.request(now, 0, Method::Prack, "", "");
+        phone.request(now, 0, Method::Prack, "RAck: 1 1 INVITE\r\n", "");
+    });
+    world.run(1_000);
+    assert_eq!(world.phone("4710").replies, [(Method::Prack, 400), (Method::Prack, 481)]);
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
 fn a18_an_ack_with_any_branch_counts_and_one_with_another_number_does_not() {
     for (branch, cseq, counts) in
         [("z9hG4bK-its-own", 1, true), ("z9hG4bK-call-ack-INVITE", 1, true), ("z9hG4bK-x", 2, false)]

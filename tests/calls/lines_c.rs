@@ -10,8 +10,9 @@ use wardline::ticket::Event;
 use wardline::time::Duration;
 
 use crate::lines_a::talking;
-use crate::phone::{Pickup, State};
+use crate::phone::{Pickup, State, Timed};
 use crate::raw::{Hand, header, headers, status};
+use crate::setting::known_config;
 use crate::world::{GENERALISTS, PBX, Seen, World};
 
 /// Where zoe's phones are: no trunk and no fixed phone is there.
@@ -410,4 +411,56 @@ fn request(method: &str, source: &str) -> String {
          Max-Forwards: 70\r\nFrom: <sip:someone@10.0.1.1>;tag=a\r\nTo: <sip:7100@10.0.0.10>\r\n\
          Call-ID: plain-{method}\r\nCSeq: 7 {method}\r\nContact: <sip:someone@{source}>\r\nContent-Length: 0\r\n\r\n"
     )
+}
+
+/// A desk whose PBX knows it by a password, with these analysts.
+fn known(signed_in: &[&str]) -> World {
+    World::configured(known_config(), signed_in)
+}
+
+#[test]
+fn c48_a_pbx_that_asks_for_a_password_is_told_it_for_every_request() {
+    let mut world = known(&["dev"]);
+    world.phone("dev").demands = Some("secret-pbx");
+    world.phone("dev").timed = Some(Timed::DESK_REFRESHES);
+    world.pickup("dev", Pickup::Answers(1_000));
+    world.dial("4710");
+    world.run_to(1_000_000);
+    assert_eq!(world.joined().len(), 1, "{}", world.ladder());
+    world.hang_up("4710");
+    world.run(60_000);
+    for (method, times) in [("INVITE +sdp", 2), ("UPDATE", 2), ("BYE", 2)] {
+        assert_eq!(world.sent("desk", "dev", method).len(), times, "{method}: {}", world.ladder());
+    }
+    assert_eq!(world.phone("dev").told.len(), 3, "once for each");
+    let kept = format!("{:?} {:?}", world.records, world.config.node);
+    assert!(!kept.contains("secret-pbx"), "neither journaled nor shown");
+    world.expect_quiet();
+}
+
+#[test]
+fn c48_a_pbx_that_is_never_content_is_left_and_the_next_analyst_rung() {
+    let mut world = known(&["dev", "ana"]);
+    world.phone("dev").demands = Some("another password");
+    world.pickup("ana", Pickup::Answers(1_000));
+    world.dial("4710");
+    world.run_to(5_000);
+    assert_eq!(world.sent("desk", "dev", "INVITE +sdp").len(), 2, "{}", world.ladder());
+    assert_eq!(world.joined().len(), 1);
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn c49_a_phone_that_is_not_the_trunks_is_told_nothing() {
+    let mut world = known(&["ana", "ben"]);
+    world.phone("ana").demands = Some("secret-pbx");
+    world.pickup("ben", Pickup::Answers(1_000));
+    world.dial("4710");
+    world.run_to(5_000);
+    assert_eq!(world.sent("desk", "ana", "INVITE +sdp").len(), 1, "{}", world.ladder());
+    assert!(world.phone("ana").told.is_empty());
+    assert_eq!(world.joined().len(), 1, "the next one takes the call");
+    world.hang_up("4710");
+    world.expect_quiet();
 }

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use wardline::sip::digest::{Algorithm, Challenge, RequestLine};
+use wardline::sip::digest::{Algorithm, Authorization, Challenge, RequestLine, ha1};
 use wardline::sip::{Message, Method, Request, Response, Transport};
 use wardline::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ pub enum Pickup {
     Answers(u64),
     /// As `Answers`, but 183 with early media instead of 180.
     AnswersEarly(u64),
+    /// As `AnswersEarly`, but the 183 wants a PRACK (RFC 3262): it is repeated until that comes, and the 200 then has no body.
+    AnswersReliably(u64),
     /// Rings until it is cancelled.
     Rings,
     /// Rings, then refuses after so many ms.
@@ -113,6 +115,8 @@ pub struct Session {
     cancelled: bool,
     /// The ACK to their re-INVITE or INVITE has come.
     pub acked: bool,
+    /// PRACKs that came, which count from 1 like our numbers.
+    pub pracked: u32,
 }
 
 impl Session {
@@ -145,6 +149,8 @@ struct Kept {
 enum Todo {
     Ring,
     Early,
+    /// 183 that wants a PRACK, with its number.
+    Reliable(u32, Duration),
     Answer,
     Refuse(u16),
     /// Half of the session interval is over.
@@ -190,6 +196,11 @@ pub struct Phone {
     pub was_deaf: bool,
     /// Answers a BYE with 401, to see whether a password is spent on it.
     pub challenges_bye: bool,
+    /// Asks for this password before it takes an INVITE, BYE or UPDATE, as user "wardline" of the realm "pbx".
+    pub demands: Option<&'static str>,
+    /// Authorization headers that came, whoever may have meant them.
+    pub told: Vec<String>,
+    nonces: Vec<String>,
     /// Its descriptions name an address of IPv6.
     pub ipv6_media: bool,
     pub timed: Option<Timed>,
@@ -226,6 +237,9 @@ impl Phone {
             challenged: 0,
             was_deaf: false,
             challenges_bye: false,
+            demands: None,
+            told: Vec::new(),
+            nonces: Vec::new(),
             ipv6_media: false,
             timed: None,
             intervals: Vec::new(),
@@ -277,6 +291,7 @@ impl Phone {
             acked_late_offer: false,
             cancelled: false,
             acked: false,
+            pracked: 0,
         };
         self.sessions.push(session);
         let id = self.sessions.len() - 1;
@@ -411,8 +426,21 @@ impl Phone {
                 let body = self.sdp(id);
                 self.provisionally(id, 183, &body);
             }
-            Todo::Answer => {
+            Todo::Reliable(rseq, pause) => {
+                if self.sessions[id].pracked >= rseq {
+                    return;
+                }
                 let body = self.sdp(id);
+                let headers = format!("Require: 100rel\r\nRSeq: {rseq}\r\n");
+                self.provisionally_with(id, 183, &headers, &body);
+                self.due.push((now + pause, id, Todo::Reliable(rseq, pause * 2)));
+            }
+            Todo::Answer if matches!(self.pickup, Pickup::AnswersReliably(_)) && self.sessions[id].pracked == 0 => {
+                self.due.push((now + T1, id, Todo::Answer));
+            }
+            Todo::Answer => {
+                let agreed = self.sessions[id].pracked > 0;
+                let body = if agreed { String::new() } else { self.sdp(id) };
                 self.finally(now, id, 200, &body);
                 self.sessions[id].state = State::Up;
             }
@@ -443,6 +471,11 @@ impl Phone {
             self.out.push(bytes.clone());
             return;
         }
+        if let Some(password) = self.demands
+            && !self.is_told(&request, password)
+        {
+            return self.demand(&request, branch, password);
+        }
         let call_id = request.headers.call_id().to_owned();
         let known = self.sessions.iter().position(|session| session.call_id == call_id);
         match (&request.method, known) {
@@ -462,6 +495,12 @@ impl Phone {
                 self.sessions[id].invite = Some(request);
                 let body = self.sdp(id);
                 self.finally(now, id, 200, &body);
+            }
+            (Method::Prack, Some(id)) => {
+                let rack = request.headers.get("RAck").expect("RAck");
+                self.sessions[id].pracked += 1;
+                let known = rack == format!("{} {} INVITE", self.sessions[id].pracked, self.sessions[id].invite_cseq);
+                self.reply(&request, if known { 200 } else { 481 }, None);
             }
             (Method::Update, Some(id)) if self.timed.is_some() => {
                 let (status, headers) = self.timed_answer(now, id, &request);
@@ -496,6 +535,28 @@ impl Phone {
         }
     }
 
+    /// Whether nothing is demanded of this request, or it carries the answer to a challenge of ours.
+    fn is_told(&mut self, request: &Request, password: &str) -> bool {
+        if !matches!(request.method, Method::Invite | Method::Bye | Method::Update) {
+            return true;
+        }
+        let Some(value) = request.headers.get("Authorization") else { return false };
+        self.told.push(value.to_owned());
+        let given = Authorization::parse(value).expect("an Authorization");
+        let secret = ha1(Algorithm::Md5, "wardline", "pbx", password);
+        self.nonces.contains(&given.nonce) && given.proves(&secret, &request.method)
+    }
+
+    fn demand(&mut self, request: &Request, branch: String, password: &str) {
+        assert!(!password.is_empty());
+        let nonce = format!("nonce-{}", self.serial());
+        let challenge = format!("WWW-Authenticate: Digest realm=\"pbx\", nonce=\"{nonce}\", qop=\"auth\"\r\n");
+        self.nonces.push(nonce);
+        let bytes = self.response(request, 401, Some("demanding"), &challenge, "");
+        self.answered.insert((branch, request.method.to_string()), bytes.clone());
+        self.out.push(bytes);
+    }
+
     fn called(&mut self, now: Instant, request: Request, branch: String) {
         let serial = self.serial();
         let from = request.headers.from().expect("From");
@@ -522,6 +583,7 @@ impl Phone {
             acked_late_offer: false,
             cancelled: false,
             acked: false,
+            pracked: 0,
         };
         self.sessions.push(session);
         let id = self.sessions.len() - 1;
@@ -544,6 +606,10 @@ impl Phone {
             }
             Pickup::AnswersEarly(ms) => {
                 self.perform(now, id, Todo::Early);
+                self.due.push((after(ms), id, Todo::Answer));
+            }
+            Pickup::AnswersReliably(ms) => {
+                self.perform(now, id, Todo::Reliable(1, T1));
                 self.due.push((after(ms), id, Todo::Answer));
             }
             Pickup::Rings => self.perform(now, id, Todo::Ring),
@@ -805,9 +871,13 @@ impl Phone {
     }
 
     fn provisionally(&mut self, id: usize, status: u16, body: &str) {
+        self.provisionally_with(id, status, "", body);
+    }
+
+    fn provisionally_with(&mut self, id: usize, status: u16, headers: &str, body: &str) {
         let Some(invite) = self.sessions[id].invite.clone() else { return };
         let tag = self.sessions[id].local_tag.clone();
-        let bytes = self.response(&invite, status, Some(&tag), "", body);
+        let bytes = self.response(&invite, status, Some(&tag), headers, body);
         self.note_answered(&invite, &bytes);
         self.out.push(bytes);
     }

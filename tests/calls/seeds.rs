@@ -106,7 +106,8 @@ fn net(rng: &mut Rng) -> Net {
 
 fn pickup(rng: &mut Rng) -> Pickup {
     match rng.range(0, 20) {
-        0..=8 => Pickup::Answers(rng.range(0, 9_000)),
+        0..=7 => Pickup::Answers(rng.range(0, 9_000)),
+        8 => Pickup::AnswersReliably(rng.range(0, 9_000)),
         9 => Pickup::AnswersEarly(rng.range(0, 5_000)),
         10..=12 => Pickup::Rings,
         13..=15 => Pickup::Refuses(*rng.pick(&[404, 408, 480, 486, 500, 503, 600, 603]), rng.range(0, 4_000)),

@@ -51,6 +51,12 @@ pub fn moved_config() -> Arc<Config> {
     ])
 }
 
+/// The PBX knows us by a password.
+pub fn known_config() -> Arc<Config> {
+    let auth = "trusted = true\nauth = { user = \"wardline\", realm = \"pbx\", password = { env = \"PBX_PASSWORD\" } }";
+    desk_with(&[("wardline", "trusted = true", auth)])
+}
+
 /// Another plan for 7100, and a calendar of every day.
 pub fn planned_config(plan: &str) -> Arc<Config> {
     let calendar = "[calendars.week]\nhours = \"00:00-23:59\"\n\n[hotlines.7100]";
@@ -84,7 +90,8 @@ fn composed(edits: &[(&str, &str, &str)], plan: &str) -> Arc<Config> {
         ..Folder::default()
     };
     let now: Timestamp = WALL.parse().expect("a time");
-    let surroundings = Surroundings { variables: BTreeMap::new(), now };
+    let variables = BTreeMap::from([("PBX_PASSWORD".to_owned(), "secret-pbx".to_owned())]);
+    let surroundings = Surroundings { variables, now };
     match compose(&folder, &surroundings, Report::new()) {
         Ok(loaded) => Arc::new(loaded.config),
         Err(report) => panic!("the desk's files are wrong: {report:#?}"),

@@ -174,10 +174,10 @@ const REQUESTS: &[(&str, &str, &str, u16, &str)] = &[
     ),
     (
         "INVITE sip:7100@10.0.0.10 SIP/2.0",
-        "Contact: <sip:4710@10.0.1.1>\nRequire: 100rel, timer",
+        "Contact: <sip:4710@10.0.1.1>\nRequire: 100rel, timer, precondition",
         "",
         420,
-        "Unsupported: 100rel",
+        "Unsupported: precondition",
     ),
     (
         "INVITE sip:7100@10.0.0.10 SIP/2.0",

@@ -95,7 +95,7 @@ impl End {
                 let contact = Uri::parse("sip:a@192.0.2.2:5060").unwrap();
                 let identity = LocalIdentity { contact, tag: "callee".to_owned(), seed: 99, session: None };
                 let mut usage = Usage::uas(server, request, identity).unwrap();
-                usage.ring();
+                usage.ring(now);
                 self.events.push("called".to_owned());
                 self.usage = Some(usage);
             }

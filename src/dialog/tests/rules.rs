@@ -528,7 +528,7 @@ fn plain_requests_in_a_dialog_are_answered() {
          2 > 200 UPDATE 3
          3 < NOTIFY 4
          3 > 481 NOTIFY 4
-         4 < PRACK 5
+         4 < PRACK 5 h=RAck:1_1_INVITE
          4 > 481 PRACK 5
          5 < SUBSCRIBE 6
          5 > 489 SUBSCRIBE 6
@@ -619,7 +619,7 @@ fn our_invite_is_complete() {
         String::from_utf8(request.to_bytes().to_vec()).unwrap(),
         "INVITE sip:a@192.0.2.9 SIP/2.0\r\nFrom: \"4 West\" <sip:4710@192.0.2.1>;tag=us\r\nTo: <sip:a@192.0.2.9>\r\n\
          Call-ID: c1\r\nCSeq: 1 INVITE\r\nContact: <sip:desk@192.0.2.1:5060>\r\n\
-         Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY\r\nSupported: norefersub\r\n\
+         Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, NOTIFY\r\nSupported: 100rel, norefersub\r\n\
          Subject: 4 West\r\nContent-Type: application/sdp\r\nContent-Length: 3\r\n\r\nv=0"
     );
 }
