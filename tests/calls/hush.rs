@@ -39,7 +39,9 @@ impl World {
             return;
         }
         let Some(phone) = self.phones.iter().find(|phone| phone.name == analyst.as_str()) else { return };
-        if phone.was_deaf || matches!(phone.pickup, Pickup::Dead | Pickup::Gone) {
+        // ICMP speaks for an address: behind the PBX's, one absent phone ends the offers to all of them.
+        let gone = self.phones.iter().any(|other| other.addr == phone.addr && other.pickup == Pickup::Gone);
+        if phone.was_deaf || gone || phone.pickup == Pickup::Dead {
             return;
         }
         if phone.sessions.iter().any(|session| !session.caller && session.state == State::Ringing) {

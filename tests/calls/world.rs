@@ -551,11 +551,9 @@ impl World {
             Happening::ToPhone { from, to, message } => {
                 if let Some(index) = self.phone_for(to, &message) {
                     if self.phones[index].pickup == Pickup::Gone {
-                        if self.nobody_is_at(self.phones[index].addr) {
-                            let transport = self.phones[index].transport;
-                            let flow = Flow { transport, local: from, remote: to, conn: None };
-                            self.push(self.now, Happening::Unreachable(flow));
-                        }
+                        let transport = self.phones[index].transport;
+                        let flow = Flow { transport, local: from, remote: to, conn: None };
+                        self.push(self.now, Happening::Unreachable(flow));
                         return;
                     }
                     self.phones[index].receive(self.now, *message);
@@ -575,11 +573,6 @@ impl World {
             Happening::Hush(analyst, offer) => self.expect_hush(&analyst, offer),
             Happening::Act(act) => self.act(act),
         }
-    }
-
-    /// ICMP speaks for an address, and behind the PBX's there are many phones.
-    fn nobody_is_at(&self, addr: SocketAddr) -> bool {
-        self.phones.iter().filter(|phone| phone.addr == addr).all(|phone| phone.pickup == Pickup::Gone)
     }
 
     pub fn handle(&mut self, input: Input) {
