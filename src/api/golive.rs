@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use crate::api::ApiState;
 use crate::api::control::{Answer, Peer, Problem, change, said, unexpected};
 use crate::api::wire::{Confirm, Done, GoLive, SetStanding};
-use crate::config::Hospital;
+use crate::config::{Hospital, cover};
 use crate::golive::{Checklist, Evidence, Subject, checklist, opened};
 use crate::ids::HospitalId;
-use crate::store::{Filter, blocking, open_readonly};
+use crate::routing::Attestations;
+use crate::store::{Filter, attested, blocking, open_readonly};
 use crate::switch::{Command, Reply};
 use crate::ticket::{Passage, Standings};
 
@@ -89,9 +90,13 @@ async fn list(state: &ApiState, hospital: &HospitalId, standings: &Standings) ->
     let (hospital, standings, data_dir) = (hospital.clone(), standings.clone(), state.data_dir.clone());
     let made = tokio::task::spawn_blocking(move || {
         let Some(hospital) = config.hospital(&hospital) else { return anyhow::Ok(None) };
-        let mut evidence = Evidence::new(standings.of(&hospital.id), Timestamp::now());
+        let now = Timestamp::now();
+        let mut evidence = Evidence::new(standings.of(&hospital.id), now);
         blocking(async || gather(&data_dir, hospital, &mut evidence).await)??;
-        Ok(Some(checklist(&Subject { config: &config, hospital, standings: &standings }, &evidence)))
+        let attested = Attestations::new(blocking(async || attested(&data_dir).await)??);
+        let uncovered = cover::holes(&config, hospital, &config.staff.clone().with_attested(attested), now);
+        let subject = Subject { config: &config, hospital, standings: &standings, uncovered: &uncovered };
+        Ok(Some(checklist(&subject, &evidence)))
     });
     Ok(made.await.map_err(anyhow::Error::from)??)
 }

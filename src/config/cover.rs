@@ -74,14 +74,35 @@ fn warning(hospital: &Hospital, cover: &Cover, row: &Row) -> Option<Diagnostic> 
         return None;
     }
     let what = format!("{} of the next {CHECKED_WEEKS} weeks have no analyst for {what}", coverage::hours(&holes));
-    let mut told = coverage::spells(&holes, &cover.zone, cover.window);
-    let more = told.len().saturating_sub(MAX_TOLD);
-    told.truncate(MAX_TOLD);
-    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
-    let why = format!("{}{more}{whenever}", told.join("; "));
+    let why = format!("{}{whenever}", first(&holes, cover));
     let mut finding = place.warning(what).why(why);
     finding.remedy = Some(remedy(cover, row));
     Some(finding)
+}
+
+/// The first of these times, in words.
+fn first(holes: &[Window], cover: &Cover) -> String {
+    let mut told = coverage::spells(holes, &cover.zone, cover.window);
+    let more = told.len().saturating_sub(MAX_TOLD);
+    told.truncate(MAX_TOLD);
+    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+    format!("{}{more}", told.join("; "))
+}
+
+/// What nobody covers of a hospital in the next weeks: a line for each system or group of its modules, such as
+/// "tidewater-lab: orders for 20 h: Mon–Fri 14:30–15:30, every week". People without shifts are not counted.
+pub fn holes(config: &Config, hospital: &Hospital, staff: &Staff, now: Timestamp) -> Vec<String> {
+    let demand = demand(config, hospital, Level::default(), None);
+    let Some(window) = Window::weeks(now, &demand.zone, CHECKED_WEEKS) else {
+        return vec!["everything: the calendar ends within four weeks".to_owned()];
+    };
+    let cover = coverage::cover(staff, &demand, window);
+    let told = |row: &Row| {
+        let holes = row.holes();
+        let told = || format!("{} for {}: {}", row.name(), coverage::hours(&holes), first(&holes, &cover));
+        (!holes.is_empty()).then(told)
+    };
+    cover.rows.iter().filter_map(told).collect()
 }
 
 /// A release that goes live is the cause to be named, where it is one.

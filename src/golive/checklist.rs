@@ -151,6 +151,8 @@ pub struct Subject<'a> {
     pub config: &'a Config,
     pub hospital: &'a Hospital,
     pub standings: &'a Standings,
+    /// What nobody covers in the next four weeks, in words; empty when every hour of every system is covered.
+    pub uncovered: &'a [String],
 }
 
 pub fn checklist(subject: &Subject<'_>, evidence: &Evidence) -> Checklist {
@@ -163,7 +165,7 @@ pub fn checklist(subject: &Subject<'_>, evidence: &Evidence) -> Checklist {
     lines.push(on_call(subject, evidence));
     lines.push(operator(hospital, evidence, &number));
     lines.extend(Vouched::ALL.map(|item| vouched(item, subject, evidence)));
-    lines.push(Line::not_available(Point::Coverage, "who is qualified at every hour: see `wardline coverage`"));
+    lines.push(coverage(subject));
     lines.push(Line::not_available(Point::Consent, "calls are not recorded in this version, so none is asked for"));
     lines.push(Line::not_available(Point::Restore, "a drill that restores the backup comes with a later version"));
     Checklist {
@@ -298,6 +300,15 @@ fn on_call(subject: &Subject<'_>, evidence: &Evidence) -> Line {
 
 fn named<'a>(analysts: impl Iterator<Item = &'a &'a Analyst>) -> Vec<String> {
     analysts.map(|analyst| analyst.name.clone()).collect()
+}
+
+fn coverage(subject: &Subject<'_>) -> Line {
+    let found = match subject.uncovered.len() {
+        0 => "somebody is on shift or on call for every system, at every hour of the next four weeks".to_owned(),
+        _ => "hours of the next four weeks have nobody on shift or on call".to_owned(),
+    };
+    let next = "see `wardline coverage` for all of them; add shifts or on-call hours, then `wardline publish`";
+    Line::by_name(Point::Coverage, found, subject.uncovered.to_vec(), next)
 }
 
 // -- What lies beyond the desk ----------------------------------------------------------------------------------------

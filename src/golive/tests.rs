@@ -18,6 +18,7 @@ use crate::ticket::{
 
 /// Tuesday morning in Mercy Harbor.
 const NOW: &str = "2026-12-01T15:00:00Z";
+const HOLE: &str = "tidewater-lab for 20 h: Mon–Fri 14:30–15:30, every week";
 
 fn now() -> Timestamp {
     NOW.parse().expect("a time")
@@ -30,13 +31,14 @@ fn ago(seconds: i64) -> Timestamp {
 struct Desk {
     config: Config,
     standings: Standings,
+    uncovered: Vec<String>,
 }
 
 fn desk() -> Desk {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
     let surroundings = Surroundings { variables: std::collections::BTreeMap::new(), now: now() };
     let config = load(&folder, &surroundings).expect("the sample is valid").config;
-    Desk { config, standings: Standings::default() }
+    Desk { config, standings: Standings::default(), uncovered: vec![HOLE.to_owned()] }
 }
 
 fn mercy() -> HospitalId {
@@ -48,7 +50,8 @@ impl Desk {
         let hospital = self.config.hospital(&mercy()).expect("the sample's first");
         let mut evidence = Evidence::new(self.standings.of(&mercy()), now());
         tickets.iter().for_each(|ticket| evidence.take(hospital, ticket));
-        checklist(&Subject { config: &self.config, hospital, standings: &self.standings }, &evidence)
+        let Desk { config, standings, uncovered } = self;
+        checklist(&Subject { config, hospital, standings, uncovered }, &evidence)
     }
 
     fn line(&self, point: Point, tickets: &[Ticket]) -> Line {
@@ -332,8 +335,9 @@ fn back_in_rehearsal_nothing_that_was_shown_before_counts() {
     assert!(after.units.iter().all(|unit| !unit.called));
 }
 
-/// What a whole walk-round leaves behind.
+/// What a whole walk-round leaves behind, where the rota has no hole.
 fn walked(desk: &mut Desk) -> Vec<Ticket> {
+    desk.uncovered.clear();
     for item in Vouched::ALL {
         desk.standings.confirm(mercy(), said(item, ago(60)));
     }
@@ -367,6 +371,19 @@ fn after_the_walk_round_every_line_is_green_and_declaring_is_next() {
     let text = render(&list, &TimeZone::UTC, |_, word| word.to_owned());
     let next = "Every line is green. Next: `wardline golive declare --hospital mercy-harbor --by NAME`.\n";
     assert!(text.ends_with(next), "{text}");
+}
+
+#[test]
+fn a_hole_in_the_rota_alone_keeps_a_walked_hospital_from_going_live_and_is_named() {
+    let mut desk = desk();
+    let tickets = walked(&mut desk);
+    desk.uncovered.push(HOLE.to_owned());
+    let list = desk.list(&tickets);
+    assert!(!list.green);
+    let open: Vec<&Line> = list.open().collect();
+    assert_eq!(open.len(), 1, "{open:#?}");
+    assert_eq!((open[0].point, open[0].missing.as_slice()), (Point::Coverage, [HOLE.to_owned()].as_slice()));
+    assert!(open[0].next.as_deref().is_some_and(|next| next.starts_with("see `wardline coverage`")), "{open:#?}");
 }
 
 #[test]

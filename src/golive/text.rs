@@ -42,7 +42,9 @@ fn write_line(out: &mut String, line: &Line, paint: Paint) {
         let more = line.missing.len().saturating_sub(MAX_NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         let what = if line.point == Point::Unmapped { "called" } else { "missing" };
-        let _ = writeln!(out, "{:20}{what}: {}{more}", "", named.join(", "));
+        // Times have commas of their own: each system's stand on a line.
+        let between = if line.point == Point::Coverage { format!(",\n{:29}", "") } else { ", ".to_owned() };
+        let _ = writeln!(out, "{:20}{what}: {}{more}", "", named.join(&between));
     }
 }
 

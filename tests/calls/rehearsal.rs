@@ -50,7 +50,7 @@ fn list(world: &mut World) -> Checklist {
     let hospital = world.config.hospital(&harbor()).expect("the hospital");
     let mut evidence = Evidence::new(standings.of(&harbor()), now);
     world.tickets().values().for_each(|ticket| evidence.take(hospital, ticket));
-    checklist(&Subject { config: &world.config, hospital, standings: &standings }, &evidence)
+    checklist(&Subject { config: &world.config, hospital, standings: &standings, uncovered: &[] }, &evidence)
 }
 
 #[test]

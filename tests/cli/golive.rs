@@ -17,6 +17,8 @@ fn golive(words: &[&'static str]) -> Vec<&'static str> {
 #[test]
 fn a_hospital_says_that_it_is_in_rehearsal_until_it_is_overridden_by_name_and_stays_live() {
     let site = Site::new();
+    // Whatever the day: a hole in Mercy Harbor's weekend, none at Cedar Point.
+    site.edit("analysts.toml", r#"    { days = ["sat", "sun"], from = "00:00", to = "24:00" },"#, "");
     let node = site.serve();
     says(&node.said, &["rehearsal=cedar-point, mercy-harbor"]);
     says(&site.run(&["doctor"]).out, &["cedar-point, mercy-harbor: calls are answered", "wardline golive says"]);
@@ -28,11 +30,16 @@ fn a_hospital_says_that_it_is_in_rehearsal_until_it_is_overridden_by_name_and_st
             "Mercy Harbor (mercy-harbor) is in rehearsal: nobody has declared it live.",
             "open   units        0 of 10 units",
             "missing: 4 West, Emergency, ICU",
+            "open   coverage     hours of the next four weeks have nobody on shift or on call",
+            "missing: meridian-amb: ",
+            "\n                             tidewater-lab for ",
             "later  restore",
             "Next, for units: call 7100 from a phone of each",
         ],
     );
     assert!(!list.out.contains("Cedar Point"));
+    let cedar = site.run(&["golive", "--hospital", "cedar-point"]);
+    says(&cedar.out, &["ok     coverage     somebody is on shift or on call for every system"]);
     let why = site.refused(&golive(&["declare", "--by", "J. Kim"]));
     says(&why, &["mercy-harbor is not declared live", "units", "911", "wardline golive override"]);
     says(&site.refused(&golive(&["override", "--by", "J. Kim", "--reason", " "])), &["the reason is empty: say it"]);
@@ -58,7 +65,7 @@ fn a_hospital_says_that_it_is_in_rehearsal_until_it_is_overridden_by_name_and_st
             "ok     911",
             "J. Kim on 20",
             "the PBX's route list",
-            "Live by override; 9 of 11 lines are open",
+            "Live by override; 10 of 12 lines are open",
         ],
     );
     assert_eq!(site.run(&["golive"]).code, 1, "Cedar Point is in rehearsal");
