@@ -1,6 +1,7 @@
 //! The built program as people and scripts meet it: what it prints, and the exit codes that it promises.
 
 mod canary;
+mod coverage;
 mod first_day;
 mod golive;
 mod language;
@@ -75,6 +76,7 @@ fn help_names_every_command_and_every_exit_code() {
         "serve",
         "check",
         "graph",
+        "coverage",
         "stickers",
         "schema",
         "call",
