@@ -210,8 +210,13 @@ impl<'a> Fields<'a> {
         let entry = self.find(key)?;
         let grammar = self.kind(key).and_then(Kind::table)?;
         if !matches!(entry.tree.value, Value::Table(_)) && is_secret(key) {
-            // The secret itself stands where its place should be named.
+            // The secret itself stands where its place should be named: nothing of it is shown.
             self.problems.hide(&entry.tree.place);
+            let finding = entry.tree.place.error(format!("`{key}` stands in the file itself"));
+            let finding = finding.why("files are published, kept, compared and shown");
+            let remedy = format!("name the environment variable that holds it: {key} = {{ env = \"NAME\" }}");
+            self.problems.push(finding.remedy(remedy));
+            return None;
         }
         Fields::of(&entry.tree, format!("`{key}`"), grammar, self.problems)
     }

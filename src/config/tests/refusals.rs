@@ -1,7 +1,8 @@
 //! What no single file can see, each with the text that an admin reads: file, line, column, why, what to do.
 
 use super::{ANALYSTS, HOSPITAL, NODE, PLAN, file, findings, folder, try_folder};
-use crate::config::{Folder, render};
+use crate::config::{Folder, compose, render};
+use crate::diagnostic::Report;
 
 /// The whole report on these files.
 #[track_caller]
@@ -280,4 +281,36 @@ fn a_long_list_of_what_may_be_written_fits_a_terminal() {
         "{said}"
     );
     assert!(said.lines().all(|line| line.chars().count() <= 110), "{said}");
+}
+
+const AUTH: &str = "trusted = true\nauth = { user = \"wardline\", password = { env = \"PBX_PASSWORD\" } }";
+
+#[test]
+fn a_trunks_password_stands_in_no_file() {
+    let node =
+        changed(NODE, "trusted = true", "trusted = true\nauth = { user = \"wardline\", password = \"hunter2\" }");
+    let found = findings(try_folder(&folder(&node, &[HOSPITAL], ANALYSTS)));
+    let shown = render::text(&found, false);
+    assert!(shown.starts_with("error: `password` stands in the file itself\n"), "{shown}");
+    assert!(
+        shown.contains("help: name the environment variable that holds it: password = { env = \"NAME\" }"),
+        "{shown}"
+    );
+    assert!(!shown.contains("hunter2") && !format!("{found:?}").contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_trunks_password_comes_out_of_the_environment_or_is_missed_by_name() {
+    let folder = folder(&changed(NODE, "trusted = true", AUTH), &[HOSPITAL], ANALYSTS);
+    let missed = try_folder(&folder).expect("a warning only");
+    let shown = render::text(&missed.warnings, false);
+    assert!(shown.contains("warning: the environment variable `PBX_PASSWORD` is not set here\n"), "{shown}");
+    assert!(shown.contains("without it calls that trunk `pbx` challenges fail"), "{shown}");
+    assert_eq!(missed.config.node.trunks["pbx"].auth, None);
+    let mut surroundings = super::surroundings();
+    surroundings.variables.insert("PBX_PASSWORD".to_owned(), "hunter2".to_owned());
+    let loaded = compose(&folder, &surroundings, Report::new()).expect("whole");
+    let auth = loaded.config.node.trunks["pbx"].auth.as_ref().expect("credentials");
+    assert_eq!((auth.username.as_str(), auth.realm.as_deref(), auth.password.as_str()), ("wardline", None, "hunter2"));
+    assert!(!format!("{:?}", loaded.config.node).contains("hunter2"));
 }
