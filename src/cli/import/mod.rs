@@ -13,8 +13,7 @@ use jiff::Timestamp;
 
 use crate::cli::exit::{Outcome, Refused};
 use crate::cli::out::Out;
-use crate::config::import::phones::Wrong;
-use crate::config::import::sheet::MAX_BYTES;
+use crate::config::import::sheet::{MAX_BYTES, Wrong};
 use crate::config::{self, File, Folder, Loaded, Surroundings, compose, gather, render};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::runtime::drafts;

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::first::answers::id as id_of;
-use crate::config::import::phones::Wrong;
-use crate::config::import::sheet::{self, Column, Row, Sheet, Unreadable};
+use crate::config::import::sheet::{self, Column, Row, Sheet, Unreadable, Wrong};
 use crate::config::values::dialable;
 use crate::diagnostic::nearest;
 use crate::ivr::condition::DAY_NAMES;

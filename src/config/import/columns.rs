@@ -1,9 +1,8 @@
 //! Which column of a phone export says what: CUCM, Avaya, FreePBX, or any table whose header is understood. Columns that
-//! hold passwords and the like are never looked at, for only those named here are read.
+//! hold passwords and the like are never looked at: only those named here are read, and whoever names one gets a refusal.
 
-use std::collections::BTreeMap;
-
-use crate::config::import::sheet::{self, Column, Row, Unreadable};
+use crate::config::import::list_station;
+use crate::config::import::sheet::{self, Column, Row, Unreadable, Wrong};
 
 /// What a text of the export is, for rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +77,8 @@ pub struct Export {
     /// Headers of the columns that numbers were taken from.
     pub number_columns: Vec<String>,
     pub phones: Vec<Exported>,
+    /// Rows that are of no phone, for their cells cannot be told apart.
+    pub wrong: Vec<Wrong>,
 }
 
 /// Headers under which numbers stand, where lines are not counted; the likeliest first.
@@ -128,6 +129,25 @@ const TEXTS: [(&str, Field); 24] = [
 
 const ROOMS: [&str; 3] = ["room", "room number", "site data room"];
 
+/// A header with one of these words is of a column of secrets.
+const SECRET_WORDS: [&str; 14] = [
+    "password",
+    "passwd",
+    "passwort",
+    "kennwort",
+    "pwd",
+    "pw",
+    "pin",
+    "passcode",
+    "passphrase",
+    "secret",
+    "digest",
+    "credential",
+    "credentials",
+    "token",
+];
+const SECURITY_CODE: &str = "security code";
+
 /// Where things stand in each row.
 struct Layout {
     /// Column of a number, and the line of the phone it is of, where lines are counted.
@@ -139,13 +159,17 @@ struct Layout {
 /// Reads an export. The terminal's `list station` is understood, too.
 ///
 /// # Errors
-/// When no column of numbers is found.
+/// When no column of numbers is found, or a column that is read stands there twice or holds secrets.
 pub fn read(bytes: &[u8], named: &Named) -> Result<Export, Unreadable> {
+    if let Some(secret) = named.number.iter().chain(&named.text).find(|name| is_secret(&key(name))) {
+        return Err(format!("the column `{secret}` holds secrets by its name, and an import reads none"));
+    }
     let (text, encoding) = sheet::decode(bytes.get(..sheet::MAX_BYTES.min(bytes.len())).unwrap_or_default());
     if named.number.is_none()
-        && let Some(phones) = list_station(&text)
+        && let Some(phones) = list_station::read(&text)
     {
-        return Ok(Export { kind: Kind::Avaya, encoding, number_columns: vec!["Ext".to_owned()], phones });
+        let number_columns = vec!["Ext".to_owned()];
+        return Ok(Export { kind: Kind::Avaya, encoding, number_columns, phones, wrong: Vec::new() });
     }
     drop(text);
     let wanted = match &named.number {
@@ -159,16 +183,20 @@ pub fn read(bytes: &[u8], named: &Named) -> Result<Export, Unreadable> {
     if let Some(missing) = named.text.iter().find(|name| position(&sheet.columns, name).is_none()) {
         return Err(format!("the file has no column `{missing}`"));
     }
+    let of_numbers: Vec<&Column> = layout.numbers.iter().filter_map(|(at, _)| sheet.columns.get(*at)).collect();
+    let read_once = of_numbers.iter().copied().chain(layout.room.and_then(|at| sheet.columns.get(at)));
+    sheet::refuse_twice(&sheet.columns, read_once.map(|column| column.key.as_str()))?;
     Ok(Export {
         kind: kind(&sheet.columns),
         encoding: sheet.encoding,
-        number_columns: layout
-            .numbers
-            .iter()
-            .filter_map(|(at, _)| Some(sheet.columns.get(*at)?.name.clone()))
-            .collect(),
+        number_columns: of_numbers.into_iter().map(|column| column.name.clone()).collect(),
         phones: sheet.rows.iter().flat_map(|row| phones(row, &layout)).collect(),
+        wrong: sheet.wrong,
     })
+}
+
+fn is_secret(key: &str) -> bool {
+    key.contains(SECURITY_CODE) || key.split(' ').any(|word| SECRET_WORDS.contains(&word))
 }
 
 fn layout(columns: &[Column], named: &Named) -> Option<Layout> {
@@ -207,8 +235,12 @@ fn numbers(columns: &[Column]) -> Option<Vec<(usize, Option<u32>)>> {
 }
 
 fn position(columns: &[Column], name: &str) -> Option<usize> {
-    let key = sheet::words(name).join(" ");
+    let key = key(name);
     columns.iter().position(|column| column.key == key)
+}
+
+fn key(header: &str) -> String {
+    sheet::words(header).join(" ")
 }
 
 /// "alerting name 2" is of line 2; "description" of the phone.
@@ -244,41 +276,9 @@ fn phones<'a>(row: &'a Row, layout: &'a Layout) -> impl Iterator<Item = Exported
 }
 
 /// Quoted line breaks become blanks.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.split(|letter: char| letter.is_whitespace() || letter.is_control())
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-// -- list station -----------------------------------------------------------------------------------------------------
-
-/// The SAT prints pages of fixed columns: a header that begins with "Ext", then two lines a station, the first of which
-/// begins with its number.
-fn list_station(text: &str) -> Option<Vec<Exported>> {
-    let mut columns: Option<(usize, usize)> = None;
-    let mut phones = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        if line.starts_with("Ext") && line.contains("Port") && line.contains("Name") {
-            let name = line.find("Name")?;
-            columns = Some((name, line.find("Room").unwrap_or(usize::MAX)));
-            continue;
-        }
-        let Some((name, room)) = columns else { continue };
-        let number = line.split_whitespace().next().unwrap_or_default();
-        if !line.starts_with(|first: char| first.is_ascii_digit()) {
-            continue;
-        }
-        let end = line[number.len()..].find(|letter: char| !letter.is_whitespace()).is_some();
-        let slice = |from: usize, to: usize| one_line(&line.chars().skip(from).take(to - from).collect::<String>());
-        let title = if end { slice(name, room) } else { String::new() };
-        // "Cv1/" follows the room: ten characters are its most.
-        let place = if room == usize::MAX { String::new() } else { slice(room, room + 10) };
-        let texts = BTreeMap::from([(Field::Name, title)]);
-        let texts = texts.into_iter().filter(|(_, text)| !text.is_empty()).collect();
-        let line = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
-        let room = Some(place).filter(|place| !place.is_empty());
-        phones.push(Exported { line, number: number.to_owned(), texts, room });
-    }
-    (!phones.is_empty()).then_some(phones)
 }

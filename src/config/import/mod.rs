@@ -4,8 +4,10 @@
 pub mod analysts;
 pub mod columns;
 pub mod grammar;
+pub mod list_station;
 pub mod map;
 pub mod phones;
+pub mod quotes;
 pub mod rules;
 pub mod sheet;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::import::columns::{Export, Exported};
 use crate::config::import::map::{Entry, Key, NewUnit, Present, Range, ranges};
 use crate::config::import::rules::{self, By, Facts, KnownUnit, Placement, Rule};
-use crate::config::import::sheet::words;
+use crate::config::import::sheet::{Wrong, words};
 use crate::identity::{Number, NumberRules};
 use crate::ids::{SystemId, UnitId};
 
@@ -14,13 +14,6 @@ use crate::ids::{SystemId, UnitId};
 pub struct Wishes {
     /// Take imported numbers off the map that the export no longer has.
     pub remove: bool,
-}
-
-/// A row that is of no use, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
-    pub line: u64,
-    pub why: String,
 }
 
 /// A phone that the map and the export place differently; the map stays as it is.
@@ -86,7 +79,7 @@ pub fn propose(
     numbering: &NumberRules,
     wishes: Wishes,
 ) -> Proposal {
-    let mut proposal = Proposal::default();
+    let mut proposal = Proposal { wrong: export.wrong.clone(), ..Proposal::default() };
     let lines = distinct(export, numbering, &mut proposal.wrong);
     let known: Vec<KnownUnit> = present.units.iter().map(|(id, name)| KnownUnit::new(id, name)).collect();
     let before = present.imported();

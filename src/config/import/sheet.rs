@@ -1,7 +1,11 @@
 //! A table that another program exported, read as it is: any usual encoding and separator, remarks above the header, line
 //! breaks inside quotes. Never panics on any bytes.
 
+use std::collections::BTreeSet;
+
 use csv::{ReaderBuilder, StringRecord};
+
+use crate::config::import::quotes;
 
 /// A PBX of 50,000 phones with 500 columns each exports some 100 MB; more is the wrong file.
 pub const MAX_BYTES: usize = 128 << 20;
@@ -10,7 +14,7 @@ const MAX_PREAMBLE: usize = 20;
 /// As many phones as an extension map holds, and lines that are none.
 const MAX_ROWS: usize = 100_000;
 /// What separates columns, the likeliest first.
-const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+pub const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// How the bytes were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,16 @@ pub struct Sheet {
     pub encoding: Encoding,
     pub columns: Vec<Column>,
     pub rows: Vec<Row>,
+    /// Rows with more cells than the header: which of them stand under which header is not known.
+    pub wrong: Vec<Wrong>,
+}
+
+/// A row that is of no use, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// Of the file; 0 for what is of no one row.
+    pub line: u64,
+    pub why: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,38 +81,97 @@ pub type Unreadable = String;
 /// Reads a table whose header is the first row that `is_header` takes, by the keys of its columns.
 ///
 /// # Errors
-/// When there is no such row, or the file is larger than any export.
+/// When there is no such row, a quote swallows rows, or the file is no export at all.
 pub fn read(bytes: &[u8], is_header: impl Fn(&[Column]) -> bool, wanted: &str) -> Result<Sheet, Unreadable> {
     if bytes.len() > MAX_BYTES {
         return Err(format!("this file has more than {} MB; it is no export", MAX_BYTES >> 20));
     }
+    if let Some((_, what)) = NO_TABLES.iter().find(|(mark, _)| bytes.starts_with(mark)) {
+        return Err(format!("this is {what}, no table: open it and save it as CSV (UTF-8)"));
+    }
     let (text, encoding) = decode(bytes);
     // Lines are counted by "\n"; between "\r" and "\n" they would be counted one row late.
-    let text = text.replace("\r\n", "\n");
-    let mut first_row: Option<Vec<Column>> = None;
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
     for separator in SEPARATORS {
         let mut records = records(&text, separator);
         for _ in 0..MAX_PREAMBLE {
             let Some((_, record)) = records.next() else { break };
             let columns: Vec<Column> = record.iter().map(column).collect();
             if is_header(&columns) {
-                let rows: Vec<Row> = records.take(MAX_ROWS + 1).map(|(line, cells)| Row { line, cells }).collect();
-                if rows.len() > MAX_ROWS {
-                    return Err(format!("this file has more than {MAX_ROWS} rows; split it"));
-                }
-                return Ok(Sheet { encoding, columns, rows });
+                quotes::check(&text, char::from(separator))?;
+                return below(encoding, columns, records, separator);
             }
-            first_row.get_or_insert(columns);
         }
     }
-    let names: Vec<String> = first_row.unwrap_or_default().into_iter().map(|column| column.name).collect();
-    let seen = match names.as_slice() {
-        [] => "the file is empty".to_owned(),
-        names => {
-            format!("its first row is: {}", names.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", "))
+    let mut why = format!("no header is found among the first {MAX_PREAMBLE} rows: {wanted}; {}", first_row(&text));
+    if let Err(broken) = SEPARATORS.iter().try_for_each(|separator| quotes::check(&text, char::from(*separator))) {
+        why = format!("{why}; {broken}");
+    }
+    Err(why)
+}
+
+/// What people take for a table, by its first bytes.
+const NO_TABLES: [(&[u8], &str); 3] = [
+    (b"PK\x03\x04", "an Excel workbook or a ZIP archive"),
+    (b"\xD0\xCF\x11\xE0", "an old Excel workbook"),
+    (b"\x1F\x8B", "a compressed file"),
+];
+
+/// The rows below a header.
+fn below(
+    encoding: Encoding,
+    columns: Vec<Column>,
+    records: impl Iterator<Item = (u64, StringRecord)>,
+    separator: u8,
+) -> Result<Sheet, Unreadable> {
+    let (mut rows, mut wrong) = (Vec::new(), Vec::new());
+    for (line, cells) in records {
+        if rows.len() + wrong.len() == MAX_ROWS {
+            return Err(format!("this file has more than {MAX_ROWS} rows; split it"));
         }
+        if cells.len() <= columns.len() {
+            rows.push(Row { line, cells });
+            continue;
+        }
+        let (has, header) = (cells.len(), columns.len());
+        let separator = if separator == b'\t' { "a tab".to_owned() } else { format!("`{}`", char::from(separator)) };
+        let why = format!(
+            "this row has {has} cells and the header {header}; put quotes around a text that holds {separator}"
+        );
+        wrong.push(Wrong { line, why });
+    }
+    Ok(Sheet { encoding, columns, rows, wrong })
+}
+
+/// What stands where a header should. Cells of a row of data are not told: one may be a password.
+fn first_row(text: &str) -> String {
+    let of = |separator: u8| records(text, separator).next().map(|(_, record)| record);
+    let Some(row) = SEPARATORS.into_iter().filter_map(of).max_by_key(StringRecord::len) else {
+        return "the file is empty".to_owned();
     };
-    Err(format!("no header is found among the first {MAX_PREAMBLE} rows: {wanted}; {seen}"))
+    let is_data = |cell: &str| cell.contains(char::is_numeric) && !cell.contains(char::is_alphabetic);
+    if row.iter().any(is_data) {
+        return "it begins with rows of numbers: write a row with the columns' names above them".to_owned();
+    }
+    let name =
+        |cell: &str| cell.trim().chars().filter(|letter| !letter.is_control()).take(MAX_SHOWN).collect::<String>();
+    let names: Vec<String> = row.iter().take(8).map(name).collect();
+    format!("its first row is: {}", names.join(", "))
+}
+
+/// Letters of a cell that a message tells.
+const MAX_SHOWN: usize = 40;
+
+/// Which of two columns of one name is meant, nobody can say.
+///
+/// # Errors
+/// When one of the columns that are `read` stands there twice.
+pub fn refuse_twice<'a>(columns: &[Column], read: impl Iterator<Item = &'a str>) -> Result<(), Unreadable> {
+    let mut seen = BTreeSet::new();
+    let twice: BTreeSet<&str> =
+        columns.iter().map(|column| column.key.as_str()).filter(|key| !seen.insert(*key)).collect();
+    let mut named = read.filter_map(|key| columns.iter().find(|column| column.key == key && twice.contains(key)));
+    named.next().map_or(Ok(()), |column| Err(format!("two columns are called `{}`; rename or remove one", column.name)))
 }
 
 /// Rows that hold something, each with its line. A row that cannot be read has no cells.

@@ -114,13 +114,107 @@ fn the_terminals_list_is_read_by_its_columns_over_pages() {
 }
 
 #[test]
-fn secrets_of_an_export_are_never_read() {
-    for bytes in [CUCM, FREEPBX, AVAYA] {
-        let all = format!("{:?}", read(bytes).phones);
-        for secret in ["secret-pw", "not-to-be-read", "8841"] {
-            assert!(!all.contains(secret), "{secret} in {all}");
-        }
+fn avayas_csv_is_cut_at_its_separators_and_never_by_position() {
+    let told = |bytes: &[u8]| -> Vec<(String, String, Option<String>)> {
+        let phones = read(bytes).phones.into_iter();
+        phones.map(|phone| (phone.number.clone(), phone.shown().to_owned(), phone.room)).collect()
+    };
+    let phone =
+        |number: &str, name: &str, room: Option<&str>| (number.to_owned(), name.to_owned(), room.map(str::to_owned));
+    let expected = [
+        phone("2700", "4 West Nurse 1", Some("4W-10")),
+        phone("2701", "4 West Nurse 2", Some("4W-11")),
+        phone("2720", "ICU Bay 1", None),
+    ];
+    assert_eq!(told(AVAYA), expected);
+    let text = std::str::from_utf8(AVAYA).expect("UTF-8");
+    for separator in [",", "\t", "|"] {
+        assert_eq!(told(text.replace(';', separator).as_bytes()), expected, "cut at {separator:?}");
     }
+    let short = "Ext;Port;Name;Room;Security Code\n2700;S0;ICU;1;8841\n";
+    assert_eq!(told(short.as_bytes()), [phone("2700", "ICU", Some("1"))]);
+}
+
+#[test]
+fn the_terminals_list_ends_a_name_where_the_next_column_begins() {
+    let text = "Ext    Port    Room    Name       Security Code\n2700   S00001  4W-10   4 West 10  8841\n";
+    let export = read(text.as_bytes());
+    let phone = &export.phones[0];
+    assert_eq!((phone.shown(), phone.room.as_deref()), ("4 West 10", Some("4W-10")));
+}
+
+/// Each export with the words that stand in it under Password, Secret or Security Code.
+const SECRETS: [(&[u8], &str); 3] = [(CUCM, "secret-pw"), (FREEPBX, "not-to-be-read"), (AVAYA, "8841")];
+
+#[test]
+fn secrets_of_an_export_reach_neither_what_is_shown_nor_the_file() {
+    for (bytes, secret) in SECRETS {
+        assert!(String::from_utf8_lossy(bytes).contains(secret), "the sample has none");
+        let export = read(bytes);
+        let proposal = propose(&export, &rules_of(RULES), HOSPITAL, false);
+        let all = format!("{export:?}{proposal:?}{}", written(HOSPITAL, &proposal));
+        assert!(!all.contains(secret), "{secret} in {all}");
+    }
+}
+
+#[test]
+fn a_column_of_secrets_is_read_for_nobody() {
+    for header in ["Password", "Security Code", "PIN", "Digest User", "SIP Secret", "Voicemail Password", "Kennwort"] {
+        let text = format!("Extension;{header}\n2700;8841\n");
+        let named = Named { number: None, text: vec![header.to_lowercase()] };
+        let refused = columns::read(text.as_bytes(), &named).expect_err("refused");
+        assert!(refused.contains("secret") && !refused.contains("8841"), "{refused}");
+        let named = Named { number: Some(header.to_owned()), text: Vec::new() };
+        assert!(columns::read(text.as_bytes(), &named).expect_err("refused").contains("secret"));
+    }
+}
+
+#[test]
+fn a_row_whose_cells_have_slipped_is_refused() {
+    let text = "extension,name,secret,room\n2700,ICU, Bay 1,8841,\n2701,ICU,8841\n";
+    let export = read(text.as_bytes());
+    assert_eq!(export.phones.iter().map(|phone| phone.number.as_str()).collect::<Vec<_>>(), ["2701"]);
+    let wrong: Vec<(u64, &str)> = export.wrong.iter().map(|wrong| (wrong.line, wrong.why.as_str())).collect();
+    let why = "this row has 5 cells and the header 4; put quotes around a text that holds `,`";
+    assert_eq!(wrong, [(2, why)]);
+}
+
+#[test]
+fn a_file_without_a_header_is_refused_and_its_cells_are_not_told() {
+    let refused = columns::read(b"2700;4 West;hunter2\n", &Named::default()).expect_err("no header");
+    assert!(refused.contains("begins with rows of numbers") && !refused.contains("hunter2"), "{refused}");
+    let workbook = columns::read(b"PK\x03\x04\x14\x00", &Named::default()).expect_err("no table");
+    assert!(workbook.contains("save it as CSV"), "{workbook}");
+}
+
+#[test]
+fn a_column_that_stands_there_twice_is_refused() {
+    for header in ["Extension,Name,extension", "Extension,Room,Name,Room", "Directory Number 1,Directory Number 1"] {
+        let refused = columns::read(format!("{header}\n2700,x,2701,y\n").as_bytes(), &Named::default());
+        assert!(refused.expect_err("refused").contains("two columns are called"), "{header}");
+    }
+}
+
+// -- Quotes -----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_quote_that_is_never_closed_refuses_the_file_and_says_where_it_opened() {
+    let refused = |text: &str| columns::read(text.as_bytes(), &Named::default()).expect_err("refused");
+    let open = refused("extension,name\r\n2700,ICU 1\r\n2701,\"ICU 2\r\n2702,ICU 3\r\n");
+    assert!(open.starts_with("line 3, column 6: a quote opens here and is never closed"), "{open}");
+    let late = refused("extension,name\n2701,\"ICU 2\n2702,\"ICU 3\"\n2703,ICU 4\n");
+    assert!(late.starts_with("line 2, column 6: a quote opens here and closes at line 3, column 6"), "{late}");
+    let far = format!("extension,name\n2701,\"{}\",\n", "x\n".repeat(40));
+    assert!(refused(&far).starts_with("line 2, column 6: a quote opens here and closes only after more than"));
+    let unheard = refused("colour,shape\n1,\"2\n");
+    assert!(unheard.contains("no header") && unheard.contains("line 2, column 3"), "{unheard}");
+}
+
+#[test]
+fn quotes_that_are_written_right_are_no_trouble() {
+    let text = "extension,name\n2700,\"the \"\"A\"\" desk,\nsecond floor\" \n2701,12\" screen\n2702,\"\"\n";
+    let shown: Vec<String> = read(text.as_bytes()).phones.iter().map(|phone| phone.shown().to_owned()).collect();
+    assert_eq!(shown, ["the \"A\" desk, second floor", "12\" screen", ""]);
 }
 
 #[test]
