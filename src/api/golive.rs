@@ -94,8 +94,8 @@ async fn list(state: &ApiState, hospital: &HospitalId, standings: &Standings) ->
         let mut evidence = Evidence::new(standings.of(&hospital.id), now);
         blocking(async || gather(&data_dir, hospital, &mut evidence).await)??;
         let attested = Attestations::new(blocking(async || attested(&data_dir).await)??);
-        let uncovered = cover::holes(&config, hospital, &config.staff.clone().with_attested(attested), now);
-        let subject = Subject { config: &config, hospital, standings: &standings, uncovered: &uncovered };
+        let gaps = cover::gaps(&config, hospital, &config.staff.clone().with_attested(attested), now);
+        let subject = Subject { config: &config, hospital, standings: &standings, gaps: &gaps };
         Ok(Some(checklist(&subject, &evidence)))
     });
     Ok(made.await.map_err(anyhow::Error::from)??)

@@ -37,10 +37,10 @@ pub struct GoliveArgs {
 
 #[derive(Debug, Subcommand)]
 enum Deed {
-    /// Say that something is so which no call can show: places, code-number, 911
+    /// Say that something is so which no call can show: places, code-number, 911, rota
     Confirm {
         /// places: each phone stands where the map says; code-number: it was dialled at a ward phone and reached its people;
-        /// 911: the PBX routes it, and it does not come to the desk
+        /// 911: the PBX routes it, and it does not come to the desk; rota: it is kept elsewhere, and leaves no hour to nobody
         #[arg(value_parser = vouched)]
         item: Vouched,
         #[command(flatten)]

@@ -69,8 +69,8 @@ fn warning(hospital: &Hospital, cover: &Cover, row: &Row) -> Option<Diagnostic> 
         [] => String::new(),
         people => format!("; {} may be signed in at any hour", coverage::joined(people)),
     };
-    // Where nobody has shifts, the rota is kept elsewhere: `wardline coverage` says so, a warning would say nothing new.
-    if row.stretches.iter().all(|stretch| stretch.people() == 0) && !row.whenever.is_empty() {
+    // `wardline coverage` says so; a warning would say nothing new.
+    if kept_elsewhere(row) {
         return None;
     }
     let what = format!("{} of the next {CHECKED_WEEKS} weeks have no analyst for {what}", coverage::hours(&holes));
@@ -89,20 +89,38 @@ fn first(holes: &[Window], cover: &Cover) -> String {
     format!("{}{more}", told.join("; "))
 }
 
-/// What nobody covers of a hospital in the next weeks: a line for each system or group of its modules, such as
-/// "tidewater-lab: orders for 20 h: Mon–Fri 14:30–15:30, every week". People without shifts are not counted.
-pub fn holes(config: &Config, hospital: &Hospital, staff: &Staff, now: Timestamp) -> Vec<String> {
+/// Nobody who may take it has shifts, and somebody may be signed in: the rota is kept elsewhere, and no file tells of it.
+fn kept_elsewhere(row: &Row) -> bool {
+    row.stretches.iter().all(|stretch| stretch.people() == 0) && !row.whenever.is_empty()
+}
+
+/// What the files leave open of the next weeks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// A line for each system or group of its modules, such as "tidewater-lab: orders for 20 h: Mon–Fri 14:30–15:30, every
+    /// week". People without shifts are not counted.
+    pub holes: Vec<String>,
+    /// Systems, or groups of modules, whose rota is kept elsewhere.
+    pub elsewhere: Vec<String>,
+}
+
+pub fn gaps(config: &Config, hospital: &Hospital, staff: &Staff, now: Timestamp) -> Gaps {
     let demand = demand(config, hospital, Level::default(), None);
+    let mut gaps = Gaps::default();
     let Some(window) = Window::weeks(now, &demand.zone, CHECKED_WEEKS) else {
-        return vec!["everything: the calendar ends within four weeks".to_owned()];
+        gaps.holes.push("everything: the calendar ends within four weeks".to_owned());
+        return gaps;
     };
     let cover = coverage::cover(staff, &demand, window);
-    let told = |row: &Row| {
+    for row in &cover.rows {
         let holes = row.holes();
-        let told = || format!("{} for {}: {}", row.name(), coverage::hours(&holes), first(&holes, &cover));
-        (!holes.is_empty()).then(told)
-    };
-    cover.rows.iter().filter_map(told).collect()
+        if kept_elsewhere(row) {
+            gaps.elsewhere.push(row.name());
+        } else if !holes.is_empty() {
+            gaps.holes.push(format!("{} for {}: {}", row.name(), coverage::hours(&holes), first(&holes, &cover)));
+        }
+    }
+    gaps
 }
 
 /// A release that goes live is the cause to be named, where it is one.
@@ -118,5 +136,55 @@ fn remedy(cover: &Cover, row: &Row) -> String {
             "attest who knows release {release} (`wardline analysts attest`), or add shifts; `wardline coverage` shows all hours"
         ),
         None => "add shifts or on-call hours in analysts.toml; `wardline coverage` shows all hours".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::{Surroundings, load};
+    use crate::ids::HospitalId;
+    use crate::routing::{Analyst, Schedule};
+
+    /// A Tuesday.
+    const NOW: &str = "2026-12-01T15:00:00Z";
+
+    fn sample() -> Config {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
+        let surroundings = Surroundings { variables: BTreeMap::new(), now: NOW.parse().expect("a time") };
+        load(&folder, &surroundings).expect("the sample is valid").config
+    }
+
+    /// What is open of Cedar Point, each of whose analysts is first changed.
+    fn cedar_with(change: fn(&mut Analyst)) -> Gaps {
+        let config = sample();
+        let people = config.staff.iter().cloned().map(|mut analyst| {
+            change(&mut analyst);
+            analyst
+        });
+        let staff = Staff::new(people).expect("as many as before");
+        let cedar = config.hospital(&HospitalId::new("cedar-point")).expect("a hospital of the sample");
+        gaps(&config, cedar, &staff, NOW.parse().expect("a time"))
+    }
+
+    #[test]
+    fn without_any_shift_the_rota_is_kept_elsewhere_and_nothing_of_it_is_a_hole() {
+        assert_eq!(cedar_with(|_| ()), Gaps::default());
+        let unplanned = cedar_with(|analyst| {
+            analyst.shifts = Schedule::Always;
+            analyst.on_call = Schedule::Never;
+        });
+        assert_eq!(unplanned.holes, Vec::<String>::new());
+        assert_eq!(unplanned.elsewhere, ["cedar-ehr"]);
+    }
+
+    #[test]
+    fn where_somebody_has_hours_whatever_they_leave_is_a_hole() {
+        let on_call_only = cedar_with(|analyst| analyst.shifts = Schedule::Always);
+        assert_eq!(on_call_only.elsewhere, Vec::<String>::new());
+        assert_eq!(on_call_only.holes.len(), 1, "{on_call_only:?}");
+        assert!(on_call_only.holes[0].starts_with("cedar-ehr for "), "{on_call_only:?}");
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::config::cover::Gaps;
 use crate::config::{Config, Hospital};
 use crate::ids::{HospitalId, UnitId};
 use crate::routing::{Analyst, PhoneUse};
@@ -28,13 +29,15 @@ pub enum Point {
     Analysts,
     /// Each on-call phone outside has pressed 1.
     OnCall,
+    /// The hospital's operator was reached and heard.
     Operator,
     /// By a person's word, as the two that follow.
     Places,
     CodeNumber,
     #[serde(rename = "911")]
     Emergency,
-    /// Somebody qualified at every hour of the next four weeks.
+    /// Somebody qualified at every hour of the next four weeks, by the files or, where the rota is kept elsewhere, by a
+    /// person's word.
     Coverage,
     /// Consent to recording.
     Consent,
@@ -43,14 +46,6 @@ pub enum Point {
 }
 
 impl Point {
-    fn of(item: Vouched) -> Point {
-        match item {
-            Vouched::Places => Point::Places,
-            Vouched::CodeNumber => Point::CodeNumber,
-            Vouched::Emergency => Point::Emergency,
-        }
-    }
-
     /// A word for a narrow column.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,6 +111,8 @@ impl Line {
 pub struct UnitProgress {
     pub unit: UnitId,
     pub name: String,
+    /// A phone of it is on the map; without one nothing else can be shown.
+    pub mapped: bool,
     pub called: bool,
     pub audio: bool,
     pub keys: bool,
@@ -151,8 +148,8 @@ pub struct Subject<'a> {
     pub config: &'a Config,
     pub hospital: &'a Hospital,
     pub standings: &'a Standings,
-    /// What nobody covers in the next four weeks, in words; empty when every hour of every system is covered.
-    pub uncovered: &'a [String],
+    /// What the rota leaves open in the next four weeks.
+    pub gaps: &'a Gaps,
 }
 
 pub fn checklist(subject: &Subject<'_>, evidence: &Evidence) -> Checklist {
@@ -164,8 +161,10 @@ pub fn checklist(subject: &Subject<'_>, evidence: &Evidence) -> Checklist {
     lines.push(analysts(subject, evidence));
     lines.push(on_call(subject, evidence));
     lines.push(operator(hospital, evidence, &number));
-    lines.extend(Vouched::ALL.map(|item| vouched(item, subject, evidence)));
-    lines.push(coverage(subject));
+    lines.push(places(subject, evidence));
+    lines.push(code_number(subject, evidence));
+    lines.push(emergency(subject, evidence));
+    lines.push(coverage(subject, evidence));
     lines.push(Line::not_available(Point::Consent, "calls are not recorded in this version, so none is asked for"));
     lines.push(Line::not_available(Point::Restore, "a drill that restores the backup comes with a later version"));
     Checklist {
@@ -189,6 +188,7 @@ fn units(hospital: &Hospital, evidence: &Evidence) -> Vec<UnitProgress> {
         UnitProgress {
             unit: unit.id.clone(),
             name: unit.name.clone(),
+            mapped: hospital.directory.phones().iter().any(|phone| phone.unit.as_ref() == Some(&unit.id)),
             called: shown.is_some(),
             audio: *audio,
             keys: *keys,
@@ -207,24 +207,22 @@ fn dialled(subject: &Subject<'_>) -> String {
 }
 
 fn of_units(units: &[UnitProgress], number: &str) -> Vec<Line> {
+    if units.is_empty() {
+        let next =
+            "write [units] and [[extensions]] into the hospital's file, or let `wardline import phones` suggest both";
+        let none = |point| Line::open(point, "no unit is on the map", Vec::new(), next);
+        return [Point::Units, Point::Audio, Point::Keys, Point::Codec].map(none).to_vec();
+    }
     let all = units.len();
-    let names = |wanted: &dyn Fn(&UnitProgress) -> bool| -> Vec<String> {
-        units.iter().filter(|unit| wanted(unit)).map(|unit| unit.name.clone()).collect()
-    };
-    let silent = names(&|unit| !unit.called);
-    let called = all - silent.len();
-    let has = if called == 1 { "has" } else { "have" };
-    let found = format!("{called} of {all} units {has} called from a phone that the map puts there");
-    let next = format!("call {number} from a phone of each; the greeting names the unit");
-    let first = Line::by_name(Point::Units, found, silent, next);
-    // A unit that has not called is named once, above.
+    // A unit that has not called is named once, in the first line.
     let shown = |point, what: &str, with: &str, shows: &dyn Fn(&UnitProgress) -> bool, next: &str| {
         let seen = units.iter().filter(|unit| shows(unit)).count();
         let found = format!("{what} {seen} of {all} units{with}");
         if seen == all {
             return Line::green(point, found);
         }
-        Line::open(point, found, names(&|unit| unit.called && !shows(unit)), next)
+        let missing = units.iter().filter(|unit| unit.called && !shows(unit)).map(|unit| unit.name.clone());
+        Line::open(point, found, missing.collect(), next)
     };
     let audio =
         "call again, let an analyst answer, and let both speak; `wardline tickets show N` has the audio of each side";
@@ -235,11 +233,34 @@ fn of_units(units: &[UnitProgress], number: &str) -> Vec<Line> {
     codecs.dedup();
     let agreed = if codecs.is_empty() { String::new() } else { format!(" ({})", codecs.join(", ")) };
     vec![
-        first,
+        called(units, number),
         shown(Point::Audio, "heard both ways from", "", &|unit| unit.audio, audio),
         shown(Point::Keys, "keys heard from", "", &|unit| unit.keys, keys),
         shown(Point::Codec, "a codec was agreed with", &agreed, &|unit| !unit.codecs.is_empty(), codec),
     ]
+}
+
+fn called(units: &[UnitProgress], number: &str) -> Line {
+    let (silent, heard): (Vec<&UnitProgress>, Vec<&UnitProgress>) = units.iter().partition(|unit| !unit.called);
+    let has = if heard.len() == 1 { "has" } else { "have" };
+    let found = format!("{} of {} units {has} called from a phone that the map puts there", heard.len(), units.len());
+    let name = |unit: &&UnitProgress| match unit.mapped {
+        true => unit.name.clone(),
+        false => format!("{} (no phone of it is on the map)", unit.name),
+    };
+    let phoneless: Vec<&str> = silent.iter().filter(|unit| !unit.mapped).map(|unit| unit.name.as_str()).collect();
+    let call = format!("call {number} from a phone of each; the greeting names the unit");
+    let map = format!(
+        "no phone of {} is on the map: `wardline import phones`, or take it out of [units] if nobody calls from there; \
+         then `wardline publish`",
+        phoneless.join(", ")
+    );
+    let next = match (phoneless.len(), silent.len()) {
+        (0, _) => call,
+        (without, silent) if without == silent => map,
+        _ => format!("{call}; {map}"),
+    };
+    Line::by_name(Point::Units, found, silent.iter().map(name).collect(), next)
 }
 
 fn unmapped(evidence: &Evidence) -> Line {
@@ -302,13 +323,33 @@ fn named<'a>(analysts: impl Iterator<Item = &'a &'a Analyst>) -> Vec<String> {
     analysts.map(|analyst| analyst.name.clone()).collect()
 }
 
-fn coverage(subject: &Subject<'_>) -> Line {
-    let found = match subject.uncovered.len() {
-        0 => "somebody is on shift or on call for every system, at every hour of the next four weeks".to_owned(),
-        _ => "hours of the next four weeks have nobody on shift or on call".to_owned(),
-    };
-    let next = "see `wardline coverage` for all of them; add shifts or on-call hours, then `wardline publish`";
-    Line::by_name(Point::Coverage, found, subject.uncovered.to_vec(), next)
+/// Holes in what the files say are open. Where they say nothing because the rota is kept elsewhere, a person's word counts.
+fn coverage(subject: &Subject<'_>, evidence: &Evidence) -> Line {
+    let Subject { hospital, gaps, .. } = *subject;
+    let point = Point::Coverage;
+    if hospital.directory.systems().next().is_none() {
+        let next = "declare what runs here in [systems] of the hospital's file, then `wardline publish`";
+        return Line::open(point, "no system is declared, so there is nothing that anybody covers", Vec::new(), next);
+    }
+    let elsewhere = format!("no shifts are declared for {}", gaps.elsewhere.join(", "));
+    let said = if gaps.elsewhere.is_empty() { None } else { word(Vouched::Rota, subject, evidence) };
+    if !gaps.holes.is_empty() {
+        let found = "hours of the next four weeks have nobody on shift or on call";
+        let next = "see `wardline coverage` for all of them; add shifts or on-call hours, then `wardline publish`";
+        let unsaid = (!gaps.elsewhere.is_empty() && said.is_none()).then_some(elsewhere);
+        return Line::open(point, found, gaps.holes.iter().cloned().chain(unsaid).collect(), next);
+    }
+    match said {
+        Some(said) => Line::green(point, format!("{elsewhere}, whose rota is kept elsewhere; {said}")),
+        None if gaps.elsewhere.is_empty() => {
+            Line::green(point, "somebody is on shift or on call for every system, at every hour of the next four weeks")
+        }
+        None => {
+            let confirm = confirming(Vouched::Rota, hospital, "which rota, and who keeps it");
+            let next = format!("add shifts and `wardline publish`; or, if the rota is kept elsewhere, {confirm}");
+            Line::open(point, elsewhere, Vec::new(), next)
+        }
+    }
 }
 
 // -- What lies beyond the desk ----------------------------------------------------------------------------------------
@@ -321,31 +362,43 @@ fn operator(hospital: &Hospital, evidence: &Evidence, number: &str) -> Line {
     Line::open(Point::Operator, format!("the operator ({}) was not reached", hospital.operator), Vec::new(), next)
 }
 
-fn vouched(item: Vouched, subject: &Subject<'_>, evidence: &Evidence) -> Line {
-    let Subject { hospital, standings, .. } = *subject;
-    let point = Point::of(item);
-    if item == Vouched::CodeNumber && hospital.code_numbers.is_empty() {
-        return Line::green(point, "no code number is declared, so callers are told none");
+fn places(subject: &Subject<'_>, evidence: &Evidence) -> Line {
+    vouched(Vouched::Places, Point::Places, "each phone stands where the map says", subject, evidence)
+}
+
+fn code_number(subject: &Subject<'_>, evidence: &Evidence) -> Line {
+    let numbers: Vec<&str> = subject.hospital.code_numbers.iter().map(|number| number.as_str()).collect();
+    if numbers.is_empty() {
+        return Line::green(Point::CodeNumber, "no code number is declared, so callers are told none");
     }
-    let mut said = standings.confirmed(&hospital.id);
-    let said = said.find(|said| said.item == item && said.at >= evidence.since);
-    let what = match item {
-        Vouched::Places => "each phone stands where the map says".to_owned(),
-        Vouched::CodeNumber => {
-            let numbers: Vec<&str> = hospital.code_numbers.iter().map(|number| number.as_str()).collect();
-            format!("{}, dialled at a ward phone, reaches its people", numbers.join(" and "))
-        }
-        Vouched::Emergency => "911 is routed by the PBX and does not come here".to_owned(),
-    };
-    match said {
-        Some(Confirmation { by, note, at, .. }) => {
-            let day = at.to_zoned(hospital.time_zone.clone()).strftime("%Y-%m-%d");
-            Line::green(point, format!("{what}; {by} on {day}: {note}"))
-        }
+    let what = format!("{}, dialled at a ward phone, reaches its people", numbers.join(" and "));
+    vouched(Vouched::CodeNumber, Point::CodeNumber, &what, subject, evidence)
+}
+
+fn emergency(subject: &Subject<'_>, evidence: &Evidence) -> Line {
+    let what = "911 is routed by the PBX and does not come here";
+    vouched(Vouched::Emergency, Point::Emergency, what, subject, evidence)
+}
+
+fn vouched(item: Vouched, point: Point, what: &str, subject: &Subject<'_>, evidence: &Evidence) -> Line {
+    match word(item, subject, evidence) {
+        Some(said) => Line::green(point, format!("{what}; {said}")),
         None => {
-            let (item, id) = (item.as_str(), &hospital.id);
-            let next = format!("`wardline golive confirm {item} --hospital {id} --by NAME --note \"how it was seen\"`");
+            let next = confirming(item, subject.hospital, "how it was seen");
             Line::open(point, format!("{what}: nobody has confirmed it"), Vec::new(), next)
         }
     }
+}
+
+/// Who confirmed it, when and with what note; nothing where the latest word is too old to count.
+fn word(item: Vouched, subject: &Subject<'_>, evidence: &Evidence) -> Option<String> {
+    let Subject { hospital, standings, .. } = *subject;
+    let mut said = standings.confirmed(&hospital.id);
+    let Confirmation { by, note, at, .. } = said.find(|said| said.item == item && said.at >= evidence.since)?;
+    let day = at.to_zoned(hospital.time_zone.clone()).strftime("%Y-%m-%d");
+    Some(format!("{by} on {day}: {note}"))
+}
+
+fn confirming(item: Vouched, hospital: &Hospital, note: &str) -> String {
+    format!("`wardline golive confirm {} --hospital {} --by NAME --note \"{note}\"`", item.as_str(), hospital.id)
 }

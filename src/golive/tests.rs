@@ -7,9 +7,12 @@ use ulid::Ulid;
 
 use super::*;
 use crate::bridge::{Codec, MediaReport};
+use crate::config::cover::Gaps;
 use crate::config::{Config, Surroundings, load};
 use crate::digit::{Digit, DigitSource};
-use crate::identity::{NumberRules, Numbers, Signalled, claim_extension, identify};
+use crate::identity::{
+    Directory, DirectoryParts, NumberRules, Numbers, Phone, Signalled, System, Unit, claim_extension, identify,
+};
 use crate::ids::{AnalystId, CallId, Extension, HospitalId, OfferId, RungId, Seq, TargetId, TicketNumber};
 use crate::routing::{OfferOutcome, PhoneUse};
 use crate::ticket::{
@@ -31,14 +34,18 @@ fn ago(seconds: i64) -> Timestamp {
 struct Desk {
     config: Config,
     standings: Standings,
-    uncovered: Vec<String>,
+    gaps: Gaps,
 }
 
 fn desk() -> Desk {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
     let surroundings = Surroundings { variables: std::collections::BTreeMap::new(), now: now() };
     let config = load(&folder, &surroundings).expect("the sample is valid").config;
-    Desk { config, standings: Standings::default(), uncovered: vec![HOLE.to_owned()] }
+    Desk { config, standings: Standings::default(), gaps: holes(&[HOLE]) }
+}
+
+fn holes(told: &[&str]) -> Gaps {
+    Gaps { holes: told.iter().map(|hole| (*hole).to_owned()).collect(), elsewhere: Vec::new() }
 }
 
 fn mercy() -> HospitalId {
@@ -50,8 +57,8 @@ impl Desk {
         let hospital = self.config.hospital(&mercy()).expect("the sample's first");
         let mut evidence = Evidence::new(self.standings.of(&mercy()), now());
         tickets.iter().for_each(|ticket| evidence.take(hospital, ticket));
-        let Desk { config, standings, uncovered } = self;
-        checklist(&Subject { config, hospital, standings, uncovered }, &evidence)
+        let Desk { config, standings, gaps } = self;
+        checklist(&Subject { config, hospital, standings, gaps }, &evidence)
     }
 
     fn line(&self, point: Point, tickets: &[Ticket]) -> Line {
@@ -253,6 +260,46 @@ fn an_unmapped_phone_of_today_is_named_with_its_count() {
     assert!(text.contains("called: 7741 (once)"), "{text}");
 }
 
+/// With only these of the hospital's phones on the map, of its units and of its systems.
+fn with_map(phones: fn(&Phone) -> bool, units: fn(&Unit) -> bool, systems: fn(&System) -> bool) -> Desk {
+    let mut desk = desk();
+    let hospital = desk.config.hospitals.get_mut(&mercy()).expect("the hospital");
+    let whole = &hospital.directory;
+    let parts = DirectoryParts {
+        sites: whole.sites().cloned().collect(),
+        units: whole.units().filter(|unit| units(unit)).cloned().collect(),
+        systems: whole.systems().filter(|system| systems(system)).cloned().collect(),
+        phones: whole.phones().iter().filter(|phone| phones(phone)).cloned().collect(),
+        ..DirectoryParts::default()
+    };
+    hospital.directory = Directory::new(mercy(), parts);
+    desk
+}
+
+#[test]
+fn a_hospital_without_a_unit_has_shown_nothing() {
+    let desk = with_map(|_| false, |_| false, |_| true);
+    for point in [Point::Units, Point::Audio, Point::Keys, Point::Codec] {
+        let line = desk.line(point, &[]);
+        assert_eq!((line.progress, line.found.as_str()), (Progress::Open, "no unit is on the map"), "{point:?}");
+        assert!(line.next.is_some_and(|next| next.contains("`wardline import phones`")), "{point:?}");
+    }
+}
+
+#[test]
+fn a_unit_without_a_phone_on_the_map_is_told_with_both_ways_out() {
+    let out = "no phone of Oncology is on the map: `wardline import phones`, or take it out of [units] if nobody calls \
+               from there; then `wardline publish`";
+    let elsewhere: fn(&Phone) -> bool = |phone| phone.unit.as_ref().is_none_or(|unit| unit.as_str() != "oncology");
+    let line = with_map(elsewhere, |_| true, |_| true).line(Point::Units, &[]);
+    assert!(line.missing.contains(&"Oncology (no phone of it is on the map)".to_owned()), "{line:?}");
+    assert!(line.missing.contains(&"4 West".to_owned()), "{line:?}");
+    let call = "call 7100 from a phone of each; the greeting names the unit";
+    assert_eq!(line.next, Some(format!("{call}; {out}")));
+    let alone = with_map(elsewhere, |unit| unit.id.as_str() == "oncology", |_| true).line(Point::Units, &[]);
+    assert_eq!(alone.next.as_deref(), Some(out), "nobody is sent to call from a phone that there is not");
+}
+
 // -- People -----------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -310,7 +357,8 @@ fn what_a_person_confirmed_is_green_with_name_day_and_note() {
     ] {
         let open = desk.line(point, &[]);
         assert!(!is_green(&open));
-        assert!(open.next.is_some_and(|next| next.contains(&format!("golive confirm {} --hospital mercy-harbor", item.as_str()))));
+        let confirm = format!("golive confirm {} --hospital mercy-harbor", item.as_str());
+        assert!(open.next.is_some_and(|next| next.contains(&confirm)));
         desk.standings.confirm(mercy(), said(item, ago(60)));
         let line = desk.line(point, &[]);
         assert!(is_green(&line));
@@ -337,7 +385,7 @@ fn back_in_rehearsal_nothing_that_was_shown_before_counts() {
 
 /// What a whole walk-round leaves behind, where the rota has no hole.
 fn walked(desk: &mut Desk) -> Vec<Ticket> {
-    desk.uncovered.clear();
+    desk.gaps = Gaps::default();
     for item in Vouched::ALL {
         desk.standings.confirm(mercy(), said(item, ago(60)));
     }
@@ -377,13 +425,46 @@ fn after_the_walk_round_every_line_is_green_and_declaring_is_next() {
 fn a_hole_in_the_rota_alone_keeps_a_walked_hospital_from_going_live_and_is_named() {
     let mut desk = desk();
     let tickets = walked(&mut desk);
-    desk.uncovered.push(HOLE.to_owned());
+    desk.gaps = holes(&[HOLE]);
     let list = desk.list(&tickets);
     assert!(!list.green);
     let open: Vec<&Line> = list.open().collect();
     assert_eq!(open.len(), 1, "{open:#?}");
     assert_eq!((open[0].point, open[0].missing.as_slice()), (Point::Coverage, [HOLE.to_owned()].as_slice()));
     assert!(open[0].next.as_deref().is_some_and(|next| next.starts_with("see `wardline coverage`")), "{open:#?}");
+}
+
+#[test]
+fn without_a_system_nothing_is_covered() {
+    let mut desk = with_map(|_| true, |_| true, |_| false);
+    desk.gaps = Gaps::default();
+    let line = desk.line(Point::Coverage, &[]);
+    assert_eq!(line.progress, Progress::Open);
+    assert_eq!(line.found, "no system is declared, so there is nothing that anybody covers");
+    assert!(line.next.is_some_and(|next| next.contains("[systems]")));
+}
+
+#[test]
+fn a_rota_that_is_kept_elsewhere_is_green_by_a_persons_word_which_fills_no_hole() {
+    let mut desk = desk();
+    let unsaid = "no shifts are declared for tidewater-lab";
+    desk.gaps = Gaps { holes: Vec::new(), elsewhere: vec!["tidewater-lab".to_owned()] };
+    let line = desk.line(Point::Coverage, &[]);
+    assert_eq!((line.progress, line.found.as_str()), (Progress::Open, unsaid));
+    assert!(
+        line.next.is_some_and(|next| next.contains("`wardline golive confirm rota --hospital mercy-harbor --by NAME"))
+    );
+    desk.gaps.holes = vec![HOLE.to_owned()];
+    assert_eq!(desk.line(Point::Coverage, &[]).missing, [HOLE, unsaid]);
+
+    let note = "the lab's own plan, kept by its head".to_owned();
+    desk.standings.confirm(mercy(), Confirmation { item: Vouched::Rota, by: "J. Kim".to_owned(), note, at: ago(60) });
+    assert_eq!(desk.line(Point::Coverage, &[]).missing, [HOLE], "a hole in declared shifts stays one");
+    desk.gaps.holes.clear();
+    let line = desk.line(Point::Coverage, &[]);
+    assert_eq!(line.progress, Progress::Green);
+    let told = "whose rota is kept elsewhere; J. Kim on 2026-12-01: the lab's own plan, kept by its head";
+    assert_eq!(line.found, format!("{unsaid}, {told}"));
 }
 
 #[test]

@@ -71,10 +71,12 @@ pub enum Vouched {
     /// The public emergency number is routed by the PBX and never comes to the desk.
     #[serde(rename = "911")]
     Emergency,
+    /// A rota that is kept elsewhere leaves no hour of the next four weeks to nobody.
+    Rota,
 }
 
 impl Vouched {
-    pub const ALL: [Vouched; 3] = [Vouched::Places, Vouched::CodeNumber, Vouched::Emergency];
+    pub const ALL: [Vouched; 4] = [Vouched::Places, Vouched::CodeNumber, Vouched::Emergency, Vouched::Rota];
 
     /// As people write it.
     pub fn as_str(self) -> &'static str {
@@ -82,6 +84,7 @@ impl Vouched {
             Vouched::Places => "places",
             Vouched::CodeNumber => "code-number",
             Vouched::Emergency => "911",
+            Vouched::Rota => "rota",
         }
     }
 
