@@ -178,6 +178,7 @@ pub(super) fn unexpected(reply: &Reply) -> Problem {
         | Reply::Incidents { .. }
         | Reply::Standings(_)
         | Reply::Tallies { .. }
+        | Reply::Attested { .. }
         | Reply::Opened { .. } => {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the switch answered another question")
         }
@@ -247,11 +248,13 @@ async fn attest(
 ) -> Answer<Done> {
     said("evidence", &wanted.evidence)?;
     said("name", &wanted.by)?;
-    let wire::Attest { system, modules, release, evidence, by } = wanted;
+    let wire::Attest { hospital, system, modules, release, evidence, by } = wanted;
     let (analyst, actor) = (AnalystId::new(&analyst), peer.actor().await);
-    let done = format!("{analyst} is attested for {system} {release}, from now on");
-    let command = Command::Attest { analyst, system, modules, release, evidence, by, actor };
-    change(&state, command, done).await
+    let attested = format!("{analyst} is attested for {system} {release}");
+    match state.ask(Command::Attest { analyst, hospital, system, modules, release, evidence, by, actor }).await? {
+        Reply::Attested { hospital } => Ok(Json(Done { done: format!("{attested} of {hospital}, from now on") })),
+        reply => Err(unexpected(&reply)),
+    }
 }
 
 fn state_word(state: crate::ticket::AnalystStateRecord) -> &'static str {

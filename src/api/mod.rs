@@ -6,13 +6,13 @@
 //! | `GET /v1/status` | figures of the switch, readiness, version |
 //! | `GET /v1/calls`, `GET /v1/analysts` | what is true now |
 //! | `POST /v1/analysts/{id}/state` | `{"state": "available" \| "paused" \| "signed-out", "reason"}` |
-//! | `POST /v1/analysts/{id}/attest` | `{"system", "modules", "release", "evidence", "by"}`: a qualification counts for a release |
+//! | `POST /v1/analysts/{id}/attest` | `{"hospital", "system", "modules", "release", "evidence", "by"}`: it counts for a release |
 //! | `POST /v1/tickets/{number}/disposition` | `{"by", "code", "solved", "note"}` |
 //! | `GET /v1/incidents` | known problems that callers are told of |
 //! | `POST /v1/incidents` | `{"by", "hospital", "system", "module", "sites", "prompt", "note", "down"}`: opens one |
 //! | `POST /v1/incidents/{id}/resolve` | `{"by"}` |
 //! | `GET /v1/golive` | each hospital's standing, and its list of what must be shown before it goes live |
-//! | `POST /v1/golive/{hospital}/confirm` | `{"item": "places" \| "code-number" \| "911", "by", "note"}` |
+//! | `POST /v1/golive/{hospital}/confirm` | `{"item": "places" \| "code-number" \| "911" \| "rota", "by", "note"}` |
 //! | `POST /v1/golive/{hospital}/standing` | `{"by", "to": "declare" \| "override" \| "rehearse", "reason"}` |
 //! | `POST /v1/publish` | `{"folder", "message", "onto", "at_restart"}`: the files of a folder as the next version |
 //! | `POST /v1/rollback` | `{"to", "message", "at_restart"}`: an earlier version's files as the next one |
@@ -168,6 +168,7 @@ impl ApiState {
             | Reply::Incidents { .. }
             | Reply::Standings(_)
             | Reply::Tallies { .. }
+            | Reply::Attested { .. }
             | Reply::Opened { .. } => {
                 anyhow::bail!("the switch answered something else than its status")
             }

@@ -91,6 +91,9 @@ pub struct SetState {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attest {
+    /// Absent: the only one that can be meant.
+    #[serde(default)]
+    pub hospital: Option<HospitalId>,
     pub system: SystemId,
     /// Absent: all that the analyst holds of it.
     pub modules: Option<BTreeSet<ModuleId>>,

@@ -91,6 +91,9 @@ pub struct AttestArgs {
     /// Of which system
     #[arg(long, value_name = "ID")]
     system: String,
+    /// Whose system; needed when several of the analyst's hospitals have one of this id
+    #[arg(long, value_name = "ID")]
+    hospital: Option<String>,
     /// Only these modules; without it, all that the analyst holds
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     modules: Vec<String>,
@@ -311,6 +314,7 @@ fn show(place: &Place, analyst: &str, json: bool, out: &mut Out) -> anyhow::Resu
 fn attest(place: &Place, args: &AttestArgs, out: &mut Out) -> anyhow::Result<Outcome> {
     let modules = args.modules.iter().map(|module| ModuleId::new(module)).collect::<BTreeSet<_>>();
     let wanted = Attest {
+        hospital: args.hospital.as_deref().map(HospitalId::new),
         system: SystemId::new(&args.system),
         modules: Some(modules).filter(|modules| !modules.is_empty()),
         release: args.release.clone(),

@@ -20,6 +20,10 @@ pub const MAX_ATTESTATIONS: usize = 2 * MAX_QUALIFICATIONS;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attestation {
     pub analyst: AnalystId,
+    /// Whose system it is: another hospital's of the same id is another one, with releases of its own. `None` of those that
+    /// were made before it was asked for: they count wherever the analyst works, as they did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hospital: Option<HospitalId>,
     pub system: SystemId,
     /// `None`: all modules that the analyst holds of it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -49,7 +53,7 @@ impl Attestations {
     /// A second one of the same takes the place of the first. `false` when there are too many.
     pub fn note(&mut self, new: Attestation) -> bool {
         let own = self.0.entry(new.analyst.clone()).or_default();
-        own.retain(|old| (&old.system, &old.release, &old.modules) != (&new.system, &new.release, &new.modules));
+        own.retain(|old| !old.is_same_as(&new));
         let fits = own.len() < MAX_ATTESTATIONS;
         if fits {
             own.push(new);
@@ -72,10 +76,13 @@ impl Staff {
     pub fn held(&self, analyst: &Analyst, hospital: &HospitalId, wall: Timestamp) -> Vec<Held> {
         let here = |held: &&Qualification| held.hospital.as_ref().is_none_or(|only| only == hospital);
         let own = analyst.qualifications.iter().filter(here);
-        let attested = self.attested.of(&analyst.id);
+        let attested: Vec<&Attestation> =
+            self.attested.of(&analyst.id).iter().filter(|one| one.counts_at(hospital)).collect();
         let standing = own.flat_map(|qualification| match self.line(hospital, &qualification.system) {
             None => vec![Held { qualification: qualification.clone(), release: None }],
-            Some(line) => Judged { qualification, line, attested, zone: &analyst.zone }.at(line.position(wall)),
+            Some(line) => {
+                Judged { qualification, line, attested: &attested, zone: &analyst.zone }.at(line.position(wall))
+            }
         });
         standing.collect()
     }
@@ -87,10 +94,12 @@ impl Staff {
             let at = |held: Held| {
                 let counts_not = qualify::lapsed(&held, today).map(|refusal| refusal.to_string());
                 let own = held.qualification.evidence.clone();
-                let renewing = self.attested.of(&analyst.id).iter().filter(|one| one.renews(&held.qualification));
+                let here = self.attested.of(&analyst.id).iter().filter(|one| one.counts_at(hospital));
+                let renewing = here.filter(|one| one.renews(&held.qualification));
                 let renewing = renewing.map(|one| {
                     let day = analyst.zone.to_datetime(one.made).date();
-                    format!("{}: {} ({}, {day})", one.release, one.evidence, one.by)
+                    let anywhere = if one.hospital.is_none() { ", for every hospital" } else { "" };
+                    format!("{}: {} ({}, {day}{anywhere})", one.release, one.evidence, one.by)
                 });
                 HeldAt {
                     hospital: hospital.clone(),
@@ -107,6 +116,17 @@ impl Staff {
 }
 
 impl Attestation {
+    /// It says the same of the same; when and by whom may differ.
+    fn is_same_as(&self, other: &Attestation) -> bool {
+        let said =
+            |one: &Attestation| (one.hospital.clone(), one.system.clone(), one.release.clone(), one.modules.clone());
+        said(self) == said(other)
+    }
+
+    fn counts_at(&self, hospital: &HospitalId) -> bool {
+        self.hospital.as_ref().is_none_or(|only| only == hospital)
+    }
+
     /// Whether it concerns something of this qualification.
     fn renews(&self, held: &Qualification) -> bool {
         let modules = match (&self.modules, &held.modules) {
@@ -133,7 +153,8 @@ pub struct HeldAt {
 struct Judged<'a> {
     qualification: &'a Qualification,
     line: &'a ReleaseLine,
-    attested: &'a [Attestation],
+    /// Those that count at this hospital.
+    attested: &'a [&'a Attestation],
     zone: &'a TimeZone,
 }
 

@@ -25,9 +25,9 @@ impl Switch {
             Command::Incidents => Reply::Incidents { incidents: self.incidents.iter().cloned().collect() },
             Command::OpenIncident { what, by, actor } => self.open_incident(now, what, by, actor),
             Command::ResolveIncident { incident, by, actor } => self.resolve_incident(now, incident, &by, actor),
-            Command::Attest { analyst, system, modules, release, evidence, by, actor } => {
+            Command::Attest { analyst, hospital, system, modules, release, evidence, by, actor } => {
                 let made = self.clock.wall(now);
-                let new = Attestation { analyst, system, modules, release, evidence, by, made };
+                let new = Attestation { analyst, hospital, system, modules, release, evidence, by, made };
                 self.attest(now, new, actor)
             }
             Command::Standings => Reply::Standings(Box::new(self.standings.clone())),

@@ -154,6 +154,8 @@ pub enum Command {
     /// A qualification counts for a release from now on.
     Attest {
         analyst: AnalystId,
+        /// `None`: the only one that can be meant.
+        hospital: Option<HospitalId>,
         system: SystemId,
         /// `None`: all that the analyst holds of it.
         modules: Option<BTreeSet<ModuleId>>,
@@ -229,6 +231,10 @@ pub enum Reply {
     /// Its number.
     Opened {
         incident: IncidentId,
+    },
+    /// Whose system the attestation is of.
+    Attested {
+        hospital: HospitalId,
     },
 }
 

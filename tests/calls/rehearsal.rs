@@ -1,5 +1,6 @@
 //! A hospital is in rehearsal until somebody lets it go live: its tickets say so, and nothing that was said is forgotten.
 
+use wardline::config::cover::Gaps;
 use wardline::golive::{Checklist, Evidence, Point, Progress, Subject, checklist};
 use wardline::ids::HospitalId;
 use wardline::switch::{Command, Reply};
@@ -50,7 +51,7 @@ fn list(world: &mut World) -> Checklist {
     let hospital = world.config.hospital(&harbor()).expect("the hospital");
     let mut evidence = Evidence::new(standings.of(&harbor()), now);
     world.tickets().values().for_each(|ticket| evidence.take(hospital, ticket));
-    checklist(&Subject { config: &world.config, hospital, standings: &standings, uncovered: &[] }, &evidence)
+    checklist(&Subject { config: &world.config, hospital, standings: &standings, gaps: &Gaps::default() }, &evidence)
 }
 
 #[test]

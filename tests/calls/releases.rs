@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use wardline::ids::{AnalystId, ModuleId, SystemId};
+use wardline::ids::{AnalystId, HospitalId, ModuleId, SystemId};
 use wardline::routing::{Who, replay};
 use wardline::switch::{Command, Reply};
 use wardline::ticket::Event;
 
 use crate::phone::Pickup;
 use crate::restart::killed;
-use crate::setting::desk_with;
+use crate::setting::{desk_with, two_hospitals};
 use crate::world::World;
 
 /// 4710's system goes to 2026.2 sixty seconds after the world begins, on a clock in New York.
@@ -23,10 +23,18 @@ fn world() -> World {
     world
 }
 
+/// The same go-live at both of Ana's hospitals, each of which calls its system `ehr`.
+fn of_two_hospitals() -> World {
+    let go_live = "release = \"2026.1\"\nreleases = [{ release = \"2026.2\", from = \"2026-11-23T10:01\" }]";
+    let edit = |stem| (stem, "release = \"2026.1\"", go_live);
+    World::configured(two_hospitals(&[edit("hospital"), edit("inland")]), &["ana"])
+}
+
 fn attest(world: &mut World, modules: Option<&[&str]>, release: &str) -> Reply {
     let modules = modules.map(|modules| modules.iter().map(|module| ModuleId::new(module)).collect::<BTreeSet<_>>());
     world.command(Command::Attest {
         analyst: AnalystId::new("ana"),
+        hospital: None,
         system: SystemId::new("ehr"),
         modules,
         release: release.to_owned(),
@@ -67,7 +75,7 @@ fn at_the_stated_instant_the_older_release_is_stale_until_it_is_attested_also_af
     world.run_to(60_000);
     assert_eq!(rung(&mut world), Vec::<&str>::new(), "Hal's is of the older release as well: {}", world.ladder());
     assert_eq!(because(&world), "stale since 2026-11-23 10:01 (release 2026.2)");
-    assert!(matches!(attest(&mut world, None, "2026.2"), Reply::Done));
+    assert!(matches!(attest(&mut world, None, "2026.2"), Reply::Attested { .. }));
     assert_eq!(rung(&mut world), ["ana"], "at once, without a new version: {}", world.ladder());
     killed(&mut world);
     let available = Command::SetAnalystState {
@@ -82,7 +90,7 @@ fn at_the_stated_instant_the_older_release_is_stale_until_it_is_attested_also_af
         let Event::Audit { action, object, reason, .. } = event else { return None };
         Some((action.clone(), object.clone(), reason.clone()))
     };
-    let attested = ("attest ehr 2026.2".to_owned(), "ana".to_owned(), Some("Ivy: upgrade course".to_owned()));
+    let attested = ("attest ehr 2026.2 of harbor".to_owned(), "ana".to_owned(), Some("Ivy: upgrade course".to_owned()));
     assert!(world.records.iter().filter_map(|record| audited(&record.event)).any(|line| line == attested));
 }
 
@@ -94,7 +102,7 @@ fn a_call_that_waits_is_offered_to_whoever_is_attested_meanwhile() {
     world.dial("4710");
     world.run(3_000);
     assert_eq!(world.sent("desk", "ana", "INVITE").len(), 0);
-    assert!(matches!(attest(&mut world, Some(&["charting"]), "2026.2"), Reply::Done));
+    assert!(matches!(attest(&mut world, Some(&["charting"]), "2026.2"), Reply::Attested { .. }));
     world.run(100);
     assert_eq!(world.sent("desk", "ana", "INVITE").len(), 1, "{}", world.ladder());
     world.hang_up("4710");
@@ -112,6 +120,7 @@ fn only_what_is_held_and_what_is_declared_can_be_attested() {
     assert_eq!(refused(attest(&mut world, Some(&["imaging"]), "2026.2")), "ana does not hold imaging of ehr");
     let of = |analyst: &str, system: &str| Command::Attest {
         analyst: AnalystId::new(analyst),
+        hospital: None,
         system: SystemId::new(system),
         modules: None,
         release: "2026.2".to_owned(),
@@ -121,4 +130,40 @@ fn only_what_is_held_and_what_is_declared_can_be_attested() {
     };
     assert_eq!(refused(world.command(of("anna", "ehr"))), "no analyst is called anna; did you mean ana?");
     assert_eq!(refused(world.command(of("ana", "amb"))), "ana holds nothing of amb; it may be one of: ehr");
+}
+
+#[test]
+fn where_two_hospitals_run_a_system_of_one_name_it_is_said_whose_is_meant_and_counts_there_only() {
+    let mut world = of_two_hospitals();
+    world.run_to(60_000);
+    let of = |hospital: Option<&str>| Command::Attest {
+        analyst: AnalystId::new("ana"),
+        hospital: hospital.map(HospitalId::new),
+        system: SystemId::new("ehr"),
+        modules: None,
+        release: "2026.2".to_owned(),
+        evidence: "course".to_owned(),
+        by: "Ivy".to_owned(),
+        actor: "test".to_owned(),
+    };
+    let refused = |reply: Reply| {
+        let Reply::Refused { reason } = reply else { panic!("{reply:?}") };
+        reason
+    };
+    let which = "ehr runs at several hospitals: say whose is meant with --hospital, one of harbor, inland";
+    assert_eq!(refused(world.command(of(None))), which);
+    assert_eq!(refused(world.command(of(Some("inlamd")))), "ana holds nothing of ehr at inlamd; did you mean inland?");
+    let reply = world.command(of(Some("inland")));
+    assert!(matches!(&reply, Reply::Attested { hospital } if hospital.as_str() == "inland"), "{reply:?}");
+    let standing = |world: &mut World| -> Vec<(String, bool)> {
+        let Reply::Analysts { analysts } = world.command(Command::Analysts) else { panic!("no analysts") };
+        let ana = analysts.iter().find(|view| view["analyst"] == "ana").expect("Ana");
+        let held = ana["qualifications"].as_array().expect("a list").iter();
+        held.map(|held| (held["hospital"].as_str().unwrap_or_default().to_owned(), held["counts_not"].is_null()))
+            .collect()
+    };
+    let only_inland = [("harbor".to_owned(), false), ("inland".to_owned(), true)];
+    assert_eq!(standing(&mut world), only_inland);
+    killed(&mut world);
+    assert_eq!(standing(&mut world), only_inland);
 }

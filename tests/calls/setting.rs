@@ -68,6 +68,22 @@ pub fn desk_with(edits: &[(&str, &str, &str)]) -> Arc<Config> {
     composed(edits, SAMPLE)
 }
 
+/// With a second hospital that has the same systems, and for which Ana works as well.
+pub fn two_hospitals(edits: &[(&str, &str, &str)]) -> Arc<Config> {
+    let own = [
+        ("inland", "id = \"harbor\"", "id = \"inland\""),
+        ("inland", "name = \"Harbor\"", "name = \"Inland\""),
+        ("inland", "trunk = \"pbx\"", "trunk = \"inland-pbx\""),
+        (
+            "wardline",
+            "[trunks.pbx]",
+            "[trunks.inland-pbx]\nhospital = \"inland\"\nhost = \"10.0.9.1:5060\"\n\n[trunks.pbx]",
+        ),
+        ("analysts", "hospitals = [\"harbor\"]", "hospitals = [\"harbor\", \"inland\"]"),
+    ];
+    composed(&own.into_iter().chain(edits.iter().copied()).collect::<Vec<_>>(), SAMPLE)
+}
+
 fn composed(edits: &[(&str, &str, &str)], plan: &str) -> Arc<Config> {
     let file = |name: &str, stem: &str, text: &str| {
         let mut text = text.to_owned();
@@ -77,11 +93,16 @@ fn composed(edits: &[(&str, &str, &str)], plan: &str) -> Arc<Config> {
         }
         File { name: name.to_owned(), stem: stem.to_owned(), bytes: text.into_bytes() }
     };
+    let hospital = include_str!("desk/hospital.toml");
+    let mut hospitals = vec![file("hospital.toml", "hospital", hospital)];
+    if edits.iter().any(|(stem, _, _)| *stem == "inland") {
+        hospitals.push(file("hospital-inland.toml", "inland", hospital));
+    }
     let folder = Folder {
         name: "desk".to_owned(),
         base: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
         node: Some(file("wardline.toml", "wardline", include_str!("desk/wardline.toml"))),
-        hospitals: vec![file("hospital.toml", "hospital", include_str!("desk/hospital.toml"))],
+        hospitals,
         analysts: vec![file("analysts.toml", "analysts", include_str!("desk/analysts.toml"))],
         plans: vec![
             file("plans/front-desk.toml", "front-desk", include_str!("desk/front-desk.toml")),

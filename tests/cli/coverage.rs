@@ -54,7 +54,7 @@ fn an_attestation_at_a_running_node_is_shown_at_once_and_after_a_restart() {
             .collect::<Vec<&str>>()
     };
     let done = site.done(&attest("lena-brandt", "meridian-amb"));
-    says(&done, &["lena-brandt is attested for meridian-amb 2026.1, from now on"]);
+    says(&done, &["lena-brandt is attested for meridian-amb 2026.1 of mercy-harbor, from now on"]);
     let shown = site.done(&["analysts", "show", "lena-brandt"]);
     says(&shown, &["    evidence: 2026.1: upgrade course (V. Lindqvist, "]);
     says(&site.refused(&attest("lena-brandt", "tidewater-lab")), &["lena-brandt", "tidewater-lab"]);

@@ -222,6 +222,7 @@ fn at_every_quarter_of_an_hour_the_cover_is_what_live_routing_would_ring() {
         if rng.below(2) == 0 {
             staff.attest(Attestation {
                 analyst: AnalystId::new("analyst-0"),
+                hospital: Some(hospital()),
                 system: SystemId::new("ehr"),
                 modules: Some(BTreeSet::from([ModuleId::new("orders")])),
                 release: "2".to_owned(),
@@ -384,6 +385,7 @@ fn a_go_live_uncovers_the_hours_of_whoever_is_not_attested_and_an_attestation_co
     );
     assert!(staff.attest(Attestation {
         analyst: AnalystId::new("ana"),
+        hospital: Some(hospital()),
         system: SystemId::new("ehr"),
         modules: None,
         release: "2".to_owned(),

@@ -57,6 +57,7 @@ fn only(releases: &[&str]) -> Releases {
 fn attestation(modules: Option<&[&str]>, release: &str) -> Attestation {
     Attestation {
         analyst: id("ana"),
+        hospital: Some(HospitalId::new("mercy-harbor")),
         system: SystemId::new("epic-prod"),
         modules: modules.map(|modules| modules.iter().map(|module| ModuleId::new(module)).collect()),
         release: release.to_owned(),
@@ -136,6 +137,48 @@ fn another_systems_attestation_renews_nothing() {
     let mut staff = upgraded([given(Releases::Any, None)]);
     assert!(staff.attest(Attestation { system: SystemId::new("meridian-lab"), ..attestation(None, "2026.2") }));
     assert_eq!(refusal(&staff, &charting(), when(6, 6, 2, 0)).as_deref(), Some(STALE));
+}
+
+/// Ana takes calls of two hospitals, each of which has an installation called epic-prod, and both go to 2026.2 at once.
+fn at_two_hospitals() -> Staff {
+    let mut ana = given(Releases::Any, None);
+    ana.hospitals.insert(HospitalId::new("cedar-point"));
+    upgraded([ana]).with_release(&HospitalId::new("cedar-point"), &SystemId::new("epic-prod"), line())
+}
+
+fn at_cedar_point() -> Need {
+    Need { hospital: HospitalId::new("cedar-point"), ..charting() }
+}
+
+#[test]
+fn an_attestation_of_one_hospitals_system_says_nothing_of_anothers_with_the_same_id() {
+    let after = when(6, 6, 2, 0);
+    let mut staff = at_two_hospitals();
+    assert!(staff.attest(attestation(None, "2026.2")));
+    assert_eq!(refusal(&staff, &charting(), after), None);
+    assert_eq!(refusal(&staff, &at_cedar_point(), after).as_deref(), Some(STALE));
+    let shown = staff.standing(staff.get(&id("ana")).expect("Ana"), after);
+    let shown: Vec<(&str, usize)> = shown.iter().map(|one| (one.hospital.as_str(), one.evidence.len())).collect();
+    assert_eq!(shown, [("cedar-point", 0), ("mercy-harbor", 1)]);
+    // Both are kept: the second does not take the place of the first.
+    let other = Attestation { hospital: Some(HospitalId::new("cedar-point")), ..attestation(None, "2026.2") };
+    assert!(staff.attest(other));
+    assert_eq!(refusal(&staff, &charting(), after), None);
+    assert_eq!(refusal(&staff, &at_cedar_point(), after), None);
+}
+
+#[test]
+fn an_attestation_from_before_hospitals_were_asked_for_counts_at_each_as_it_did() {
+    let stored = serde_json::json!({
+        "analyst": "ana", "system": "epic-prod", "release": "2026.2", "evidence": "upgrade course", "by": "Ivy",
+        "made": "2026-06-01T12:00:00Z",
+    });
+    let mut staff = at_two_hospitals();
+    assert!(staff.attest(serde_json::from_value(stored).expect("an attestation of an earlier version")));
+    assert_eq!(refusal(&staff, &charting(), when(6, 6, 2, 0)), None);
+    assert_eq!(refusal(&staff, &at_cedar_point(), when(6, 6, 2, 0)), None);
+    let shown = staff.standing(staff.get(&id("ana")).expect("Ana"), when(6, 6, 2, 0));
+    assert_eq!(shown[0].evidence, ["2026.2: upgrade course (Ivy, 2026-06-01, for every hospital)"]);
 }
 
 #[test]
