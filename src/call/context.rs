@@ -1,6 +1,6 @@
 //! What a call may touch while it handles one input, and what it wants done afterwards.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -84,8 +84,8 @@ pub trait Reach {
     fn phone(&self, phone: &PhoneKind, outside: bool) -> Vec<Target>;
     /// A number behind a trunk.
     fn number(&self, trunk: &TrunkId, number: &str, outside: bool) -> Option<Target>;
-    /// Whether this trunk's peer is at that address: nobody else's challenge is answered with its password (line C49).
-    fn serves(&self, trunk: &TrunkId, address: IpAddr) -> bool;
+    /// Whether this trunk's peer is at the other end: nobody else's challenge is answered with its password (line C49).
+    fn serves(&self, trunk: &TrunkId, flow: Flow) -> bool;
     /// Whether `address` is one of our own listeners: nothing is sent there (line D59).
     fn is_us(&self, address: SocketAddr) -> bool;
 }

@@ -18,8 +18,6 @@ use crate::time::{Duration, Instant};
 
 /// RTP gone for this long, with no RTCP either: the call is dead (line E68).
 const RTP_DEAD_AFTER: Duration = Duration::from_secs(60);
-/// SIP's port where a URI names none (RFC 3261 section 19.1.2).
-const SIP_PORT: u16 = 5060;
 /// How long a closed leg waits for the worker's last report; a dead worker must not keep the call in the books.
 const LAST_REPORT_WITHIN: Duration = Duration::from_secs(1);
 
@@ -168,15 +166,15 @@ impl Leg {
         events
     }
 
-    /// What answers a challenge that came from `source`: its trunk's credentials, if it is its trunk's peer (line C49).
-    pub fn credentials<'a>(&self, ctx: &Context<'a>, source: IpAddr) -> Option<&'a Credentials> {
-        let trunk = self.trunk.as_ref().filter(|trunk| ctx.reach.serves(trunk, source))?;
+    /// What answers a challenge that came by `flow`: its trunk's credentials, if it is its trunk's peer (line C49).
+    pub fn credentials<'a>(&self, ctx: &Context<'a>, flow: Flow) -> Option<&'a Credentials> {
+        let trunk = self.trunk.as_ref().filter(|trunk| ctx.reach.serves(trunk, flow))?;
         ctx.config.trunk(trunk)?.auth.as_ref()
     }
 
     /// An answer to a challenge goes to the trunk's peer alone, wherever a Contact points.
     fn fit_for(&self, mut request: Request, flow: Flow, ctx: &Context<'_>) -> Request {
-        let theirs = self.trunk.as_ref().is_some_and(|trunk| ctx.reach.serves(trunk, flow.remote.ip()));
+        let theirs = self.trunk.as_ref().is_some_and(|trunk| ctx.reach.serves(trunk, flow));
         if !theirs {
             request.headers.remove("Authorization");
             request.headers.remove("Proxy-Authorization");
@@ -303,12 +301,8 @@ impl Leg {
             return self.flow;
         }
         let Some(ip) = next_hop.host.ip() else { return self.flow };
-        let remote = SocketAddr::new(ip, next_hop.port.unwrap_or(SIP_PORT));
-        let transport = match next_hop.param("transport") {
-            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-            Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-            Some(_) | None => self.flow.transport,
-        };
+        let transport = Transport::asked_by(next_hop).unwrap_or(self.flow.transport);
+        let remote = SocketAddr::new(ip, next_hop.port.unwrap_or(transport.port()));
         let same_family = remote.is_ipv4() == self.flow.local.is_ipv4();
         if !same_family || transport != self.flow.transport || ctx.reach.is_us(remote) {
             return self.flow;

@@ -152,7 +152,7 @@ impl Call {
     pub fn response(&mut self, ctx: &mut Context<'_>, leg: LegId, response: &Response, flow: Flow) {
         if let Some(leg) = self.legs.get_mut(&leg) {
             let asks = matches!(response.status, Status::UNAUTHORIZED | Status::PROXY_AUTHENTICATION_REQUIRED);
-            let credentials = leg.credentials(ctx, flow.remote.ip()).filter(|_| asks);
+            let credentials = leg.credentials(ctx, flow).filter(|_| asks);
             if !credentials.is_some_and(|credentials| leg.usage.answer_challenge(response, credentials)) {
                 leg.usage.receive_response(ctx.now, response);
             }

@@ -230,10 +230,7 @@ impl Call {
         let (port, mut negotiation) = Leg::negotiation(ctx, &plan)?;
         let sdp = negotiation.offer();
         let contact = Uri::at(Some("wardline"), target.advertised);
-        let contact = match target.flow.transport {
-            crate::sip::Transport::Udp => contact,
-            crate::sip::Transport::Tcp => contact.with_param("transport", Some("tcp")),
-        };
+        let contact = target.flow.transport.mark(contact);
         let sip_call_id = format!("{}{}", ctx.numbers.token(), ctx.numbers.token());
         let invite = Invite {
             request_uri: target.request_uri,

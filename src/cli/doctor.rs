@@ -19,6 +19,7 @@ use crate::config::{self, Config, Media, NextHop, Node, Surroundings, render};
 use crate::ids::HospitalId;
 use crate::routing::PhoneKind;
 use crate::runtime::drafts;
+use crate::runtime::tls::{Lasts, examine as examine_certificates};
 use crate::sip::Transport;
 use crate::store::published::Published;
 use crate::store::{self, Filter, blocking, open_readonly};
@@ -134,6 +135,7 @@ fn examine(folder: &Path) -> Vec<Finding> {
         let given_away = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
         findings.push(media_ports(&config.node.media, &given_away));
         findings.extend(open_files(&config.node.media));
+        findings.extend(certificates(&config.node));
         findings.extend(trunks(&config.node, server.as_ref().ok()));
         findings.extend(phones(config));
         findings.push(prompts(config));
@@ -367,16 +369,13 @@ fn ports(node: &Node, ours: bool) -> Vec<Finding> {
 }
 
 fn shown(address: SocketAddr, transport: Transport) -> String {
-    match transport {
-        Transport::Udp => format!("{address}/udp"),
-        Transport::Tcp => format!("{address}/tcp"),
-    }
+    format!("{address}/{}", transport.word())
 }
 
 fn free(address: SocketAddr, transport: Transport) -> Finding {
     let bound = match transport {
         Transport::Udp => UdpSocket::bind(address).map(drop),
-        Transport::Tcp => TcpListener::bind(address).map(drop),
+        Transport::Tcp | Transport::Tls => TcpListener::bind(address).map(drop),
     };
     let place = shown(address, transport);
     match bound {
@@ -410,6 +409,22 @@ fn open_files(media: &Media) -> Option<Finding> {
         Finding::warn("open files", found, "raise it: ulimit -n, or LimitNOFILE= of the service")
     } else {
         Finding::ok("open files", found)
+    })
+}
+
+fn certificates(node: &Node) -> Option<Finding> {
+    let tls = node.tls.as_ref()?;
+    let own = tls.certificate.display();
+    let renew = "renew it, then: wardline reload";
+    Some(match examine_certificates(tls) {
+        Ok(Lasts::Long) => Finding::ok("certificates", format!("{own} is good for more than two weeks")),
+        Ok(Lasts::NotLong) => Finding::warn("certificates", format!("{own} expires within two weeks"), renew),
+        Ok(Lasts::Expired) => Finding::fail("certificates", format!("{own} has expired: peers refuse it"), renew),
+        Ok(Lasts::Unknown) => Finding::ok(
+            "certificates",
+            format!("{own} can be used; none of our `authorities` signed it, so see yourself when it ends"),
+        ),
+        Err(error) => Finding::fail("certificates", format!("{error:#}"), "see [tls] in wardline.toml"),
     })
 }
 

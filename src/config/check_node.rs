@@ -43,13 +43,16 @@ fn check_listeners(files: &Files, problems: &Problems) {
     listeners.sort_by_key(|(_, place)| in_order(place));
     for (position, (listener, place)) in listeners.iter().enumerate() {
         for (other, first) in listeners.iter().take(position) {
-            let shared = listener.transports.iter().any(|transport| other.transports.contains(transport));
+            let streams = |listener: &Listener| listener.transports.iter().any(|transport| transport.is_stream());
+            let udp = |listener: &Listener| listener.transports.contains(&Transport::Udp);
+            let shared = streams(listener) && streams(other) || udp(listener) && udp(other);
             if shared && same_socket(listener.bind, other.bind) {
                 let what = format!("listeners `{}` and `{}` bind the same address", other.id, listener.id);
                 let finding = place.error(what).remedy("give one of them another address or port");
                 problems.push(finding.related(&first.file, first.span.clone(), "bound here already"));
             }
         }
+        check_encrypted(listener, place, node.tls.is_some(), problems);
         let port = listener.bind.port();
         let media = &node.media;
         let within = (media.first_port..=media.last_port).contains(&port);
@@ -61,11 +64,28 @@ fn check_listeners(files: &Files, problems: &Problems) {
         }
     }
     if let Some(metrics) = node.metrics {
-        let tcp = listeners.iter().filter(|(listener, _)| listener.transports.contains(&Transport::Tcp));
-        for (listener, place) in tcp.filter(|(listener, _)| same_socket(listener.bind, metrics)) {
+        let stream = |listener: &Listener| listener.transports.iter().any(|transport| transport.is_stream());
+        let streams = listeners.iter().filter(|(listener, _)| stream(listener));
+        for (listener, place) in streams.filter(|(listener, _)| same_socket(listener.bind, metrics)) {
             let finding = place.error(format!("listener `{}` and `metrics` bind the same address", listener.id));
             problems.push(finding.remedy("give `metrics` another port"));
         }
+    }
+}
+
+fn check_encrypted(listener: &Listener, place: &Place, certificates: bool, problems: &Problems) {
+    if !listener.transports.contains(&Transport::Tls) {
+        return;
+    }
+    if listener.transports.contains(&Transport::Tcp) {
+        let what = format!("listener `{}` has tcp and tls on one port", listener.id);
+        let finding = place.error(what).why("both begin with a TCP connection, and whose it is cannot be told");
+        problems.push(finding.remedy("declare a second listener for tls, usually on port 5061"));
+    }
+    if !certificates {
+        let finding = place.error(format!("listener `{}` speaks TLS, but there is no [tls]", listener.id));
+        problems
+            .push(finding.remedy("add [tls] with certificate = \"tls/wardline.pem\" and key = \"tls/wardline.key\""));
     }
 }
 
@@ -102,10 +122,11 @@ fn check_trunk(id: &TrunkId, places: &TrunkPlaces, files: &Files, problems: &Pro
     };
     let listeners = &files.node.node.listeners;
     if !listeners.is_empty() && !listeners.values().any(|listener| speaks(&listener)) {
-        let what = format!("no listener speaks {} for trunk `{id}`", transport_name(trunk));
+        let what = format!("no listener speaks {} for trunk `{id}`", trunk.transport.word());
         let finding = places.transport.error(what).why("the peer could not send us anything back");
         problems.push(finding.remedy("add the transport to a listener's `transports`"));
     }
+    check_names(id, trunk, &places.transport, files, problems);
     if let Some(NextHop::Address(address)) = trunk.next_hop {
         // 0.0.0.0 takes this machine's addresses only, and which these are is not known here, but for loopback.
         let bound = |bind: SocketAddr| bind == address || address.ip().is_loopback() && same_socket(bind, address);
@@ -118,10 +139,19 @@ fn check_trunk(id: &TrunkId, places: &TrunkPlaces, files: &Files, problems: &Pro
     }
 }
 
-fn transport_name(trunk: &Trunk) -> &'static str {
-    match trunk.transport {
-        Transport::Udp => "udp",
-        Transport::Tcp => "tcp",
+fn check_names(id: &TrunkId, trunk: &Trunk, place: &Place, files: &Files, problems: &Problems) {
+    if trunk.transport != Transport::Tls {
+        if !trunk.certificate_names.is_empty() {
+            let finding = place.error(format!("trunk `{id}` has `certificate_names`, but does not speak TLS"));
+            problems.push(finding.remedy("write transport = \"tls\", or leave the names out"));
+        }
+        return;
+    }
+    let believes = files.node.node.tls.as_ref().is_some_and(|tls| tls.authorities.is_some());
+    if trunk.next_hop.is_some() && !believes {
+        let finding = place.error(format!("the certificate of trunk `{id}` could not be verified"));
+        let finding = finding.why("[tls] names no `authorities`: those who signed it");
+        problems.push(finding.remedy("add authorities = \"tls/ca.pem\" to [tls]"));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Everything that may be written in wardline.toml, hospital*.toml and analysts*.toml. See [`crate::grammar`].
 
+mod node;
+
 use crate::config::import::grammar::IMPORT;
 use crate::config::lockout::LOCKOUT;
 use crate::config::raw_hospital::MAX_PHONES;
@@ -13,6 +15,7 @@ use crate::release::MAX_GO_LIVES;
 use crate::routing::staff::MAX_PHONES as MAX_PHONES_EACH;
 use crate::routing::{Level, MAX_INCIDENTS};
 use crate::time::Duration;
+use node::{CANARY, REGISTRATION, TLS};
 
 mod cases;
 
@@ -30,6 +33,7 @@ static SOCKET: Form = Form { name: "address and port", pattern: "(\\[[0-9a-fA-F:
 static ADDRESS: Form = Form { name: "IP address", pattern: "[0-9a-fA-F:.]+" };
 static NETWORK: Form = Form { name: "address or network", pattern: "[0-9a-fA-F:.]+(/[0-9]{1,3})?" };
 static HOST: Form = Form { name: "host or address, with a port if you like", pattern: "[A-Za-z0-9_.:\\[\\]-]+" };
+static CERTIFIED: Form = Form { name: "name in a certificate", pattern: "[A-Za-z0-9_.:-]+" };
 static PORTS: Form = Form { name: "port range", pattern: "[0-9]{1,5} *- *[0-9]{1,5}" };
 static DIALLED: Form = Form { name: "number to dial", pattern: "\\+?[0-9*#]{1,20}" };
 pub static EXTENSIONS: Form = Form { name: "extension or range", pattern: "[0-9]{1,15}( *- *[0-9]{1,15})?" };
@@ -88,6 +92,12 @@ pub static NODE: Table = Table {
             "addresses that phones and the PBX send SIP to"
         ),
         key!("media", Kind::Table(&MEDIA), Need::Required, "where RTP is received"),
+        key!(
+            "tls",
+            Kind::Table(&TLS),
+            Need::Without("no TLS"),
+            "certificates, for listeners and trunks that speak TLS"
+        ),
         key!(
             "registration",
             Kind::Table(&REGISTRATION),
@@ -152,9 +162,9 @@ static LISTENER: Table = Table {
         key!("bind", Kind::Form(&SOCKET), Need::Required, "address and port for SIP"),
         key!(
             "transports",
-            Kind::List(&Kind::Words(&["udp", "tcp"])),
+            Kind::List(&Kind::Words(&["udp", "tcp", "tls"])),
             Need::Default("[\"udp\", \"tcp\"]"),
-            "what it speaks"
+            "what it speaks; `tls` has a port of its own, usually 5061"
         ),
         key!(
             "advertised",
@@ -183,25 +193,6 @@ static MEDIA: Table = Table {
     ..BLANK
 };
 
-static REGISTRATION: Table = Table {
-    name: "registration",
-    subject: "`registration`",
-    written: "[registration]",
-    doc: "Phones that register here, with a password each.",
-    keys: &[
-        key!(
-            "realm",
-            Kind::Form(&REALM),
-            Need::Default("\"wardline\""),
-            "domain of analysts' phones; passwords are bound to it"
-        ),
-        key!("min_expires", ANY_TIME, Need::Default("\"60s\""), "phones that ask for less are told this"),
-        key!("max_expires", ANY_TIME, Need::Default("\"1h\""), "the longest registration"),
-    ],
-    example: "[registration]\nrealm = \"desk.hospital.example\"\nmin_expires = \"2m\"\n",
-    ..BLANK
-};
-
 static TRUNK: Table = Table {
     name: "trunk",
     subject: "a trunk",
@@ -216,7 +207,18 @@ static TRUNK: Table = Table {
             Need::Without("the one address in `peers`"),
             "where our calls go; a name is found by SRV and A"
         ),
-        key!("transport", Kind::Words(&["udp", "tcp"]), Need::Default("\"udp\""), "for our calls"),
+        key!(
+            "transport",
+            Kind::Words(&["udp", "tcp", "tls"]),
+            Need::Default("\"udp\""),
+            "for our calls; with `tls` it takes calls by TLS alone"
+        ),
+        key!(
+            "certificate_names",
+            Kind::List(&Kind::Form(&CERTIFIED)),
+            Need::Without("`host`, for our calls"),
+            "with `tls`: names, one of which its certificate must bear; a peer that shows one is known by it"
+        ),
         key!("listener", REFERENCE, Need::Without("any that fits"), "which listener speaks to it"),
         key!(
             "trusted",
@@ -289,22 +291,6 @@ static PASSWORD: Table = Table {
     doc: "A password by reference: none stands in a file, as files are published, kept, compared and shown.",
     keys: &[key!("env", Kind::Text, Need::Required, "the environment variable of `wardline serve` that holds it")],
     example: "[trunks.pbx.auth]\nuser = \"wardline\"\npassword = { env = \"PBX_PASSWORD\" }\n",
-    ..BLANK
-};
-
-static CANARY: Table = Table {
-    name: "canary",
-    subject: "`canary`",
-    written: "[canary]",
-    doc: "A test call that shows from outside that the desk works. Give it a hotline and an analyst of its own.",
-    keys: &[
-        key!("enabled", Kind::Flag, Need::Default("true"), "whether it calls"),
-        key!("every", ANY_TIME, Need::Default("\"60s\""), "how often"),
-        key!("hospital", REFERENCE, Need::Required, "the hospital that it calls"),
-        key!("number", Kind::Form(&DIALLED), Need::Required, "a hotline that only the canary dials"),
-        key!("analyst", REFERENCE, Need::Required, "the only one its call can ring, with a phone at a fixed address"),
-    ],
-    example: "[canary]\nenabled = false\nevery = \"5m\"\nhospital = \"mercy-harbor\"\nnumber = \"7199\"\nanalyst = \"canary\"\n",
     ..BLANK
 };
 

@@ -30,6 +30,8 @@ pub struct Node {
     pub listeners: BTreeMap<ListenerId, Listener>,
     pub trunks: BTreeMap<TrunkId, Trunk>,
     pub media: Media,
+    /// What we show to peers over TLS, and whom we believe.
+    pub tls: Option<Tls>,
     pub registration: Registration,
     pub canary: Option<Canary>,
     /// Calls at once; beyond it new ones get 503.
@@ -64,6 +66,26 @@ pub struct Listener {
     pub advertised: SocketAddr,
 }
 
+/// Certificates, as files in PEM. Read at the start, and again with every publish and SIGHUP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// Ours, with those between it and the root.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// Who signs peers' certificates.
+    pub authorities: Option<PathBuf>,
+    pub clients: ClientCertificates,
+}
+
+/// Whether those who connect to us show a certificate of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    None,
+    /// Asked for; whoever has none is served all the same, as phones are.
+    Asked,
+    Required,
+}
+
 /// A peer towards PBX or carrier. It belongs to exactly one hospital.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
@@ -74,6 +96,8 @@ pub struct Trunk {
     /// Where our calls go; `None`: it only brings calls.
     pub next_hop: Option<NextHop>,
     pub transport: Transport,
+    /// Names, one of which the peer's certificate must bear; empty: its host name, or its address.
+    pub certificate_names: Vec<String>,
     /// The listener that speaks to it; `None`: any of the right family and transport.
     pub listener: Option<ListenerId>,
     /// P-Asserted-Identity, Remote-Party-ID, Diversion and History-Info count.
@@ -104,6 +128,14 @@ impl Node {
 }
 
 impl Trunk {
+    /// What its certificate must bear, one of them, when we connect; empty: the address itself.
+    pub fn names_to_verify(&self) -> Vec<String> {
+        match &self.next_hop {
+            Some(NextHop::Host { name, .. }) if self.certificate_names.is_empty() => vec![name.clone()],
+            Some(NextHop::Host { .. } | NextHop::Address(_)) | None => self.certificate_names.clone(),
+        }
+    }
+
     /// The digits to dial over this trunk.
     pub fn dial(&self, number: &Extension, outside: bool) -> String {
         match &self.outside_prefix {

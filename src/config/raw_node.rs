@@ -11,7 +11,9 @@ use crate::config::node::SESSION_TIMER;
 use crate::config::reader::{Fields, Problems, Read, Spanned, Wrong};
 use crate::config::tree::{Place, Tree};
 use crate::config::values::{FromText, PortRange};
-use crate::config::{Canary, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Trunk};
+use crate::config::{
+    Canary, ClientCertificates, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Tls, Trunk,
+};
 use crate::identity::NumberRules;
 use crate::ids::{AnalystId, Extension, HospitalId, ListenerId, TrunkId};
 use crate::sip::Transport;
@@ -107,6 +109,7 @@ pub fn read(tree: &Tree, base: &Path, problems: &Problems) -> Option<NodeFile> {
     let log = read_log(&fields);
     let (listeners, listener_places) = read_listeners(&fields);
     let (media, ports_place) = read_media(&fields, max_calls);
+    let tls = read_tls(&fields, base);
     let registration = read_registration(&fields);
     let (trunks, trunk_names) = read_trunks(&fields);
     let (canary, canary_places) = read_canary(&fields).unzip();
@@ -119,6 +122,7 @@ pub fn read(tree: &Tree, base: &Path, problems: &Problems) -> Option<NodeFile> {
         listeners,
         trunks,
         media,
+        tls,
         registration,
         canary,
         max_calls,
@@ -251,6 +255,20 @@ fn check_ports(media: &Media, place: &Place, max_calls: usize, problems: &Proble
     }
 }
 
+fn read_tls(fields: &Fields<'_>, base: &Path) -> Option<Tls> {
+    let entry = fields.table("tls")?;
+    let certificate = entry.required::<PathBuf>("certificate", "\"tls/wardline.pem\"");
+    let key = entry.required::<PathBuf>("key", "\"tls/wardline.key\"");
+    let authorities = entry.optional::<PathBuf>("authorities").map(|path| base.join(path));
+    let clients = entry.or("client_certificates", ClientCertificates::None);
+    if authorities.is_none() && clients != ClientCertificates::None {
+        let finding = entry.key_place("client_certificates").error("nobody's certificate could be believed");
+        let finding = finding.why("`authorities` is missing: the certificates of those who sign clients' certificates");
+        entry.problems.push(finding.remedy("add authorities = \"tls/ca.pem\""));
+    }
+    Some(Tls { certificate: base.join(certificate?), key: base.join(key?), authorities, clients })
+}
+
 fn read_registration(fields: &Fields<'_>) -> Registration {
     let mut read = Registration {
         realm: "wardline".to_owned(),
@@ -307,7 +325,15 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
     let (auth, password) = read_auth(entry).unzip();
     let places = TrunkPlaces { password, ..places };
     let peers: Vec<IpNet> = places.peers.iter().map(|peer| peer.value).collect();
-    let next_hop = entry.optional::<NextHop>("host").or_else(|| only_peer(&peers));
+    let transport = entry.or("transport", Transport::Udp);
+    let next_hop = entry.optional::<NextHop>("host").map(|hop| match hop {
+        // Without a port of its own an address means the transport's.
+        NextHop::Address(at) if entry.optional::<String>("host").is_some_and(|text| text.parse::<IpAddr>().is_ok()) => {
+            NextHop::Address(SocketAddr::new(at.ip(), transport.port()))
+        }
+        NextHop::Address(_) | NextHop::Host { .. } => hop,
+    });
+    let next_hop = next_hop.or_else(|| only_peer(&peers, transport.port()));
     if !entry.has("peers") && !entry.has("host") {
         let finding = places.name.error(format!("trunk `{id}` has neither `peers` nor `host`"));
         let finding = finding.why("no call could come in over it and none go out");
@@ -329,7 +355,8 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
         hospital: places.hospital.as_ref().map_or_else(|| HospitalId::new(""), |hospital| hospital.value.clone()),
         peers,
         next_hop,
-        transport: entry.or("transport", Transport::Udp),
+        transport,
+        certificate_names: entry.optional("certificate_names").unwrap_or_default(),
         listener: places.listener.as_ref().map(|listener| listener.value.clone()),
         trusted: entry.or("trusted", false),
         nat: entry.or("nat", false),
@@ -381,9 +408,9 @@ pub fn fill_passwords(file: &mut NodeFile, variables: &BTreeMap<String, String>,
 }
 
 /// A single address is also where calls go.
-fn only_peer(peers: &[IpNet]) -> Option<NextHop> {
+fn only_peer(peers: &[IpNet], port: u16) -> Option<NextHop> {
     match peers {
-        [net] if net.prefix_len() == net.max_prefix_len() => Some(NextHop::Address(SocketAddr::new(net.addr(), 5060))),
+        [net] if net.prefix_len() == net.max_prefix_len() => Some(NextHop::Address(SocketAddr::new(net.addr(), port))),
         [] | [_] | [_, _, ..] => None,
     }
 }

@@ -8,9 +8,9 @@ use ipnet::IpNet;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 
-use crate::config::LogFormat;
 use crate::config::reader::{Read, Wrong};
 use crate::config::tree::{Tree, Value};
+use crate::config::{ClientCertificates, LogFormat};
 use crate::diagnostic::nearest;
 use crate::identity::PhoneClass;
 use crate::ids::{
@@ -191,7 +191,12 @@ macro_rules! words {
 }
 
 words! {
-    Transport, "a transport", { "udp" => Transport::Udp, "tcp" => Transport::Tcp };
+    Transport, "a transport", { "udp" => Transport::Udp, "tcp" => Transport::Tcp, "tls" => Transport::Tls };
+    ClientCertificates, "whether clients show a certificate", {
+        "none" => ClientCertificates::None,
+        "asked" => ClientCertificates::Asked,
+        "required" => ClientCertificates::Required,
+    };
     LogFormat, "a log format", { "auto" => LogFormat::Auto, "text" => LogFormat::Text, "json" => LogFormat::Json };
     PhoneClass, "a phone class", {
         "ward" => PhoneClass::Ward,

@@ -20,6 +20,7 @@ use crate::runtime::clock::MonotonicClock;
 use crate::runtime::inbox::{Inbox, Lane};
 use crate::runtime::names::Names;
 use crate::runtime::tcp::SipTcp;
+use crate::runtime::tls::Secure;
 use crate::runtime::udp::UdpListener;
 use crate::sip::{Flow, Transport};
 use crate::store::{Appended, Journal, JournalState};
@@ -75,6 +76,8 @@ pub struct Carrier {
     pub journal: Arc<Journal>,
     pub udp: Arc<BTreeMap<SocketAddr, UdpListener>>,
     pub tcp: Arc<BTreeMap<SocketAddr, SipTcp>>,
+    /// `None`: nothing here speaks TLS.
+    pub secure: Option<Arc<Secure>>,
     pub media: Arc<Workers>,
     pub names: Names,
     pub desk: Arc<Replies>,
@@ -120,6 +123,11 @@ impl Carrier {
                 Action::Record(_) => {}
                 Action::Transmit { flow, bytes } => self.transmit(flow, bytes),
                 Action::CloseStream { conn } => self.tcp.values().for_each(|listener| listener.close_after(conn)),
+                Action::PeerNames(names) => {
+                    if let Some(secure) = &self.secure {
+                        secure.expect(names);
+                    }
+                }
                 Action::Media(command) => {
                     if self.media.send(command).is_err() {
                         tracing::error!("a media worker takes no commands");
@@ -157,15 +165,15 @@ impl Carrier {
             Transport::Udp => self.udp.get(&flow.local).is_some_and(|listener| {
                 listener.send(flow.remote, &bytes).inspect_err(|error| self.send_failed(flow, error)).is_ok()
             }),
-            Transport::Tcp => {
-                let listener = self.tcp.get(&flow.local);
+            Transport::Tcp | Transport::Tls => {
+                let listener = self.tcp.get(&flow.local).filter(|listener| listener.transport() == flow.transport);
                 if let Some(listener) = listener {
                     listener.send(flow, bytes);
                 }
                 listener.is_some()
             }
         };
-        if !sent && flow.transport == Transport::Tcp {
+        if !sent && flow.transport.is_stream() {
             self.inbox.push(Lane::Responses, Input::Unreachable { flow });
         }
     }

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod inbox;
 pub mod names;
 pub mod tcp;
+pub mod tls;
 pub mod udp;
 pub mod recall;
 pub mod drafts;

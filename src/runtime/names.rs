@@ -23,7 +23,6 @@ const MAX_AT_ONCE: usize = 64;
 const MAX_ADDRESSES: usize = 32;
 /// SRV targets followed.
 const MAX_TARGETS: usize = 8;
-const SIP_PORT: u16 = 5060;
 
 pub struct Names {
     runtime: Handle,
@@ -78,6 +77,7 @@ async fn look_up(
     let service = match transport {
         Transport::Udp => format!("_sip._udp.{host}"),
         Transport::Tcp => format!("_sip._tcp.{host}"),
+        Transport::Tls => format!("_sips._tcp.{host}"),
     };
     let mut targets: Vec<(u16, u16, String, u16)> = match resolver.srv_lookup(service).await {
         Ok(found) => found
@@ -92,7 +92,7 @@ async fn look_up(
         Err(_) => Vec::new(),
     };
     if targets.is_empty() {
-        return addresses(resolver, host, SIP_PORT).await;
+        return addresses(resolver, host, transport.port()).await;
     }
     // RFC 2782: lowest priority first; within one, the heavier first, as one node needs no balancing.
     targets.sort_by_key(|(priority, weight, _, _)| (*priority, std::cmp::Reverse(*weight)));

@@ -29,7 +29,8 @@ use crate::runtime::clock::MonotonicClock;
 use crate::runtime::inbox::{Inbox, Lane};
 use crate::runtime::names::Names;
 use crate::runtime::recall;
-use crate::runtime::tcp::SipTcp;
+use crate::runtime::tcp::{SipTcp, Wire};
+use crate::runtime::tls::Secure;
 use crate::runtime::udp::UdpListener;
 use crate::runtime::versions::{Chosen, Publisher};
 use crate::sip::Transport;
@@ -76,7 +77,7 @@ async fn run(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Resul
     let memory = recall::memory(&config, &restored, MonotonicClock::wall());
     let library = library(&content, &config)?;
     let media = Arc::new(start_media(&library, &config, &inbox)?);
-    let (udp, tcp) = (Arc::new(bind_udp(&config, &inbox)?), Arc::new(bind_tcp(&config, &inbox).await?));
+    let (udp, tcp, secure) = bind(&config, &inbox).await?;
     let rehearsing = rehearsing(&config, &memory);
     let switch = Switch::new(Arc::clone(&config), memory, seed()?, clock.now(), MonotonicClock::wall());
     let desk = Arc::new(Replies::default());
@@ -86,6 +87,7 @@ async fn run(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Resul
         journal: Arc::clone(&store.journal),
         udp: Arc::clone(&udp),
         tcp: Arc::clone(&tcp),
+        secure: secure.clone(),
         media: Arc::clone(&media),
         names: Names::new(tokio::runtime::Handle::current(), Arc::clone(&inbox))?,
         desk: Arc::clone(&desk),
@@ -110,15 +112,8 @@ async fn run(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Resul
     });
     let control = open_api(state, &config).await?;
     let (name, drain) = (config.node.name.clone(), config.node.drain);
-    let publisher = Publisher {
-        versions,
-        current: config,
-        told,
-        library,
-        inbox: Arc::clone(&inbox),
-        desk: Arc::clone(&desk),
-        media,
-    };
+    let (changed, asked) = (Arc::clone(&inbox), Arc::clone(&desk));
+    let publisher = Publisher { versions, current: config, told, library, inbox: changed, desk: asked, media, secure };
     let publisher = publisher.start(wanted).await;
     tracing::info!(node = %name, version = env!("CARGO_PKG_VERSION"), rehearsal = %rehearsing, "ready");
 
@@ -200,16 +195,36 @@ fn start_media(library: &Arc<PromptLibrary>, config: &Config, inbox: &Arc<Inbox>
     Ok(workers)
 }
 
+type Bound = (Listeners<UdpListener>, Listeners<SipTcp>, Option<Arc<Secure>>);
+
+async fn bind(config: &Config, inbox: &Arc<Inbox>) -> anyhow::Result<Bound> {
+    let udp = bind_udp(config, inbox)?;
+    let secure = config.node.tls.as_ref().map(Secure::open).transpose()?.map(Arc::new);
+    let tcp = bind_streams(config, inbox, secure.as_ref()).await?;
+    Ok((Arc::new(udp), Arc::new(tcp), secure))
+}
+
 fn bind_udp(config: &Config, inbox: &Arc<Inbox>) -> anyhow::Result<BTreeMap<SocketAddr, UdpListener>> {
     let wanted = config.node.listeners.values().filter(|listener| listener.transports.contains(&Transport::Udp));
     wanted.map(|listener| Ok((listener.bind, UdpListener::bind(listener.bind, Arc::clone(inbox))?))).collect()
 }
 
-async fn bind_tcp(config: &Config, inbox: &Arc<Inbox>) -> anyhow::Result<BTreeMap<SocketAddr, SipTcp>> {
+/// Of one listener, tcp or tls: `check` refuses both on one port.
+async fn bind_streams(
+    config: &Config,
+    inbox: &Arc<Inbox>,
+    secure: Option<&Arc<Secure>>,
+) -> anyhow::Result<BTreeMap<SocketAddr, SipTcp>> {
     let ids = Arc::new(AtomicU64::new(1));
     let mut bound = BTreeMap::new();
-    for listener in config.node.listeners.values().filter(|listener| listener.transports.contains(&Transport::Tcp)) {
-        bound.insert(listener.bind, SipTcp::bind(listener.bind, Arc::clone(inbox), Arc::clone(&ids)).await?);
+    for listener in config.node.listeners.values() {
+        let wire = match secure {
+            Some(secure) if listener.transports.contains(&Transport::Tls) => Wire::Secure(Arc::clone(secure)),
+            Some(_) | None if listener.transports.contains(&Transport::Tcp) => Wire::Plain,
+            Some(_) | None => continue,
+        };
+        let stream = SipTcp::bind(listener.bind, wire, Arc::clone(inbox), Arc::clone(&ids)).await?;
+        bound.insert(listener.bind, stream);
     }
     Ok(bound)
 }

@@ -1,4 +1,4 @@
-//! SIP over TCP: one task per connection for reading, one for writing, and a bounded queue between the switch and each
+//! SIP over TCP and TLS: one task per connection for reading, one for writing, and a bounded queue between the switch and each
 //! peer, so that a peer that never reads stalls only itself.
 
 use std::collections::BTreeMap;
@@ -8,16 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsStream;
 
 use crate::ids::ConnId;
 use crate::runtime::inbox::{Inbox, Lane};
+use crate::runtime::tls::Secure;
 use crate::sip::stream::{Frame, Framer};
 use crate::sip::{Flow, Transport};
 use crate::switch::Input;
@@ -36,6 +38,15 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(16);
 const HALF_MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Phones keep a flow alive every 120 s at the latest (RFC 5626 section 4.4.1); four of them missed is gone.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(480);
+/// A peer that has vanished is known within 105 s on a connection that rests (line D54), whatever keep-alive it speaks.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_EVERY: Duration = Duration::from_secs(15);
+const PROBES: u32 = 3;
+/// What was sent and is not acknowledged for this long has failed; so the next request to a vanished peer does, within
+/// 32 s (line D54).
+const UNACKNOWLEDGED: Duration = Duration::from_secs(28);
+/// To say goodbye in (close_notify of TLS); nothing depends on it.
+const GOODBYE: Duration = Duration::from_secs(1);
 const READ_BUFFER: usize = 16 * 1024;
 /// RFC 5626 section 3.5.1.
 const PONG: &[u8] = b"\r\n";
@@ -45,8 +56,25 @@ struct Connection {
     outgoing: mpsc::Sender<Bytes>,
 }
 
-/// Every open TCP connection of one listener.
+/// What a connection speaks under SIP.
+#[derive(Clone)]
+pub enum Wire {
+    Plain,
+    Secure(Arc<Secure>),
+}
+
+impl Wire {
+    fn transport(&self) -> Transport {
+        match self {
+            Wire::Plain => Transport::Tcp,
+            Wire::Secure(_) => Transport::Tls,
+        }
+    }
+}
+
+/// Every open connection of one listener.
 struct Table {
+    wire: Wire,
     local: SocketAddr,
     inbox: Arc<Inbox>,
     connections: Mutex<BTreeMap<ConnId, Connection>>,
@@ -55,7 +83,7 @@ struct Table {
     refused: AtomicU64,
 }
 
-/// One TCP listener and the connections that belong to it, accepted or opened by us.
+/// One listener on TCP and the connections that belong to it, accepted or opened by us.
 pub struct SipTcp {
     pub local: SocketAddr,
     table: Arc<Table>,
@@ -64,16 +92,25 @@ pub struct SipTcp {
 }
 
 impl SipTcp {
-    pub async fn bind(address: SocketAddr, inbox: Arc<Inbox>, ids: Arc<AtomicU64>) -> anyhow::Result<SipTcp> {
+    pub async fn bind(
+        address: SocketAddr,
+        wire: Wire,
+        inbox: Arc<Inbox>,
+        ids: Arc<AtomicU64>,
+    ) -> anyhow::Result<SipTcp> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
-        socket.bind(address).with_context(|| format!("cannot listen on {address}/tcp"))?;
+        socket.bind(address).with_context(|| format!("cannot listen on {address}/{}", wire.transport().word()))?;
         let listener = socket.listen(512)?;
         let local = listener.local_addr()?;
         let connections = Mutex::new(BTreeMap::new());
-        let table = Arc::new(Table { local, inbox, connections, ids, refused: AtomicU64::new(0) });
+        let table = Arc::new(Table { wire, local, inbox, connections, ids, refused: AtomicU64::new(0) });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&table)));
         Ok(SipTcp { local, table, runtime: Handle::current(), accepting })
+    }
+
+    pub fn transport(&self) -> Transport {
+        self.table.wire.transport()
     }
 
     /// Queues bytes for a peer: on the connection named, on one that is open to the same address, or on a new one.
@@ -159,13 +196,24 @@ impl Table {
     }
 
     /// Begins to read and write a connection that is up.
-    fn run(self: &Arc<Self>, line: Line, stream: TcpStream, remote: SocketAddr) {
-        // Without Nagle a small request leaves at once; a failure costs only milliseconds.
-        let _ = stream.set_nodelay(true);
-        let (reading, writing) = stream.into_split();
-        let flow = Flow { transport: Transport::Tcp, local: self.local, remote, conn: Some(line.conn) };
+    fn run<S>(self: &Arc<Self>, line: Line, stream: S, remote: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (reading, writing) = tokio::io::split(stream);
+        let flow = Flow { transport: self.wire.transport(), local: self.local, remote, conn: Some(line.conn) };
         let reader = tokio::spawn(read(Arc::clone(self), flow, reading, line.outgoing));
         tokio::spawn(write(Arc::clone(self), line.conn, writing, line.queue, reader));
+    }
+
+    /// As [`Table::run`], after a handshake. Whose it is comes before what they say.
+    fn run_secure(self: &Arc<Self>, line: Line, (stream, names): Shaken, remote: SocketAddr) {
+        let conn = line.conn;
+        if names.is_empty() || self.inbox.push(Lane::Control, Input::Certified { conn, names }) {
+            self.run(line, stream, remote);
+        } else {
+            self.close(conn);
+        }
     }
 
     /// Nobody is there: whatever was sent that way has failed, on whichever connection it was meant to leave.
@@ -182,12 +230,18 @@ struct Line {
     queue: mpsc::Receiver<Bytes>,
 }
 
+/// A stream whose handshake is over, with the names of the peer's certificate.
+type Shaken = (TlsStream<TcpStream>, Vec<String>);
+
 async fn accept(listener: TcpListener, table: Arc<Table>) {
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {
-                if let Some(line) = table.reserve(remote) {
-                    table.run(line, stream, remote);
+                tune(&stream);
+                let Some(line) = table.reserve(remote) else { continue };
+                match &table.wire {
+                    Wire::Plain => table.run(line, stream, remote),
+                    Wire::Secure(secure) => greet(&table, secure, line, stream, remote),
                 }
             }
             Err(error) => {
@@ -199,14 +253,65 @@ async fn accept(listener: TcpListener, table: Arc<Table>) {
     }
 }
 
+/// A stranger's handshake runs beside the listener, for as long as there is room.
+fn greet(table: &Arc<Table>, secure: &Arc<Secure>, line: Line, stream: TcpStream, remote: SocketAddr) {
+    let Some(room) = secure.room() else {
+        table.refused.fetch_add(1, Ordering::Relaxed);
+        return table.close(line.conn);
+    };
+    let (table, secure) = (Arc::clone(table), Arc::clone(secure));
+    tokio::spawn(async move {
+        match secure.accept(stream).await {
+            Ok(shaken) => table.run_secure(line, shaken, remote),
+            Err(error) => {
+                tracing::debug!(%remote, %error, "a handshake failed");
+                table.refused.fetch_add(1, Ordering::Relaxed);
+                table.close(line.conn);
+            }
+        }
+        drop(room);
+    });
+}
+
 async fn connect(table: Arc<Table>, flow: Flow, line: Line) {
-    match timeout(CONNECT_TIMEOUT, connect_from(table.local, flow.remote)).await {
-        Ok(Ok(stream)) => table.run(line, stream, flow.remote),
+    match timeout(CONNECT_TIMEOUT, reach(&table, flow.remote)).await {
+        Ok(Ok(Reached::Plain(stream))) => table.run(line, stream, flow.remote),
+        Ok(Ok(Reached::Secure(shaken))) => table.run_secure(line, *shaken, flow.remote),
         Ok(Err(_)) | Err(_) => {
             table.close(line.conn);
             table.unreachable(flow);
         }
     }
+}
+
+enum Reached {
+    Plain(TcpStream),
+    Secure(Box<Shaken>),
+}
+
+async fn reach(table: &Table, remote: SocketAddr) -> anyhow::Result<Reached> {
+    let stream = connect_from(table.local, remote).await?;
+    tune(&stream);
+    match &table.wire {
+        Wire::Plain => Ok(Reached::Plain(stream)),
+        Wire::Secure(secure) => match secure.connect(stream, remote).await {
+            Ok(shaken) => Ok(Reached::Secure(Box::new(shaken))),
+            Err(error) => {
+                // An expired certificate or another's name: only a person can set that right.
+                tracing::warn!(%remote, error = format!("{error:#}"), "the handshake with a peer failed");
+                Err(error)
+            }
+        },
+    }
+}
+
+/// A small request leaves at once, and a peer that has vanished is noticed. A failure costs only time.
+fn tune(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let socket = SockRef::from(stream);
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY).with_retries(PROBES);
+    let _ = socket.set_tcp_keepalive(&probes);
+    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
 }
 
 /// From the listener's own address, which is the one that the peer and its firewall know.
@@ -220,7 +325,7 @@ async fn connect_from(local: SocketAddr, remote: SocketAddr) -> std::io::Result<
     socket.connect(remote).await
 }
 
-async fn read(table: Arc<Table>, flow: Flow, mut stream: OwnedReadHalf, pong: mpsc::WeakSender<Bytes>) {
+async fn read<S: AsyncRead>(table: Arc<Table>, flow: Flow, mut stream: ReadHalf<S>, pong: mpsc::WeakSender<Bytes>) {
     let mut framer = Framer::new();
     let mut buffer = vec![0u8; READ_BUFFER];
     let mut patience = Patience::default();
@@ -280,10 +385,10 @@ async fn deliver(table: &Table, lane: Lane, flow: Flow, bytes: Bytes) {
     }
 }
 
-async fn write(
+async fn write<S: AsyncWrite>(
     table: Arc<Table>,
     conn: ConnId,
-    mut stream: OwnedWriteHalf,
+    mut stream: WriteHalf<S>,
     mut queue: mpsc::Receiver<Bytes>,
     mut reader: JoinHandle<()>,
 ) {
@@ -291,7 +396,7 @@ async fn write(
         tokio::select! {
             bytes = queue.recv() => {
                 let Some(bytes) = bytes else { break };
-                if !matches!(timeout(WRITE_TIMEOUT, stream.write_all(&bytes)).await, Ok(Ok(()))) {
+                if !written(&mut stream, &bytes).await {
                     break;
                 }
             }
@@ -305,12 +410,23 @@ async fn write(
     reader.abort();
     table.close(conn);
     table.inbox.push(Lane::Responses, Input::StreamClosed { conn });
+    let _ = timeout(GOODBYE, stream.shutdown()).await;
+}
+
+/// Within the time that a peer has to take it.
+async fn written<S: AsyncWrite>(stream: &mut WriteHalf<S>, bytes: &[u8]) -> bool {
+    let whole = async {
+        stream.write_all(bytes).await?;
+        // What TLS still holds back, where the socket took only a part.
+        stream.flush().await
+    };
+    matches!(timeout(WRITE_TIMEOUT, whole).await, Ok(Ok(())))
 }
 
 /// Gives the switch a moment to answer the last message of a stream whose reading has ended.
-async fn drain(stream: &mut OwnedWriteHalf, queue: &mut mpsc::Receiver<Bytes>) {
+async fn drain<S: AsyncWrite>(stream: &mut WriteHalf<S>, queue: &mut mpsc::Receiver<Bytes>) {
     while let Ok(Some(bytes)) = timeout(Duration::from_millis(500), queue.recv()).await {
-        if !matches!(timeout(WRITE_TIMEOUT, stream.write_all(&bytes)).await, Ok(Ok(()))) {
+        if !written(stream, &bytes).await {
             return;
         }
     }
@@ -340,6 +456,23 @@ mod tests {
         assert_eq!(patience.until(at(12)), at(492));
     }
 
+    /// D54: the system itself asks after a peer that keeps silent, and gives up on what is not acknowledged.
+    #[test]
+    fn d54_a_peer_that_vanishes_is_noticed_within_120_s_and_the_next_request_fails_within_32_s() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let peer = std::net::TcpListener::bind(LOOPBACK).expect("bound");
+        let stream = runtime.block_on(TcpStream::connect(peer.local_addr().expect("an address"))).expect("connected");
+        tune(&stream);
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().expect("read"));
+        let after = socket.tcp_keepalive_time().expect("read");
+        let every = socket.tcp_keepalive_interval().expect("read");
+        let retries = socket.tcp_keepalive_retries().expect("read");
+        assert!(after + every * retries <= Duration::from_secs(120), "{after:?} {every:?} {retries}");
+        let unacknowledged = socket.tcp_user_timeout().expect("read").expect("set");
+        assert!(unacknowledged <= Duration::from_secs(32), "{unacknowledged:?}");
+    }
+
     fn options(number: usize) -> String {
         format!(
             "OPTIONS sip:7100@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:5062;branch=z9hG4bK{number}\r\n\
@@ -350,11 +483,11 @@ mod tests {
 
     /// What the switch is given of what a peer writes in `pieces` into one connection, until the connection closes, and
     /// what the peer reads meanwhile.
-    fn written(pieces: &[&[u8]]) -> (Vec<Input>, Vec<u8>) {
+    fn received(pieces: &[&[u8]]) -> (Vec<Input>, Vec<u8>) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("one");
         let inbox = Arc::new(Inbox::new(MonotonicClock::new()));
         let loopback: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-        let bound = SipTcp::bind(loopback, Arc::clone(&inbox), Arc::new(AtomicU64::new(1)));
+        let bound = SipTcp::bind(loopback, Wire::Plain, Arc::clone(&inbox), Arc::new(AtomicU64::new(1)));
         let listener = runtime.block_on(bound).expect("bound");
         let heard = runtime.block_on(async {
             let mut stream = TcpStream::connect(listener.local).await.expect("connected");
@@ -396,7 +529,7 @@ mod tests {
     fn d52_a_stream_written_byte_by_byte_gives_each_message_once() {
         let text = options(1) + "\r\n\r\n" + &options(2);
         let pieces: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
-        let (inputs, heard) = written(&pieces);
+        let (inputs, heard) = received(&pieces);
         assert_eq!(numbers(&inputs), [1, 2]);
         assert_eq!(heard, b"\r\n", "one ping, one pong");
     }
@@ -404,7 +537,7 @@ mod tests {
     #[test]
     fn d52_fifty_messages_in_one_write_come_once_and_in_order() {
         let text: String = (1..=50).map(options).collect();
-        let (inputs, heard) = written(&[text.as_bytes()]);
+        let (inputs, heard) = received(&[text.as_bytes()]);
         assert_eq!(numbers(&inputs), (1..=50).collect::<Vec<u32>>());
         assert_eq!(heard, b"");
     }
@@ -416,7 +549,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let inbox = Arc::new(Inbox::new(MonotonicClock::new()));
         let address = address.parse().expect("an address");
-        let bound = SipTcp::bind(address, Arc::clone(&inbox), Arc::new(AtomicU64::new(1)));
+        let bound = SipTcp::bind(address, Wire::Plain, Arc::clone(&inbox), Arc::new(AtomicU64::new(1)));
         let listener = runtime.block_on(bound).expect("bound");
         (runtime, inbox, listener)
     }

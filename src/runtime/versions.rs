@@ -25,6 +25,7 @@ use crate::runtime::drafts;
 use crate::runtime::inbox::{Inbox, Lane};
 use crate::runtime::publish::{self, Invalid, Judged, Ready, Wish, draft_of};
 use crate::runtime::recall;
+use crate::runtime::tls::Secure;
 use crate::store;
 use crate::store::published::{Draft, Published, Version, Whole};
 use crate::switch::{Command, Input, Publication};
@@ -243,6 +244,7 @@ pub struct Publisher {
     pub inbox: Arc<Inbox>,
     pub desk: Arc<Replies>,
     pub media: Arc<Workers>,
+    pub secure: Option<Arc<Secure>>,
 }
 
 impl Publisher {
@@ -319,6 +321,8 @@ impl Publisher {
     async fn apply(&mut self, judged: Judged, at_restart: bool) -> anyhow::Result<(Applied, Version)> {
         let ready = match judged {
             Judged::Same(version) => {
+                // Certificates are no part of a version: they may be new where nothing else is.
+                self.renew_certificates(&self.current.node)?;
                 let done = format!("nothing has changed: version {} has this content", version.number);
                 return Ok((Applied { done, version: Some(version.number), new: false }, version));
             }
@@ -333,6 +337,9 @@ impl Publisher {
         let (library, was) = (self.recordings(&content, &loaded.config).await?, self.current.version.clone());
         let credentials = store::credentials(&self.current.node.data_dir).await?;
         let accounts = recall::accounts(&loaded.config, &credentials);
+        if !at_restart {
+            self.renew_certificates(&loaded.config.node)?;
+        }
         let version = self.versions.published.add(draft, &content)?;
         if at_restart {
             self.versions.set(version.clone(), true);
@@ -349,6 +356,14 @@ impl Publisher {
         self.put_in_force(Arc::new(loaded.config), accounts, library, &version).await?;
         let done = format!("version {} is in force (was {was})", version.label());
         Ok((Applied { done, version: Some(version.number), new: true }, version))
+    }
+
+    /// The next handshake shows what the files hold now; what cannot be used changes nothing.
+    fn renew_certificates(&self, node: &Node) -> anyhow::Result<()> {
+        match (&self.secure, &node.tls) {
+            (Some(secure), Some(tls)) => secure.renew(tls),
+            (Some(_) | None, _) => Ok(()),
+        }
     }
 
     /// Only what is new is encoded.

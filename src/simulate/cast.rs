@@ -218,7 +218,7 @@ impl Cast {
     pub fn flow_from(&self, remote: SocketAddr) -> Flow {
         let trunk = [self.trunk_address, self.caller_address].contains(&remote);
         let transport = if trunk { self.transport } else { Transport::Udp };
-        let conn = (transport == Transport::Tcp).then_some(ConnId(1));
+        let conn = transport.is_stream().then_some(ConnId(1));
         Flow { transport, local: self.local, remote, conn }
     }
 

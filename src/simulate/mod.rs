@@ -383,7 +383,7 @@ impl Simulation {
                     };
                     self.push(Duration::ZERO, Due::Answer { query: id, answer });
                 }
-                Action::CloseStream { .. } | Action::Reply { .. } => {}
+                Action::CloseStream { .. } | Action::PeerNames(_) | Action::Reply { .. } => {}
             }
         }
         if let Some(upto) = stored {
@@ -493,7 +493,7 @@ pub fn words(record: &Record) -> Option<String> {
 fn answered_over(flow: Flow) -> Flow {
     let conn = match flow.transport {
         Transport::Udp => None,
-        Transport::Tcp => flow.conn.or(Some(ConnId(1))),
+        Transport::Tcp | Transport::Tls => flow.conn.or(Some(ConnId(1))),
     };
     Flow { conn, ..flow }
 }

@@ -215,7 +215,7 @@ impl Session {
     }
 
     fn write(&self, method: &Method, cseq: u32, to: &str, body: &str) -> Bytes {
-        let (via, address) = (via(self.transport), self.address);
+        let (via, address) = (self.transport.in_via(), self.address);
         let mut text = format!(
             "{method} {} SIP/2.0\r\nVia: SIP/2.0/{via} {address};branch=z9hG4bK-{}-{cseq}\r\nMax-Forwards: 70\r\n\
              From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nContact: <sip:phone@{address}>\r\n",
@@ -237,13 +237,6 @@ impl Session {
             "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {MEDIA_PORT} RTP/AVP 0 101\r\n\
              a=rtpmap:101 telephone-event/8000\r\n"
         )
-    }
-}
-
-fn via(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "UDP",
-        Transport::Tcp => "TCP",
     }
 }
 

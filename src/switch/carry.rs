@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::call::{Aftermath, Call, Context, Effect};
+use crate::config::Trunk;
 use crate::ids::{CallId, LegId, TrunkId};
-use crate::sip::{Flow, Method, Request};
+use crate::sip::{Flow, Method, Request, Transport};
 use crate::switch::reach::Routes;
 use crate::switch::trunks::TrunkWork;
 use crate::switch::{Action, ClientOwner, LegIndex, Pending, Query, Switch};
@@ -241,6 +242,14 @@ impl Switch {
                 let client = self.transactions.request(now, flow, options, &branch);
                 self.clients.insert(client, ClientOwner::Probe(trunk, flow.remote));
             }
+        }
+    }
+
+    /// Where no trunk speaks TLS there is nothing to say.
+    pub(super) fn name_peers(&mut self) {
+        let encrypted = |trunk: &Trunk| trunk.transport == Transport::Tls;
+        if self.config.node.trunks.values().any(encrypted) {
+            self.actions.push_back(Action::PeerNames(self.trunks.peer_names(&self.config)));
         }
     }
 

@@ -38,6 +38,12 @@ pub enum Input {
     StreamClosed {
         conn: ConnId,
     },
+    /// The peer of a connection has shown a certificate that we trust, with these names in it (RFC 5922 section 7.1).
+    /// Comes before its first message.
+    Certified {
+        conn: ConnId,
+        names: Vec<String>,
+    },
     /// ICMP unreachable, connection refused or a write that failed.
     Unreachable {
         flow: Flow,
@@ -93,6 +99,9 @@ pub enum Action {
     CloseStream {
         conn: ConnId,
     },
+    /// Which names a peer's certificate must bear, one of them, by its address: for connections that we open. Replaces what
+    /// was said before; whoever is not named must bear its address.
+    PeerNames(BTreeMap<SocketAddr, Vec<String>>),
     Media(MediaCommand),
     Query {
         id: QueryId,

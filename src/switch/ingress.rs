@@ -16,9 +16,9 @@ use crate::dialog::{ALLOW, LocalIdentity, SUPPORTED, hang_up_stray};
 use crate::identity::{NumberRules, Signalled};
 use crate::ids::{CallId, Extension, ServerKey, TicketNumber};
 use crate::registrar::{Arrival, Auth};
-use crate::sip::{Flow, Message, Method, NameAddr, Request, Response, Status, Transport, Uri};
+use crate::sip::{Flow, Message, Method, NameAddr, Request, Response, Scheme, Status, Uri};
 use crate::switch::carry::guarded;
-use crate::switch::reach::{SIP_PORT, advertised};
+use crate::switch::reach::advertised;
 use crate::switch::{Action, ClientOwner, Switch};
 use crate::time::Instant;
 use crate::transaction::{Peer, Received, stateless_response};
@@ -66,7 +66,7 @@ impl Switch {
     /// A message that cannot be understood: answered where enough was understood to do so.
     fn malformed(&mut self, now: Instant, flow: Flow, reply: Option<Response>) {
         self.count("malformed");
-        let known = self.trunks.of(&self.config, flow.remote.ip()).is_some();
+        let known = self.trunks.of(&self.config, flow).is_some();
         if let Some(reply) = reply
             && (known || self.strangers.answer(now, flow.remote.ip()))
         {
@@ -81,7 +81,7 @@ impl Switch {
     /// What a request may take. A source over UDP can be forged, so a REGISTER gets a transaction only when it answers a
     /// challenge of ours; what names a dialog of ours has heard our tag.
     fn admit(&self, now: Instant, flow: Flow, request: &Request) -> Admission {
-        if self.trunks.of(&self.config, flow.remote.ip()).is_some() || self.leg_of(request).is_some() {
+        if self.trunks.of(&self.config, flow).is_some() || self.leg_of(request).is_some() {
             return Admission::Admitted(Peer::Trusted);
         }
         // A copy of what was answered, though its dialog may be gone by now.
@@ -230,7 +230,7 @@ impl Switch {
     fn invite(&mut self, now: Instant, flow: Flow, server: ServerKey, request: &Request) {
         self.count("invites");
         let config = Arc::clone(&self.config);
-        let trunk = self.trunks.of(&config, flow.remote.ip()).cloned();
+        let trunk = self.trunks.of(&config, flow).cloned();
         if let Some(status) = self.no_room(now, trunk.as_ref()) {
             let mut response = stateless_response(request, status);
             if trunk.is_none() || self.draining {
@@ -295,7 +295,7 @@ impl Switch {
         let (Some((hospital, hotline)), Some(plan)) = (found, plan) else {
             return self.refuse(now, &server, request, Status::NOT_FOUND);
         };
-        let identity = self.identity(flow, from.trunk);
+        let identity = self.identity(flow, &request.uri, from.trunk);
         let id = self.numbers.call_id(self.clock.wall(now));
         let ticket = self.next_ticket;
         let language = hotline.language.clone().unwrap_or_else(|| hospital.language());
@@ -349,12 +349,12 @@ impl Switch {
     }
 
     /// Who we are towards a phone that calls.
-    fn identity(&mut self, flow: Flow, trunk: Option<&Trunk>) -> LocalIdentity {
-        let contact = Uri::at(Some("wardline"), advertised(&self.config, flow.local));
-        let contact = match flow.transport {
-            Transport::Udp => contact,
-            Transport::Tcp => contact.with_param("transport", Some("tcp")),
-        };
+    fn identity(&mut self, flow: Flow, dialled: &Uri, trunk: Option<&Trunk>) -> LocalIdentity {
+        let mut contact = flow.transport.mark(Uri::at(Some("wardline"), advertised(&self.config, flow.local)));
+        // Who came by `sips:` is to come back by it (RFC 5630 section 5.1.1).
+        if dialled.scheme == Scheme::Sips {
+            contact.scheme = Scheme::Sips;
+        }
         let session = Some(self.config.node.session_timer(trunk.map(|trunk| &trunk.id)));
         LocalIdentity { contact, tag: self.numbers.token(), seed: self.numbers.bits(), session }
     }
@@ -412,8 +412,8 @@ impl Switch {
         let ours = response
             .headers
             .top_via()
-            .is_ok_and(|via| via.host.ip() == Some(us.ip()) && via.port.unwrap_or(SIP_PORT) == us.port());
-        let known = self.trunks.of(&self.config, flow.remote.ip()).is_some() || self.is_phone_of_ours(flow);
+            .is_ok_and(|via| via.host.ip() == Some(us.ip()) && via.port.unwrap_or(flow.transport.port()) == us.port());
+        let known = self.trunks.of(&self.config, flow).is_some() || self.is_phone_of_ours(flow);
         if !ours || !known {
             return self.count("refused");
         }
@@ -455,8 +455,8 @@ impl Switch {
 
     /// OPTIONS of our own to a trunk.
     pub(super) fn options_to(&mut self, flow: Flow) -> Request {
-        let us = Uri::at(Some("wardline"), advertised(&self.config, flow.local));
-        let them = Uri::at(None, flow.remote);
+        let us = flow.transport.mark(Uri::at(Some("wardline"), advertised(&self.config, flow.local)));
+        let them = flow.transport.mark(Uri::at(None, flow.remote));
         let mut request = Request::new(Method::Options, them.clone());
         let tag = self.numbers.token();
         request.headers.push("From", NameAddr::new(us.clone()).with_tag(&tag));

@@ -184,6 +184,7 @@ impl Switch {
             config,
         };
         switch.trunks.apply(&switch.config, now);
+        switch.name_peers();
         switch.remember(now, memory);
         switch
     }
@@ -199,7 +200,9 @@ impl Switch {
             Input::StreamClosed { conn } => {
                 self.transactions.stream_closed(now, conn);
                 self.registrar.stream_closed(conn);
+                self.trunks.stream_closed(conn);
             }
+            Input::Certified { conn, names } => self.trunks.certified(conn, names),
             Input::Unreachable { flow } => {
                 self.count("unreachable");
                 self.transactions.unreachable(now, flow);
@@ -316,6 +319,7 @@ impl Switch {
                     self.count("resolve_failed");
                 }
                 self.trunks.resolved(now, &asked, addresses);
+                self.name_peers();
             }
             // An answer of the wrong kind, or a second one, means nothing.
             (Some(Pending::Reserve { .. } | Pending::Trunk(_)) | None, Answer::Reserved(_) | Answer::Resolved(_)) => {}
@@ -334,6 +338,7 @@ impl Switch {
         self.config = config;
         self.fixed_phones = fixed_phones(&self.config);
         self.trunks.apply(&self.config, now);
+        self.name_peers();
         self.registrar.set_config(registrar_config(&self.config));
         let changes = self.registrar.set_accounts(accounts);
         self.registrations_changed(now, changes);

@@ -12,9 +12,6 @@ use crate::sip::{Flow, Transport, Uri};
 use crate::switch::trunks::{Trunks, listener};
 use crate::time::Instant;
 
-/// SIP's port where a URI names none (RFC 3261 section 19.1.2).
-pub(super) const SIP_PORT: u16 = 5060;
-
 pub(super) struct Routes<'a> {
     pub config: &'a Config,
     pub registrar: &'a Registrar,
@@ -35,10 +32,7 @@ impl Reach for Routes<'_> {
         let trunk = self.config.trunk(trunk)?;
         let digits = trunk.dial(&Extension::new(number), outside);
         let target = |flow: Flow| {
-            let mut request_uri = Uri::at(Some(&digits), flow.remote);
-            if flow.transport == Transport::Tcp {
-                request_uri = request_uri.with_param("transport", Some("tcp"));
-            }
+            let request_uri = flow.transport.mark(Uri::at(Some(&digits), flow.remote));
             Target {
                 to: Uri::at(Some(&digits), flow.remote),
                 request_uri,
@@ -54,8 +48,8 @@ impl Reach for Routes<'_> {
         Some(Target { others: targets.collect(), ..first })
     }
 
-    fn serves(&self, trunk: &TrunkId, address: IpAddr) -> bool {
-        self.trunks.of(self.config, address).is_some_and(|found| found.id == *trunk)
+    fn serves(&self, trunk: &TrunkId, flow: Flow) -> bool {
+        self.trunks.of(self.config, flow).is_some_and(|found| found.id == *trunk)
     }
 
     fn is_us(&self, address: SocketAddr) -> bool {
@@ -91,9 +85,8 @@ impl Routes<'_> {
     /// A phone at a fixed address; `config` has checked that it is an address and not a name.
     fn fixed(&self, uri: &str) -> Option<Target> {
         let uri = Uri::parse(uri).ok()?;
-        let remote = SocketAddr::new(uri.host.ip()?, uri.port.unwrap_or(SIP_PORT));
-        let tcp = uri.param("transport").is_some_and(|transport| transport.eq_ignore_ascii_case("tcp"));
-        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+        let transport = Transport::asked_by(&uri).unwrap_or(Transport::Udp);
+        let remote = SocketAddr::new(uri.host.ip()?, uri.port.unwrap_or(transport.port()));
         let local = listener(&self.config.node, transport, remote, None)?;
         let flow = Flow { transport, local, remote, conn: None };
         let to = uri.clone();

@@ -219,6 +219,7 @@ fn invite(switch: &mut Switch, from_pbx: &str, number: &str, hotline: &str) -> (
             | Action::CloseStream { .. }
             | Action::Media(_)
             | Action::Query { .. }
+            | Action::PeerNames(_)
             | Action::Reply { .. } => {}
         }
     }

@@ -9,12 +9,12 @@
 //! Name resolution is a query to the runtime; nothing here waits for it, and only calls over that trunk need it.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, NextHop, Node, Trunk};
-use crate::ids::TrunkId;
+use crate::ids::{ConnId, TrunkId};
 use crate::sip::{Flow, Transport};
 use crate::time::{Duration, Instant};
 
@@ -114,6 +114,8 @@ impl TrunkState {
 #[derive(Debug, Default)]
 pub struct Trunks {
     states: BTreeMap<TrunkId, TrunkState>,
+    /// Names in the certificates of peers, while their connections are up.
+    certified: BTreeMap<ConnId, Vec<String>>,
 }
 
 impl Trunks {
@@ -137,13 +139,47 @@ impl Trunks {
         }
     }
 
-    /// The trunk a message from `source` came over: a declared address, or one behind a trunk's host name.
-    pub fn of<'a>(&self, config: &'a Config, source: IpAddr) -> Option<&'a Trunk> {
-        config.trunk_of(source).or_else(|| {
+    /// The peer of a connection has shown a certificate with these names.
+    pub fn certified(&mut self, conn: ConnId, names: Vec<String>) {
+        self.certified.insert(conn, names);
+    }
+
+    pub fn stream_closed(&mut self, conn: ConnId) {
+        self.certified.remove(&conn);
+    }
+
+    /// The trunk a message came over: the one whose certificate the peer showed, wherever it is; else by a declared address,
+    /// or one behind a trunk's host name. Over an encrypted trunk nothing comes in clear, and nothing from somebody whose
+    /// certificate bears another's name (line D58).
+    pub fn of<'a>(&self, config: &'a Config, flow: Flow) -> Option<&'a Trunk> {
+        let names = flow.conn.and_then(|conn| self.certified.get(&conn)).map_or(&[][..], Vec::as_slice);
+        let certified = |trunk: &&Trunk| {
+            let shown = |name: &String| names.iter().any(|shown| shown.eq_ignore_ascii_case(name));
+            trunk.transport == Transport::Tls && trunk.certificate_names.iter().any(shown)
+        };
+        if flow.transport == Transport::Tls
+            && let Some(trunk) = config.node.trunks.values().find(certified)
+        {
+            return Some(trunk);
+        }
+        let source = flow.remote.ip();
+        let by_address = config.trunk_of(source).or_else(|| {
             let known = |state: &TrunkState| state.addresses.iter().any(|known| known.at.ip() == source);
             let (id, _) = self.states.iter().find(|(_, state)| known(state))?;
             config.trunk(id)
+        });
+        by_address.filter(|trunk| {
+            let named = names.is_empty() || trunk.certificate_names.is_empty();
+            trunk.transport != Transport::Tls || flow.transport == Transport::Tls && named
         })
+    }
+
+    /// The names that encrypted trunks' certificates must bear, by the addresses that we call.
+    pub fn peer_names(&self, config: &Config) -> BTreeMap<SocketAddr, Vec<String>> {
+        let trunks = config.node.trunks.values().filter(|trunk| trunk.transport == Transport::Tls);
+        let named = trunks.filter_map(|trunk| Some((trunk.names_to_verify(), self.states.get(&trunk.id)?)));
+        let named = named.filter(|(names, _)| !names.is_empty());
+        named.flat_map(|(names, state)| state.addresses.iter().map(move |known| (known.at, names.clone()))).collect()
     }
 
     /// Where a call over `trunk` is sent, in the order to try: those known to be down come last. Empty: nowhere (no next

@@ -485,11 +485,7 @@ impl Transactions {
         if request.headers.get("Max-Forwards").is_none() {
             request.headers.push_front("Max-Forwards", build::MAX_FORWARDS);
         }
-        let transport = match flow.transport {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-        };
-        let mut via = Via::new(transport, flow.local, branch);
+        let mut via = Via::new(flow.transport.in_via(), flow.local, branch);
         if let Some(sent_by) = self.sent_by.get(&flow.local) {
             via.host = sent_by.host.clone();
             via.port = sent_by.port;
@@ -628,7 +624,7 @@ impl Transactions {
 /// is not followed: it would let anybody aim our responses at a third party.
 fn response_flow(flow: Flow, via: &Via) -> Flow {
     match flow.transport {
-        Transport::Tcp => flow,
+        Transport::Tcp | Transport::Tls => flow,
         Transport::Udp => Flow { remote: via.response_address().unwrap_or(flow.remote), ..flow },
     }
 }

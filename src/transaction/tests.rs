@@ -25,7 +25,7 @@ struct Rig {
 fn flow(transport: Transport) -> Flow {
     let conn = match transport {
         Transport::Udp => None,
-        Transport::Tcp => Some(ConnId(1)),
+        Transport::Tcp | Transport::Tls => Some(ConnId(1)),
     };
     let (local, remote) = ("192.0.2.1:5060".parse().unwrap(), "192.0.2.9:5060".parse().unwrap());
     Flow { transport, local, remote, conn }

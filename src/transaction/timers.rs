@@ -45,10 +45,7 @@ pub const UNANSWERED_GIVE_UP: Duration = TIMER_F;
 
 /// On a reliable transport nothing is sent twice, and the waits for stray copies are zero.
 pub fn reliable(transport: Transport) -> bool {
-    match transport {
-        Transport::Udp => false,
-        Transport::Tcp => true,
-    }
+    transport.is_stream()
 }
 
 /// A retransmission that doubles its pause: the next moment, and the pause that led to it.

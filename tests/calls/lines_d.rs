@@ -279,3 +279,51 @@ fn d59_a_contact_that_points_at_ourselves_makes_no_loop() {
     assert_eq!(to_us, Vec::<String>::new(), "nothing is sent to ourselves");
     world.expect_quiet();
 }
+
+/// An INVITE over a connection whose peer showed a certificate with these names; the status, and the Contact of a 200.
+fn invited(world: &mut World, name: &str, transport: Transport, source: &str, names: &[&str]) -> (u16, String) {
+    if !names.is_empty() {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        world.handle(Input::Certified { conn: CONN, names });
+    }
+    let mut invite = Raw::invite(name, source, SDP);
+    invite.transport = transport;
+    let answer = invite.send(world);
+    if transport.is_stream() {
+        world.handle(Input::StreamClosed { conn: CONN });
+    }
+    (status(&answer), crate::raw::header(&answer, "Contact").to_owned())
+}
+
+#[test]
+fn d58_over_an_encrypted_trunk_nothing_comes_in_clear() {
+    let mut world = World::encrypted(&["ana"]);
+    let pbx = "10.0.1.77:40000";
+    assert_eq!(invited(&mut world, "udp", Transport::Udp, pbx, &[]).0, 403);
+    assert_eq!(invited(&mut world, "tcp", Transport::Tcp, pbx, &[]).0, 403);
+    let (status, contact) = invited(&mut world, "tls", Transport::Tls, pbx, &[]);
+    assert_eq!((status, contact.contains(";transport=tls")), (200, true), "{contact}");
+}
+
+#[test]
+fn d58_a_peer_is_who_its_certificate_says_wherever_it_is() {
+    let mut world = World::encrypted(&["ana"]);
+    let (pbx, elsewhere) = ("10.0.1.77:40000", "203.0.113.9:40000");
+    let names = ["node-2.harbor.test", "PBX.harbor.test"];
+    assert_eq!(invited(&mut world, "named", Transport::Tls, elsewhere, &names).0, 200);
+    assert_eq!(
+        invited(&mut world, "other", Transport::Tls, pbx, &["other.test"]).0,
+        403,
+        "the address alone is not enough"
+    );
+    assert_eq!(invited(&mut world, "stranger", Transport::Tls, elsewhere, &["other.test"]).0, 403);
+    // The names went with their connection.
+    assert_eq!(invited(&mut world, "later", Transport::Tls, elsewhere, &[]).0, 403);
+}
+
+#[test]
+fn d58_the_names_that_a_called_peer_must_bear_are_told_before_anything_is_sent_there() {
+    let world = World::encrypted(&["ana"]);
+    let named = [("10.0.1.1:5061".parse().expect("an address"), vec!["pbx.harbor.test".to_owned()])];
+    assert_eq!(world.peer_names, named.into_iter().collect());
+}

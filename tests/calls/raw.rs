@@ -60,7 +60,7 @@ impl Raw {
     }
 
     pub fn text(&self) -> String {
-        let transport = if self.transport == Transport::Tcp { "TCP" } else { "UDP" };
+        let transport = self.transport.in_via();
         let contact = if self.lines.contains("Contact:") || self.method == "REGISTER" {
             String::new()
         } else {

@@ -57,6 +57,15 @@ pub fn known_config() -> Arc<Config> {
     desk_with(&[("wardline", "trusted = true", auth)])
 }
 
+/// The PBX is spoken to over TLS alone, and known by the name in its certificate.
+pub fn encrypted_config() -> Arc<Config> {
+    let listener = "[listeners.encrypted]\nbind = \"10.0.0.10:5061\"\ntransports = [\"tls\"]\n\n[tls]\n\
+                    certificate = \"none.pem\"\nkey = \"none.key\"\nauthorities = \"none.pem\"\n\
+                    client_certificates = \"asked\"\n\n[media]";
+    let trunk = "host = \"10.0.1.1:5061\"\ntransport = \"tls\"\ncertificate_names = [\"pbx.harbor.test\"]";
+    desk_with(&[("wardline", "[media]", listener), ("wardline", "host = \"10.0.1.1:5060\"", trunk)])
+}
+
 /// Another plan for 7100, and a calendar of every day.
 pub fn planned_config(plan: &str) -> Arc<Config> {
     let calendar = "[calendars.week]\nhours = \"00:00-23:59\"\n\n[hotlines.7100]";

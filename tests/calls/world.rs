@@ -27,7 +27,8 @@ use crate::hush::Offers;
 use crate::media::MediaWorker;
 use crate::phone::{Phone, Pickup, State};
 use crate::setting::{
-    accounts, desk_config, named_config, phones, pins, planned_config, probed_config, untrusting_config,
+    accounts, desk_config, encrypted_config, named_config, phones, pins, planned_config, probed_config,
+    untrusting_config,
 };
 
 pub const DESK: &str = "10.0.0.10:5060";
@@ -201,6 +202,8 @@ pub struct World {
     pub media: MediaWorker,
     pub records: Vec<Record>,
     pub seen: Vec<(Instant, Seen)>,
+    /// What certificates of called peers must bear.
+    pub peer_names: BTreeMap<SocketAddr, Vec<String>>,
     pub net: Net,
     pub rng: Rng,
     pub replies: Vec<Reply>,
@@ -256,6 +259,11 @@ impl World {
         World::of(planned_config(plan), Names::Known, 1, signed_in)
     }
 
+    /// A desk whose PBX is spoken to over TLS alone.
+    pub fn encrypted(signed_in: &[&str]) -> World {
+        World::of(encrypted_config(), Names::Known, 1, signed_in)
+    }
+
     /// The same, with OPTIONS to its addresses every 30 s.
     pub fn probed(signed_in: &[&str], names: Names) -> World {
         World::of(probed_config(), names, 1, signed_in)
@@ -290,6 +298,7 @@ impl World {
             media: MediaWorker::default(),
             records: Vec::new(),
             seen: Vec::new(),
+            peer_names: BTreeMap::new(),
             net: Net::default(),
             rng,
             replies: Vec::new(),
@@ -391,7 +400,7 @@ impl World {
     /// Bytes of nobody's phone.
     pub fn send_raw(&mut self, from: &str, transport: Transport, bytes: impl Into<Bytes>) {
         let remote: SocketAddr = from.parse().expect("an address");
-        let conn = (transport == Transport::Tcp).then_some(ConnId(9_000));
+        let conn = transport.is_stream().then_some(ConnId(9_000));
         let flow = Flow { transport, local: DESK.parse().expect("an address"), remote, conn };
         self.handle(Input::Message { flow, bytes: bytes.into() });
     }
@@ -618,6 +627,7 @@ impl World {
                 }
                 Action::Transmit { flow, bytes } => self.transmit(flow, bytes),
                 Action::CloseStream { .. } => {}
+                Action::PeerNames(names) => self.peer_names = names,
                 Action::Media(command) => self.media_command(command),
                 Action::Query { id, query } => self.query(id, query),
                 Action::Reply { reply, .. } => self.replies.push(reply),
@@ -756,7 +766,7 @@ impl World {
             if matches!(phone.pickup, Pickup::Dead | Pickup::Gone) {
                 continue;
             }
-            let conn = (phone.transport == Transport::Tcp).then_some(ConnId(index as u64));
+            let conn = phone.transport.is_stream().then_some(ConnId(index as u64));
             let local = DESK.parse().expect("an address");
             let flow = Flow { transport: phone.transport, local, remote: phone.addr, conn };
             let name = phone.name.clone();
@@ -814,7 +824,7 @@ impl World {
     /// When the copies of a packet arrive: one, seldom two.
     fn arrivals(&mut self, transport: Transport) -> Vec<Instant> {
         let (low, high) = self.net.delay;
-        if transport == Transport::Tcp {
+        if transport.is_stream() {
             return vec![self.now + Duration::from_millis(low)];
         }
         let copies = if self.net.copy_percent > 0 && self.rng.chance(self.net.copy_percent) { 2 } else { 1 };

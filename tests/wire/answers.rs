@@ -18,7 +18,7 @@ fn answer_to(name: &str, transport: Transport, bytes: &[u8]) -> Option<Response>
     let mut desk = Desk::new();
     match transport {
         Transport::Udp => desk.datagram(PBX, bytes.to_vec()),
-        Transport::Tcp => desk.stream(PBX, bytes),
+        Transport::Tcp | Transport::Tls => desk.stream(PBX, bytes),
     }
     let answer = desk.finals().first().map(|answer| (*answer).clone());
     desk.run(T1_64);
