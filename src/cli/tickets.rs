@@ -183,6 +183,7 @@ fn filter(place: &Place, which: &Which, limit: Option<usize>) -> anyhow::Result<
         calling: which.from.clone(),
         callback_due: which.callback_due,
         tests: which.tests,
+        before: None,
         limit,
     })
 }

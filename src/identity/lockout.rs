@@ -333,7 +333,7 @@ mod tests {
     fn the_table_is_bounded_and_keeps_people_before_numbers() {
         let mut lockouts = Lockouts::default();
         wrong(&mut lockouts, 0, &rao());
-        for number in 0..12_000_u64 {
+        for number in 0..MAX_TALLIES as u64 + 100 {
             wrong(&mut lockouts, 1, &Suspect::Number(number.to_string()));
         }
         assert_eq!(lockouts.entries.len(), MAX_TALLIES);

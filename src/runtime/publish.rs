@@ -246,45 +246,45 @@ mod tests {
         content
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
-
-        #[test]
-        fn a_rollback_brings_back_what_was_and_nothing_that_is_refused_becomes_a_version(
-            edits in prop::collection::vec((any::<usize>(), any::<usize>(), prop::option::of(any::<u16>())), 1..4)
-        ) {
-            let data = tempfile::tempdir().expect("a folder");
-            let (published, home) = (Published::of(data.path()), sample());
-            let before = drafts::read(&home).expect("the sample").content;
-            let check = |content: &Content| check(&of_version(content, &home), Report::new(), &surroundings());
-            let ran = check(&before).expect("the sample is valid").config;
-            published.add(draft("the sample"), &before).expect("added");
+    /// One data directory for all cases: only what differs is written, and flushed to the disk, for the next one.
+    #[test]
+    fn a_rollback_brings_back_what_was_and_nothing_that_is_refused_becomes_a_version() {
+        let data = tempfile::tempdir().expect("a folder");
+        let (published, home) = (Published::of(data.path()), sample());
+        let folder = data.path().join("sip-config");
+        let before = drafts::read(&home).expect("the sample").content;
+        let check = |content: &Content| check(&of_version(content, &home), Report::new(), &surroundings());
+        let ran = check(&before).expect("the sample is valid").config;
+        let edits = prop::collection::vec((any::<usize>(), any::<usize>(), prop::option::of(any::<u16>())), 1..4);
+        proptest!(ProptestConfig::with_cases(40), |(edits in edits)| {
+            let first = published.add(draft("the sample"), &before).expect("added");
             let after = edits.iter().fold(before.clone(), |content, (file, line, number)| edited(&content, *file, *line, *number));
-            let folder = data.path().join("sip-config");
-            drafts::restore(&folder, &after, &Content::new(), 1).expect("written");
-            let author = "ben".to_owned();
-            let wish = Wish { folder, author, message: "edits".to_owned(), onto: Some(1) };
+            let here = drafts::read(&folder).map(|drafts| drafts.content).unwrap_or_default();
+            drafts::restore(&folder, &after, &here, first.number).expect("written");
+            let (author, message, onto) = ("ben".to_owned(), "edits".to_owned(), Some(first.number));
+            let wish = Wish { folder: folder.clone(), author, message, onto };
             match judge(wish, &home, &published, &surroundings()) {
-                Ok(Judged::Same(version)) => prop_assert_eq!(version.number, 1),
+                Ok(Judged::Same(version)) => prop_assert_eq!(version.number, first.number),
                 Ok(Judged::New(ready)) => {
                     prop_assert!(check(&after).is_ok());
                     prop_assert_eq!(&ready.content, &after);
-                    prop_assert_eq!(published.add(ready.draft, &ready.content).expect("added").number, 2);
-                    let Judged::New(back) = judge_rollback(1, draft("back"), &home, &published, &surroundings())
+                    let second = published.add(ready.draft, &ready.content).expect("added");
+                    prop_assert_eq!(second.number, first.number + 1);
+                    let Judged::New(back) = judge_rollback(first.number, draft("back"), &home, &published, &surroundings())
                         .expect("it ran before") else { panic!("its content differs") };
-                    prop_assert_eq!(back.draft.restores, Some(1));
-                    prop_assert_eq!(back.draft.base, Some(2));
+                    prop_assert_eq!(back.draft.restores, Some(first.number));
+                    prop_assert_eq!(back.draft.base, Some(second.number));
                     prop_assert!(same(&back.loaded.config, &ran));
                     let version = published.add(back.draft, &back.content).expect("added");
-                    prop_assert_eq!(version.digest, published.version(1).expect("whole").digest);
+                    prop_assert_eq!(version.digest, first.digest);
                 }
                 Err(error) => {
                     prop_assert!(error.is::<Invalid>(), "{error:#}");
                     prop_assert!(check(&after).is_err());
-                    prop_assert_eq!(published.numbers().expect("read"), [1]);
+                    prop_assert_eq!(published.numbers().expect("read").last().copied(), Some(first.number));
                 }
             }
-        }
+        });
     }
 
     #[test]

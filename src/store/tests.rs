@@ -348,6 +348,41 @@ fn filters_choose_tickets() {
     assert_eq!(numbers(Filter { hospital: Some("other".into()), ..Filter::default() }), [0; 0]);
 }
 
+#[test]
+fn pages_hold_every_ticket_once_though_many_were_opened_in_one_microsecond() {
+    let mut script = Script::new();
+    for number in 1000..1007 {
+        script.open(number, 1.0);
+    }
+    script.open(1007, 0.5);
+    // Only the journal knows that these have ended, the newest and the oldest.
+    let stored = script.records.len();
+    script.on(1006).ended(9.0, HangupCause::Normal, Party::Caller);
+    script.on(1000).ended(9.0, HangupCause::Normal, Party::Caller);
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = Journal::open(&dir.path().join(JOURNAL_DIR), options()).unwrap();
+    for record in &script.records {
+        journal.append(record);
+    }
+    let pages = |size: usize, filter: Filter| {
+        let mut numbers = Vec::new();
+        blocking(|| async {
+            let mut connection = sqlite::connect(dir.path()).await.unwrap();
+            projection::project(&mut connection, &script.records[..stored], Seq(stored as u64)).await.unwrap();
+            let mut view = open_readonly(dir.path()).await.unwrap();
+            view.each(Filter { limit: Some(size), ..filter }, |ticket| numbers.push(ticket.number.0)).await.unwrap();
+        })
+        .unwrap();
+        numbers
+    };
+    for size in 1..=9 {
+        let all: Vec<u64> = (1000..1008).rev().collect();
+        assert_eq!(pages(size, Filter::default()), all, "pages of {size}");
+        let open = Filter { state: Some(Lifecycle::Open), ..Filter::default() };
+        assert_eq!(pages(size, open), [1007, 1005, 1004, 1003, 1002, 1001], "pages of {size}");
+    }
+}
+
 #[tokio::test]
 async fn a_record_that_the_database_refuses_does_not_stop_the_others() {
     let dir = TempDir::new().unwrap();

@@ -31,6 +31,8 @@ pub struct Filter {
     pub callback_due: bool,
     /// Test calls too.
     pub tests: bool,
+    /// Only tickets with lower numbers: what follows the last one of a page. Numbers are never equal, times may be.
+    pub before: Option<TicketNumber>,
     /// At most this many, newest first; none means [`MAX_LISTED`].
     pub limit: Option<usize>,
 }
@@ -47,6 +49,7 @@ impl Filter {
                 ticket.calling == *calling || ticket.extension().is_some_and(|extension| extension.as_str() == calling)
             })
             && (!self.callback_due || callback_due(ticket))
+            && self.before.is_none_or(|before| ticket.number < before)
             && (self.tests || !ticket.test)
     }
 
@@ -105,7 +108,7 @@ impl Tickets for SqliteTickets {
     }
 
     async fn list(&self, filter: &Filter) -> Result<Vec<Ticket>> {
-        Ok(load_list(&mut *self.pool.acquire().await?, filter).await?)
+        Ok(load_list(&mut *self.pool.acquire().await?, filter, filter.limit()).await?)
     }
 
     async fn records(&self, number: TicketNumber) -> Result<Vec<Record>> {
@@ -164,7 +167,12 @@ pub(super) async fn load_whole(
     Ok(Some(ticket))
 }
 
-pub(super) async fn load_list(connection: &mut SqliteConnection, filter: &Filter) -> Result<Vec<Ticket>, sqlx::Error> {
+/// At most `limit` tickets, whatever the filter's own limit.
+pub(super) async fn load_list(
+    connection: &mut SqliteConnection,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<Ticket>, sqlx::Error> {
     let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT doc FROM tickets WHERE 1 = 1");
     if let Some(hospital) = &filter.hospital {
         query.push(" AND hospital = ").push_bind(hospital.to_string());
@@ -193,7 +201,10 @@ pub(super) async fn load_list(connection: &mut SqliteConnection, filter: &Filter
     if !filter.tests {
         query.push(" AND test = 0");
     }
-    query.push(" ORDER BY number DESC LIMIT ").push_bind(signed(filter.limit() as u64));
+    if let Some(before) = filter.before {
+        query.push(" AND number < ").push_bind(signed(before.0));
+    }
+    query.push(" ORDER BY number DESC LIMIT ").push_bind(signed(limit as u64));
     docs(query.build().fetch_all(connection).await?)
 }
 

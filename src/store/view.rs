@@ -16,7 +16,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::journal::Reader;
 use super::projector::batch;
 use super::sqlite::{position, reader};
-use super::tickets::{Filter, MAX_LISTED, callback_due, load_list, load_records, load_whole, number_of};
+use super::tickets::{Filter, callback_due, load_list, load_records, load_whole, number_of};
 use crate::ids::{CallId, HospitalId, Seq, TicketNumber};
 use crate::routing::Attestation;
 use crate::ticket::{Event, Period, REPEAT_HOURS, Record, Report, Ticket, figures};
@@ -158,8 +158,8 @@ impl View {
         let mut found: BTreeMap<TicketNumber, Ticket> = BTreeMap::new();
         if let Some(connection) = &mut self.database {
             // As many more as the overlay may take away again.
-            let wanted = Filter { limit: Some(filter.limit() + self.overlay.len()), ..filter.clone() };
-            found.extend(load_list(connection, &wanted).await?.into_iter().map(|ticket| (ticket.number, ticket)));
+            let stored = load_list(connection, filter, filter.limit() + self.overlay.len()).await?;
+            found.extend(stored.into_iter().map(|ticket| (ticket.number, ticket)));
         }
         let newer: BTreeSet<TicketNumber> = self.overlay.keys().copied().collect();
         found.retain(|number, _| !newer.contains(number));
@@ -189,18 +189,17 @@ impl View {
         Ok(records)
     }
 
-    /// Every ticket that the filter finds, newest first, without timelines; one may come twice.
+    /// Every ticket that the filter finds, once, newest first, without timelines. The filter's limit is that of a page: a
+    /// quarter of a large desk is more than one answer holds.
     pub async fn each(&mut self, mut filter: Filter, mut take: impl FnMut(Ticket)) -> Result<()> {
-        // Page by page: a quarter of a large desk is more than one answer holds.
         loop {
             let page = self.list(&filter).await?;
-            let full = page.len() == MAX_LISTED;
-            let oldest = page.iter().map(|ticket| ticket.opened).min();
+            let full = page.len() == filter.limit();
+            filter.before = page.last().map(|ticket| ticket.number);
             page.into_iter().for_each(&mut take);
-            if !full || oldest == filter.until {
+            if !full || filter.before.is_none() {
                 return Ok(());
             }
-            filter.until = oldest;
         }
     }
 
@@ -213,7 +212,6 @@ impl View {
         let filter = Filter { hospital: hospital.cloned(), since, until, tests: true, ..Filter::default() };
         self.each(filter, |ticket| tickets.push(ticket)).await?;
         tickets.sort_by_key(|ticket| ticket.number);
-        tickets.dedup_by_key(|ticket| ticket.number);
         Ok(figures(&tickets, period, hospital, Timestamp::now()))
     }
 }

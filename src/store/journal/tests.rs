@@ -9,7 +9,8 @@ use super::*;
 use crate::ticket::script::{Script, at, call};
 use crate::ticket::{Event, HangupCause, Party};
 
-/// A disk that can be full, or fail to make anything durable.
+/// A disk that can be full, or fail to make anything durable. It flushes nothing: no test here takes the power away, and some
+/// open a journal a thousand times.
 #[derive(Default)]
 struct Faulty {
     full: AtomicBool,
@@ -44,8 +45,8 @@ impl Disk for FaultyDisk {
         Files.remove(path)
     }
 
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        Files.sync_dir(dir)
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -63,7 +64,7 @@ impl Segment for FaultySegment {
         if self.disk.fails_sync.load(Ordering::SeqCst) {
             return Err(io::Error::other("EIO"));
         }
-        self.file.sync()
+        Ok(())
     }
 }
 
