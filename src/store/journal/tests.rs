@@ -83,6 +83,11 @@ fn plain() -> Options {
     small(&Arc::default())
 }
 
+/// For a few frames, opened a thousand times.
+fn tiny() -> Options {
+    Options { segment_bytes: 1 << 10, sync_after: Duration::ZERO, ..plain() }
+}
+
 fn record(seq: u64) -> Record {
     Record { seq: Seq(seq), at: at(seq as f64), call: Some(call(1)), event: Event::Answered }
 }
@@ -146,7 +151,7 @@ fn what_is_appended_becomes_durable() {
 /// The bytes of three frames in one segment, and where each frame ends.
 fn three_frames() -> (Vec<u8>, [usize; 3]) {
     let dir = TempDir::new().unwrap();
-    let (journal, _) = open(&dir, plain());
+    let (journal, _) = open(&dir, tiny());
     for seq in 1..=3 {
         journal.append(&record(seq));
     }
@@ -175,7 +180,7 @@ fn a_journal_torn_at_any_byte_gives_back_all_complete_records() {
         for torn in [&bytes[..cut], &zeroed[..]] {
             let dir = segment_of(torn);
             assert_eq!(read(dir.path()), (expected.clone(), 0), "cut at {cut}");
-            let (journal, replay) = open(&dir, plain());
+            let (journal, replay) = open(&dir, tiny());
             assert_eq!((replay.records, replay.last), (whole, Seq(whole)), "cut at {cut}");
             assert_eq!(journal.append(&record(whole + 1)), Appended::Written);
             drop(journal);
@@ -192,7 +197,7 @@ fn a_flipped_bit_anywhere_in_a_record_is_found_and_costs_that_record_only() {
         flipped[place] ^= 0x10;
         let dir = segment_of(&flipped);
         assert_eq!(read(dir.path()), (vec![1, 3], 1), "flipped at {place}");
-        let (_journal, replay) = open(&dir, plain());
+        let (_journal, replay) = open(&dir, tiny());
         assert_eq!((replay.damaged.len(), replay.last), (1, Seq(3)), "flipped at {place}");
         assert_eq!(replay.damaged[0].offset, ends[0] as u64);
     }
