@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod digit;
 pub mod grammar;
 pub mod ids;
+pub mod plural;
 pub mod release;
 pub mod time;
 

@@ -15,6 +15,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("digit", &[]),
     ("grammar", &[]),
+    ("plural", &[]),
     ("release", &[]),
     ("diagnostic", &[]),
     ("sip", &["ids"]),
@@ -54,7 +55,7 @@ const PURE: &[(&str, &[&str])] = &[
 ];
 
 /// Importable from everywhere.
-const FOUNDATION: &[&str] = &["ids", "time", "digit", "diagnostic", "grammar", "release"];
+const FOUNDATION: &[&str] = &["ids", "time", "digit", "diagnostic", "grammar", "plural", "release"];
 
 /// What the pure core may not even name.
 const FORBIDDEN: &[&str] = &[

@@ -152,11 +152,12 @@ fn an_export_is_shown_first_and_written_when_asked_and_passes_check() {
     let folder = first_day();
     let before = hospital_file(folder.path());
     let shown = wardline(folder.path(), &["import", "phones", "phones.csv"]);
-    assert_eq!(shown.code, 0, "{}{}", shown.out, shown.err);
+    assert_eq!(shown.code, 1, "{}{}", shown.out, shown.err);
+    says(&shown.err, &["6 rows were refused"]);
     says(
         &shown.out,
         &[
-            "read as CUCM (UTF-8, numbers from `Directory Number 1`, `Directory Number 2`)",
+            "25 lines with a number, read as CUCM (UTF-8, numbers from `Directory Number 1`, `Directory Number 2`)",
             "4-west",
             "2600-2603, 2700-2707, 2790",
             "+ unit 4-west \"4 West\" (site main, system ehr)",
@@ -170,7 +171,8 @@ fn an_export_is_shown_first_and_written_when_asked_and_passes_check() {
     assert!(!shown.out.contains("secret-pw"), "{}", shown.out);
     assert_eq!(hospital_file(folder.path()), before);
     let wrote = wardline(folder.path(), &["import", "phones", "phones.csv", "--write"]);
-    assert_eq!(wrote.code, 0, "{}{}", wrote.out, wrote.err);
+    assert_eq!(wrote.code, 1, "{}{}", wrote.out, wrote.err);
+    says(&wrote.err, &["6 rows were refused; the others are written"]);
     says(&wrote.out, &["written to sip-config/hospital.toml"]);
     let after = hospital_file(folder.path());
     says(&after, &["number = \"2700-2707\"", "# imported", "class = \"patient\"", "# The extension map", "# holidays"]);
@@ -193,12 +195,58 @@ fn an_import_speaks_json_to_scripts() {
     let told: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
     assert_eq!(told["read_as"], "CUCM");
     assert_eq!(told["written"], false);
+    assert_eq!(run.code, 1);
     // 13 on 4 West and the lobby's; the four of the ICU are exported with a prefix that this trunk does not name.
     assert_eq!(told["added"].as_array().map(Vec::len), Some(14));
     let wrong = told["wrong"].as_array().expect("rows");
     let prefixed = wrong.iter().filter(|wrong| wrong["why"].as_str().is_some_and(|why| why.contains("strip_prefixes")));
     assert_eq!(prefixed.count(), 4, "{wrong:?}");
     assert_eq!(told["unplaced"][0]["line"], 20);
+}
+
+/// Runs an import of phones that are written here.
+fn phones(folder: &Path, text: &str, more: &[&str]) -> Run {
+    fs::write(folder.join("these.csv"), text).expect("written");
+    wardline(folder, &[&["import", "phones", "these.csv"], more].concat())
+}
+
+#[test]
+fn an_import_exits_0_only_when_every_row_was_read_and_one_was_placed() {
+    let folder = first_day();
+    let code = |text: &str| phones(folder.path(), text, &[]).code;
+    assert_eq!(code("extension,name\n2701,4 West\n2702,nobody's\n2600,Fax\n"), 0, "unplaced and skipped are no fault");
+    assert_eq!(code("extension,name\n2701,4 West\nx,4 West\n"), 1);
+    assert_eq!(code("extension,name\nx,4 West\ny,4 West\n"), 1);
+    let none = phones(folder.path(), "extension,name\n2701,nobody's\n", &[]);
+    assert_eq!(none.code, 1);
+    says(&none.err, &["no row of the export could be placed"]);
+    let broken = phones(folder.path(), "extension,name\n2701,\"4 West\n", &["--write"]);
+    assert_eq!(broken.code, 1);
+    says(&broken.err, &["these.csv: line 2, column 6: a quote opens here and is never closed"]);
+}
+
+#[test]
+fn numbers_go_off_the_map_when_their_count_is_confirmed_and_every_row_was_read() {
+    let folder = first_day();
+    let all = "extension,name\n2701,4 West\n2702,4 West\n2703,4 West\n";
+    assert_eq!(phones(folder.path(), all, &["--write"]).code, 0);
+    let before = hospital_file(folder.path());
+    let fewer = "extension,name\n2701,4 West\n";
+    let shown = phones(folder.path(), fewer, &["--remove"]);
+    assert_eq!(shown.code, 0, "{}{}", shown.out, shown.err);
+    says(&shown.out, &["- 2702-2703: 4-west", "2 removed"]);
+    let unseen = phones(folder.path(), fewer, &["--remove", "--write"]);
+    assert_eq!(unseen.code, 1, "{}", unseen.out);
+    says(&unseen.err, &["2 numbers would go off the map", "--write --remove=2", "Nothing was written"]);
+    let with_fault = phones(folder.path(), "extension,name\n2701,4 West\n27O2,4 West\n", &["--remove=2", "--write"]);
+    says(&with_fault.err, &["1 refused row may be of phones that would go", "Nothing was written"]);
+    let nowhere = phones(folder.path(), fewer, &["--remove", "--site", "mian"]);
+    assert_eq!(nowhere.code, 64);
+    says(&nowhere.err, &["there is no site `mian`"]);
+    assert_eq!(hospital_file(folder.path()), before);
+    let gone = phones(folder.path(), fewer, &["--remove=2", "--write"]);
+    assert_eq!(gone.code, 0, "{}{}", gone.out, gone.err);
+    assert!(!hospital_file(folder.path()).contains("2703"));
 }
 
 #[test]
@@ -224,14 +272,15 @@ fn people_are_added_from_a_table_and_pass_check() {
     let file = folder.path().join("sip-config/analysts.toml");
     let before = fs::read_to_string(&file).expect("the file");
     let shown = wardline(folder.path(), &["import", "analysts", "people.csv"]);
-    assert_eq!(shown.code, 0, "{}{}", shown.out, shown.err);
+    assert_eq!(shown.code, 1, "{}{}", shown.out, shown.err);
+    says(&shown.err, &["2 rows were refused"]);
     says(
         &shown.out,
         &["lena-brandt", "line 5: Nobody Reachable has no phone", "line 6", "did you mean ehr?", "amara-osei"],
     );
     assert_eq!(fs::read_to_string(&file).expect("the file"), before);
     let wrote = wardline(folder.path(), &["import", "analysts", "people.csv", "--write"]);
-    assert_eq!(wrote.code, 0, "{}{}", wrote.out, wrote.err);
+    assert_eq!(wrote.code, 1, "{}{}", wrote.out, wrote.err);
     let after = fs::read_to_string(&file).expect("the file");
     assert!(after.starts_with(&before), "what stood there stands there: {after}");
     says(&after, &["[analysts.dana-kowalski]", "role = \"on-call\"", "supervisor = true"]);

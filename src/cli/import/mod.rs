@@ -12,10 +12,11 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use crate::cli::exit::{Outcome, Refused};
-use crate::cli::out::Out;
-use crate::config::import::sheet::{MAX_BYTES, Wrong};
+use crate::cli::out::{Out, tell};
+use crate::config::import::sheet::{MAX_BYTES, Wrong, rows};
 use crate::config::{self, File, Folder, Loaded, Surroundings, compose, gather, render};
 use crate::diagnostic::{Diagnostic, Report};
+use crate::plural::counted;
 use crate::runtime::drafts;
 
 /// Lines of each kind that are shown; --all shows the rest.
@@ -111,10 +112,10 @@ fn refuse_what_check_refuses(files: &mut Folder, at: At, text: &str) -> anyhow::
     match compose(files, &Surroundings::of_process(Timestamp::now()), Report::new()) {
         Ok(_) => Ok(()),
         Err(report) => {
-            let only_errors = report.diagnostics().iter().filter(|finding| Diagnostic::is_error(finding)).count();
+            let errors = report.diagnostics().iter().filter(|finding| Diagnostic::is_error(finding)).count();
+            let errors = counted(errors, "error");
             let shown = render::text(&report, true);
-            Err(Refused(format!("{shown}with this import check would find {only_errors} errors; nothing was written"))
-                .into())
+            Err(Refused(format!("{shown}with this import check would find {errors}; nothing was written")).into())
         }
     }
 }
@@ -132,7 +133,7 @@ fn wrong_rows(wrong: &[Wrong], all: bool, out: &mut Out) -> anyhow::Result<()> {
     if wrong.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{} of no use:", counted(wrong.len(), "row"))?;
+    writeln!(out, "\n{} refused:", counted(rows(wrong), "row"))?;
     lines(wrong, all, out, |wrong| match wrong.line {
         0 => wrong.why.clone(),
         line => format!("line {line}: {}", wrong.why),
@@ -150,6 +151,14 @@ fn lines<T>(all: &[T], every: bool, out: &mut Out, line: impl Fn(&T) -> String) 
     Ok(())
 }
 
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+/// Refused rows fail the command, whatever became of the others: a script must not take half for all.
+fn ended(wrong: &[Wrong], wrote: bool) -> Outcome {
+    if wrong.is_empty() {
+        return Outcome::Done;
+    }
+    let others = if wrote { "; the others are written" } else { "" };
+    let count = rows(wrong);
+    let was = if count == 1 { "was" } else { "were" };
+    tell(&format!("wardline: {} {was} refused{others}", counted(count, "row")));
+    Outcome::Refused
 }

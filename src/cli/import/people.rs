@@ -8,10 +8,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::exit::{Outcome, Refused, Usage};
-use crate::cli::import::{self, At, counted};
+use crate::cli::import::{self, At};
 use crate::cli::out::{Out, green};
 use crate::config::import::analysts::{self, Known, People, Person};
 use crate::config::{Config, Hospital};
+use crate::plural::counted;
 use crate::routing::PhoneKind;
 
 #[derive(Debug, Args)]
@@ -58,7 +59,7 @@ pub fn run(folder: &Path, args: &PeopleArgs, out: &mut Out) -> anyhow::Result<Ou
     } else {
         told(&people, &name, writes, args.all, out)?;
     }
-    Ok(Outcome::Done)
+    Ok(import::ended(&people.wrong, writes))
 }
 
 fn known(config: &Config, hospital: &Hospital) -> Known {

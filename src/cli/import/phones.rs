@@ -10,15 +10,18 @@ use serde_json::{Value, json};
 use toml_edit::DocumentMut;
 
 use crate::cli::exit::{Outcome, Refused, Usage};
-use crate::cli::import::{self, At, counted};
+use crate::cli::import::{self, At};
 use crate::cli::out::{Out, green, padded, red, yellow};
 use crate::config::import::columns::{self, Export, Named};
 use crate::config::import::map::{self, Key, Present, Range, ranges};
-use crate::config::import::phones::{self, Proposal, Suggestion, Wishes};
+use crate::config::import::phones::{self, Proposal, Removal, Wishes};
 use crate::config::import::rules::{Facts, Rule};
+use crate::config::import::suggest::{self, Suggestion};
 use crate::config::{self, File, Folder, render};
 use crate::diagnostic::Report;
 use crate::identity::{NumberRules, PhoneClass};
+use crate::ids::SiteId;
+use crate::plural::counted;
 
 /// Rules that are proposed at a time.
 const SUGGESTED: usize = 8;
@@ -39,9 +42,12 @@ pub struct PhonesArgs {
     /// Write it into the hospital's file
     #[arg(long)]
     write: bool,
-    /// Take imported numbers off the map that the export no longer has
-    #[arg(long)]
-    remove: bool,
+    /// Take imported numbers off the map that the export lacks; with --write, COUNT says how many you have seen to go
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, require_equals = true)]
+    remove: Option<Option<usize>>,
+    /// The export is of this site alone: --remove leaves the others' numbers; may be given several times
+    #[arg(long, value_name = "ID", requires = "remove")]
+    site: Vec<String>,
     /// The header of the column of extensions
     #[arg(long, value_name = "HEADER")]
     number_column: Option<String>,
@@ -70,10 +76,12 @@ pub fn run(folder: &Path, args: &PhonesArgs, out: &mut Out) -> anyhow::Result<Ou
     let export = export.map_err(|why| Refused(format!("{}: {why}", args.file.display())))?;
     let numbering =
         loaded.config.trunk(&hospital.trunk).map_or_else(NumberRules::default, |trunk| trunk.numbers.clone());
-    let proposal = phones::propose(&export, &rules, &present, &numbering, Wishes { remove: args.remove });
+    let wishes = Wishes { remove: removal(args, &present)? };
+    let proposal = phones::propose(&export, &rules, &present, &numbering, &wishes);
+    let refused = wishes.remove.as_ref().and_then(|removal| proposal.may_remove(removal, args.write).err());
     map::write(&mut document, &proposal.wanted, &proposal.new_units);
     let after = document.to_string();
-    let writes = args.write && after != text;
+    let writes = args.write && after != text && refused.is_none();
     if writes {
         import::refuse_what_check_refuses(&mut files, At::Hospital(at), &after)?;
         import::write_back(folder, &name, &after)?;
@@ -83,7 +91,22 @@ pub fn run(folder: &Path, args: &PhonesArgs, out: &mut Out) -> anyhow::Result<Ou
         true => out.json(&shown.json())?,
         false => shown.text(args.write, out)?,
     }
-    Ok(Outcome::Done)
+    match (refused, proposal.is_of_use()) {
+        (Some(why), _) => Err(Refused(format!("{why}. Nothing was written")).into()),
+        (None, false) => Err(Refused("no row of the export could be placed".to_owned()).into()),
+        (None, true) => Ok(import::ended(&proposal.wrong, writes)),
+    }
+}
+
+fn removal(args: &PhonesArgs, present: &Present) -> anyhow::Result<Option<Removal>> {
+    for site in &args.site {
+        if !present.sites.iter().any(|known| known.as_str() == site) {
+            let known: Vec<&str> = present.sites.iter().map(SiteId::as_str).collect();
+            return Err(Usage(format!("there is no site `{site}`; there are {}", known.join(", "))).into());
+        }
+    }
+    let sites = || args.site.iter().map(|site| SiteId::new(site)).collect();
+    Ok(args.remove.map(|confirmed| Removal { confirmed, sites: sites() }))
 }
 
 /// The file that declares a hospital.
@@ -129,8 +152,8 @@ impl Shown<'_> {
         let (kind, encoding) = (export.kind.as_str(), export.encoding.as_str());
         writeln!(
             out,
-            "{} lines with a number, read as {kind} ({encoding}, numbers from {from}{more})",
-            export.phones.len()
+            "{} with a number, read as {kind} ({encoding}, numbers from {from}{more})",
+            counted(export.phones.len(), "line")
         )?;
         self.units(out)?;
         let count = |label: &str, count: usize| format!("{count} {label}");
@@ -156,6 +179,14 @@ impl Shown<'_> {
         import::lines(&grouped(&proposal.removed), self.all, out, |(range, facts)| {
             format!("{} {range}: {}", red("-"), told(facts))
         })?;
+        for (site, count) in &proposal.emptied {
+            let all = counted(*count, "imported number");
+            writeln!(
+                out,
+                "  {} no number of site {site} is in this export, and {all} would go: if it is of other sites, name them with --site",
+                yellow("!")
+            )?;
+        }
         self.troubles(out)?;
         let end = match (self.wrote, proposal.changes_nothing()) {
             (true, _) => {
@@ -207,7 +238,7 @@ impl Shown<'_> {
                     if between.is_empty() { String::new() } else { format!(" (names {})", between.join(" and ")) };
                 format!("line {}: {} \"{}\"{between}", phone.line, phone.number.shown(), phone.text)
             })?;
-            suggested(&phones::suggest(&proposal.unplaced), out)?;
+            suggested(&suggest::rules(&proposal.unplaced), out)?;
         }
         Ok(())
     }
@@ -255,6 +286,7 @@ impl Shown<'_> {
             "added": proposal.added.iter().map(of).collect::<Vec<_>>(),
             "changed": changed.collect::<Vec<_>>(),
             "removed": proposal.removed.iter().map(of).collect::<Vec<_>>(),
+            "lost": proposal.lost.iter().map(|number| number.shown()).collect::<Vec<_>>(),
             "gone": proposal.gone.iter().map(|number| number.shown()).collect::<Vec<_>>(),
             "unchanged": proposal.unchanged,
             "skipped": proposal.skipped,

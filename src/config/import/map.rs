@@ -91,12 +91,19 @@ pub struct Entry {
     pub imported: bool,
 }
 
+/// A unit of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    pub name: String,
+    pub site: Option<SiteId>,
+}
+
 /// What a hospital's file says that an import must know.
 #[derive(Debug, Default)]
 pub struct Present {
     /// One for each `[[extensions]]`, in the file's order; `None` where it cannot be read.
     pub entries: Vec<Option<Entry>>,
-    pub units: BTreeMap<UnitId, String>,
+    pub units: BTreeMap<UnitId, Declared>,
     pub sites: Vec<SiteId>,
     pub systems: Vec<SystemId>,
     pub hotlines: Vec<String>,
@@ -119,8 +126,9 @@ impl Present {
         };
         let units = document.get("units").and_then(Item::as_table_like);
         let units = units.into_iter().flat_map(|units| units.iter()).map(|(id, unit)| {
-            let name = unit.as_table_like().and_then(|unit| unit.get("name")).and_then(Item::as_str);
-            (UnitId::new(id), name.unwrap_or(id).to_owned())
+            let word = |key: &str| unit.as_table_like().and_then(|unit| unit.get(key)).and_then(Item::as_str);
+            let name = word("name").unwrap_or(id).to_owned();
+            (UnitId::new(id), Declared { name, site: word("site").map(SiteId::new) })
         });
         Ok(Present {
             entries: tables,
@@ -169,7 +177,7 @@ fn entry(table: &Table) -> Option<Entry> {
         room: text("room").map(str::to_owned),
     });
     let remark = number.as_value().and_then(|value| value.decor().suffix()).and_then(|suffix| suffix.as_str());
-    let imported = remark.is_some_and(|remark| remark.trim().starts_with(MARK));
+    let imported = remark.is_some_and(|remark| remark.trim() == MARK);
     Some(Entry { range: Range::read(number.as_str()?)?, facts, imported })
 }
 
@@ -364,6 +372,14 @@ name = "Dr. Rao"
         );
         assert_eq!(present.own(key("4705")), None);
         assert_eq!(present.imported().len(), 10);
+    }
+
+    #[test]
+    fn a_remark_that_only_begins_like_the_mark_is_somebodys_own() {
+        let theirs = FILE.replace("# imported", "# imported from the old PBX by Rao; keep");
+        let present = Present::read(&theirs.parse().expect("TOML")).expect("readable");
+        assert!(present.imported().is_empty());
+        assert!(present.own(key("4705")).is_some());
     }
 
     #[test]

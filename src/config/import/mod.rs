@@ -10,6 +10,7 @@ pub mod phones;
 pub mod quotes;
 pub mod rules;
 pub mod sheet;
+pub mod suggest;
 
 #[cfg(test)]
 mod tests;

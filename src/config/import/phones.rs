@@ -5,15 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::import::columns::{Export, Exported};
 use crate::config::import::map::{Entry, Key, NewUnit, Present, Range, ranges};
 use crate::config::import::rules::{self, By, Facts, KnownUnit, Placement, Rule};
-use crate::config::import::sheet::{Wrong, words};
+use crate::config::import::sheet::{Wrong, rows};
 use crate::identity::{Number, NumberRules};
-use crate::ids::{SystemId, UnitId};
+use crate::ids::{SiteId, SystemId, UnitId};
+use crate::plural::counted;
 
 /// What an import is to do beside adding and changing.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
-    /// Take imported numbers off the map that the export no longer has.
-    pub remove: bool,
+    pub remove: Option<Removal>,
+}
+
+/// Imported numbers that the export lacks are to go off the map.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removal {
+    /// How many of them somebody has looked at.
+    pub confirmed: Option<usize>,
+    /// The export is of these sites alone, and numbers of others stay. Empty: it is of the whole hospital.
+    pub sites: BTreeSet<SiteId>,
 }
 
 /// A phone that the map and the export place differently; the map stays as it is.
@@ -53,8 +62,13 @@ pub struct Proposal {
     pub units: BTreeMap<UnitId, UnitCount>,
     pub added: BTreeMap<Key, Facts>,
     pub changed: BTreeMap<Key, (Facts, Facts)>,
+    /// What a rule leaves out now, what became somebody's own, and `lost`.
     pub removed: BTreeMap<Key, Facts>,
-    /// Imported before and not in the export now, but kept.
+    /// Imported before, not in the export now, and to go.
+    pub lost: BTreeSet<Key>,
+    /// Sites of which every imported number is lost, with their count: perhaps the export is not of them.
+    pub emptied: Vec<(SiteId, usize)>,
+    /// Imported before, not in the export now, but kept.
     pub gone: BTreeSet<Key>,
     /// As before, by an import or by hand.
     pub unchanged: usize,
@@ -69,6 +83,36 @@ impl Proposal {
     pub fn changes_nothing(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty() && self.new_units.is_empty()
     }
+
+    /// Whether some row was understood: it is placed, was before, or is left out by a rule.
+    pub fn is_of_use(&self) -> bool {
+        !self.units.is_empty() || self.unchanged > 0 || self.skipped > 0
+    }
+
+    /// Whether numbers that the export lacks may go: every row was read, and somebody has looked at what would go.
+    ///
+    /// # Errors
+    /// Why not, in one sentence.
+    pub fn may_remove(&self, removal: &Removal, writes: bool) -> Result<(), String> {
+        if !self.wrong.is_empty() {
+            return Err(format!(
+                "--remove needs an export of which every row is read, and {} may be of phones that would go: mend \
+                 them, or leave them out by a rule with skip = true",
+                counted(rows(&self.wrong), "refused row")
+            ));
+        }
+        let lost = counted(self.lost.len(), "number");
+        match removal.confirmed {
+            Some(count) if count != self.lost.len() => {
+                Err(format!("--remove={count} confirms {count}, but {lost} would go; look at them again"))
+            }
+            None if writes && !self.lost.is_empty() => Err(format!(
+                "{lost} would go off the map; look at them, then confirm how many: --write --remove={}",
+                self.lost.len()
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// Compares an export with the map.
@@ -77,63 +121,109 @@ pub fn propose(
     rules: &[Rule],
     present: &Present,
     numbering: &NumberRules,
-    wishes: Wishes,
+    wishes: &Wishes,
 ) -> Proposal {
     let mut proposal = Proposal { wrong: export.wrong.clone(), ..Proposal::default() };
-    let lines = distinct(export, numbering, &mut proposal.wrong);
-    let known: Vec<KnownUnit> = present.units.iter().map(|(id, name)| KnownUnit::new(id, name)).collect();
+    let (lines, mut seen) = proposal.sort(export, rules, present, numbering);
     let before = present.imported();
     let mut wanted = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    for (key, phone) in &lines {
-        seen.insert(*key);
-        if present.hotlines.iter().any(|hotline| *hotline == key.shown()) {
-            let why = format!("{} is the hotline; it stands on no map", key.shown());
-            proposal.wrong.push(Wrong { line: phone.line, why });
-            continue;
-        }
-        match rules::place(&key.shown(), phone, rules, &known) {
-            Placement::At(facts, by) => proposal.take(*key, phone, facts, by, present, &mut wanted),
-            Placement::Skipped(_) => proposal.skipped += 1,
-            Placement::Nowhere => proposal.leave(*key, phone, Vec::new(), present, &before, &mut wanted),
-            Placement::Between(units) => proposal.leave(*key, phone, units, present, &before, &mut wanted),
-        }
+    for (key, rows) in &lines {
+        proposal.settle(*key, rows, present, &before, &mut wanted);
     }
-    proposal.declare(rules, present, &mut wanted);
-    proposal.compare(before, wanted, &seen, wishes);
+    seen.extend(lines.keys());
+    proposal.declare(rules, present, &before, &mut wanted);
+    proposal.compare(before, wanted, &seen, present, wishes);
     proposal.wrong.sort_by_key(|wrong| wrong.line);
     proposal
 }
 
-/// Each number once: the first row that has it. Others are told when they say something else.
-fn distinct<'a>(export: &'a Export, numbering: &NumberRules, wrong: &mut Vec<Wrong>) -> BTreeMap<Key, &'a Exported> {
-    let mut lines: BTreeMap<Key, &Exported> = BTreeMap::new();
-    for phone in &export.phones {
-        let Some(key) = number(&phone.number, numbering) else {
-            let shown: String = phone.number.chars().take(40).collect();
-            let mut why = format!("`{shown}` is no extension of 1 to 15 digits");
-            if shown.contains('+') {
-                why.push_str("; name what stands before the extension in the trunk's strip_prefixes");
+/// A row and where it stands: rows that a rule leaves out are none.
+type Placed<'a> = (&'a Exported, Placement);
+
+impl Proposal {
+    /// The rows of each number, in order, and numbers that a rule leaves out.
+    fn sort<'a>(
+        &mut self,
+        export: &'a Export,
+        rules: &[Rule],
+        present: &Present,
+        numbering: &NumberRules,
+    ) -> (BTreeMap<Key, Vec<Placed<'a>>>, BTreeSet<Key>) {
+        let units: Vec<KnownUnit> = present.units.iter().map(|(id, unit)| KnownUnit::new(id, &unit.name)).collect();
+        let mut lines: BTreeMap<Key, Vec<Placed<'a>>> = BTreeMap::new();
+        let mut skipped = BTreeSet::new();
+        for phone in &export.phones {
+            let key = number(&phone.number, numbering);
+            let shown = key.map_or_else(String::new, Key::shown);
+            match (key, rules::place(&shown, phone, rules, &units)) {
+                (Some(key), Placement::Skipped(_)) => {
+                    skipped.insert(key);
+                }
+                (None, Placement::Skipped(_)) => self.skipped += 1,
+                (None, _) => self.wrong.push(Wrong { line: phone.line, why: no_extension(&phone.number) }),
+                (Some(_), _) if present.hotlines.contains(&shown) => {
+                    let why = format!(
+                        "{shown} is the hotline, which stands on no map; a rule with skip = true leaves it out"
+                    );
+                    self.wrong.push(Wrong { line: phone.line, why });
+                }
+                (Some(key), placement) => lines.entry(key).or_default().push((phone, placement)),
             }
-            wrong.push(Wrong { line: phone.line, why });
-            continue;
-        };
-        let Some(first) = lines.get(&key) else {
-            lines.insert(key, phone);
-            continue;
-        };
-        // The same line on several phones is usual.
-        if first.texts != phone.texts {
-            let why = format!(
-                "{} stands in line {} already, as \"{}\"; that row counts",
-                key.shown(),
-                first.line,
-                first.shown()
-            );
-            wrong.push(Wrong { line: phone.line, why });
         }
+        self.skipped += skipped.iter().filter(|key| !lines.contains_key(key)).count();
+        (lines, skipped)
     }
-    lines
+
+    /// A number by all its rows: the same line on several phones is usual. Rows that place it must agree.
+    fn settle(
+        &mut self,
+        key: Key,
+        rows: &[Placed<'_>],
+        present: &Present,
+        before: &BTreeMap<Key, Facts>,
+        wanted: &mut BTreeMap<Key, Facts>,
+    ) {
+        let placed = |(phone, placement): &Placed<'_>| match placement {
+            Placement::At(facts, by) => Some((phone.line, facts.clone(), *by)),
+            Placement::Skipped(_) | Placement::Nowhere | Placement::Between(_) => None,
+        };
+        let mut all = rows.iter().filter_map(placed);
+        let Some((line, mut facts, by)) = all.next() else {
+            let between = rows.iter().find_map(|(_, placement)| match placement {
+                Placement::Between(units) => Some(units.clone()),
+                Placement::At(..) | Placement::Skipped(_) | Placement::Nowhere => None,
+            });
+            if let Some((phone, _)) = rows.first() {
+                self.leave(key, phone, between.unwrap_or_default(), present, before, wanted);
+            }
+            return;
+        };
+        for (other, theirs, _) in all {
+            if (&theirs.unit, theirs.class) != (&facts.unit, facts.class) {
+                let number = key.shown();
+                let why = format!(
+                    "{number} is {} here and {} in line {line}; say which by a rule with numbers = \"{number}\"",
+                    theirs.place(),
+                    facts.place()
+                );
+                self.wrong.push(Wrong { line: other, why });
+                wanted.extend(before.get(&key).filter(|_| present.own(key).is_none()).map(|old| (key, old.clone())));
+                return;
+            }
+            // A line that rings in two rooms tells neither.
+            facts.room = facts.room.filter(|room| theirs.room.as_ref() == Some(room));
+        }
+        self.take(key, line, facts, by, present, wanted);
+    }
+}
+
+fn no_extension(written: &str) -> String {
+    let shown: String = written.chars().take(40).collect();
+    let remedy = match shown.contains('+') {
+        true => "name what stands before the extension in the trunk's strip_prefixes",
+        false => "a rule with match and skip = true leaves such rows out",
+    };
+    format!("`{shown}` is no extension of 1 to 15 digits; {remedy}")
 }
 
 /// As PBXs write extensions: CUCM escapes "+", and prefixes of the trunk are taken off.
@@ -148,7 +238,7 @@ impl Proposal {
     fn take(
         &mut self,
         key: Key,
-        phone: &Exported,
+        line: u64,
         facts: Facts,
         by: By,
         present: &Present,
@@ -169,7 +259,7 @@ impl Proposal {
             Some(own) if agrees(own, &facts) => self.unchanged += 1,
             Some(own) => {
                 let map = own.facts.clone();
-                self.conflicts.push(Conflict { number: key, line: phone.line, map, export: facts });
+                self.conflicts.push(Conflict { number: key, line, map, export: facts });
             }
         }
     }
@@ -195,7 +285,13 @@ impl Proposal {
     }
 
     /// Units that rules name and the hospital does not have yet. Where their site is not told, their phones are left out.
-    fn declare(&mut self, rules: &[Rule], present: &Present, wanted: &mut BTreeMap<Key, Facts>) {
+    fn declare(
+        &mut self,
+        rules: &[Rule],
+        present: &Present,
+        before: &BTreeMap<Key, Facts>,
+        wanted: &mut BTreeMap<Key, Facts>,
+    ) {
         let named: BTreeSet<UnitId> = wanted.values().map(|facts| facts.unit.clone()).collect();
         for id in named.into_iter().filter(|id| !present.units.contains_key(id)) {
             let of = |rule: &&Rule| rule.unit.as_ref() == Some(&id);
@@ -205,7 +301,9 @@ impl Proposal {
                 let why =
                     format!("rule {number} names unit `{id}`, which is not declared: add site = \"…\" to the rule");
                 self.wrong.push(Wrong { line: 0, why });
-                wanted.retain(|_, facts| facts.unit != id);
+                // They stay where an import put them before.
+                let lost: Vec<Key> = wanted.extract_if(.., |_, facts| facts.unit == id).map(|(key, _)| key).collect();
+                wanted.extend(lost.iter().filter_map(|key| Some((*key, before.get(key)?.clone()))));
                 continue;
             };
             let name = rules.iter().filter(of).find_map(|rule| rule.declare.name.clone());
@@ -219,8 +317,11 @@ impl Proposal {
         mut before: BTreeMap<Key, Facts>,
         mut wanted: BTreeMap<Key, Facts>,
         seen: &BTreeSet<Key>,
-        wishes: Wishes,
+        present: &Present,
+        wishes: &Wishes,
     ) {
+        let site = |facts: &Facts| present.units.get(&facts.unit).and_then(|unit| unit.site.clone());
+        let mut kept: BTreeSet<SiteId> = wanted.values().filter_map(site).collect();
         for (key, facts) in &wanted {
             match before.remove(key) {
                 None => {
@@ -232,15 +333,28 @@ impl Proposal {
                 }
             }
         }
+        let mut lost: BTreeMap<SiteId, usize> = BTreeMap::new();
         for (key, facts) in before {
+            let at = site(&facts);
+            let of_export = |removal: &Removal| {
+                removal.sites.is_empty() || at.as_ref().is_some_and(|site| removal.sites.contains(site))
+            };
             // What a rule skips now, or what became somebody's own, goes; what the export lacks goes only when asked.
-            if seen.contains(&key) || wishes.remove {
+            if seen.contains(&key) {
+                self.removed.insert(key, facts);
+            } else if wishes.remove.as_ref().is_some_and(of_export) {
+                if let Some(site) = at {
+                    *lost.entry(site).or_default() += 1;
+                }
+                self.lost.insert(key);
                 self.removed.insert(key, facts);
             } else {
+                kept.extend(at);
                 self.gone.insert(key);
                 wanted.insert(key, facts);
             }
         }
+        self.emptied = lost.into_iter().filter(|(site, _)| !kept.contains(site)).collect();
         for count in self.units.values_mut() {
             count.ranges = ranges(count.ranges.iter().map(|range| range.first));
         }
@@ -270,40 +384,4 @@ fn titled(id: &str) -> String {
         letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
     };
     id.split(['-', '_']).map(word).collect::<Vec<_>>().join(" ")
-}
-
-/// Phones that begin alike, and a rule that would place them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Suggestion {
-    /// "4W*".
-    pub pattern: String,
-    /// A unit's id that their beginning gives.
-    pub unit: String,
-    pub phones: usize,
-    pub ranges: Vec<Range>,
-}
-
-/// Unplaced phones by how their texts begin, the largest groups first. A number at the beginning takes the next word along.
-pub fn suggest(unplaced: &[Unplaced]) -> Vec<Suggestion> {
-    let mut groups: BTreeMap<String, Vec<Key>> = BTreeMap::new();
-    for phone in unplaced.iter().filter(|phone| phone.between.is_empty()) {
-        let words = words(&phone.text);
-        let Some(first) = words.first() else { continue };
-        let number = first.bytes().all(|byte| byte.is_ascii_digit());
-        let Some(beginning) = words.get(..if number { 2 } else { 1 }) else { continue };
-        // The text itself, as far as the words go, so that the rule fits it.
-        let lower = phone.text.to_lowercase();
-        let last = beginning.last().map_or("", String::as_str);
-        let end = lower.find(last).map_or(0, |at| at + last.len());
-        let Some(start) = phone.text.get(..end).filter(|start| !start.contains(['*', '?'])) else { continue };
-        groups.entry(start.to_lowercase()).or_default().push(phone.number);
-    }
-    let suggestion = |(start, keys): (String, Vec<Key>)| {
-        let unit = crate::config::first::answers::id(&start);
-        let pattern = format!("{start}*");
-        Suggestion { pattern, unit, phones: keys.len(), ranges: ranges(keys) }
-    };
-    let mut all: Vec<Suggestion> = groups.into_iter().map(suggestion).filter(|group| !group.unit.is_empty()).collect();
-    all.sort_by(|one, other| other.phones.cmp(&one.phones).then_with(|| one.pattern.cmp(&other.pattern)));
-    all
 }

@@ -197,6 +197,16 @@ pub struct Facts {
     pub room: Option<String>,
 }
 
+impl Facts {
+    /// "4-west", "4-west (patient)".
+    pub fn place(&self) -> String {
+        match self.class {
+            PhoneClass::Ward => self.unit.to_string(),
+            class => format!("{} ({})", self.unit, class.as_str()),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     Rule(usize),

@@ -75,6 +75,11 @@ impl Row {
     }
 }
 
+/// How many rows are wrong; one may have several faults.
+pub fn rows(wrong: &[Wrong]) -> usize {
+    wrong.iter().map(|wrong| wrong.line).collect::<BTreeSet<u64>>().len()
+}
+
 /// Why a file is no table, in one sentence.
 pub type Unreadable = String;
 
