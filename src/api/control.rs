@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::api::golive;
+use crate::api::text::{Told, said};
 use crate::api::wire::{
     self, ClearTally, Done, IncidentList, NodeStatus, OpenIncident, Refusal, Reload, ResolveIncident, SetDisposition,
     SetState, TallyList,
@@ -32,8 +33,6 @@ use crate::time::Duration;
 
 /// Longest request body: a note, and room.
 const MAX_BODY: usize = 64 << 10;
-/// Longest note or reason; a ticket is no document.
-const MAX_TEXT: usize = 2_000;
 /// A new version is read and checked with every file and prompt.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(60);
 /// The name service may be a directory on the network.
@@ -231,9 +230,8 @@ async fn set_state(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Segment(analyst): Segment<String>,
-    Json(wanted): Json<SetState>,
+    Told(wanted): Told<SetState>,
 ) -> Answer<Done> {
-    bounded("reason", wanted.reason.as_deref())?;
     let analyst = AnalystId::new(&analyst);
     let done = format!("{analyst} is {}", state_word(wanted.state));
     let SetState { state: to, reason } = wanted;
@@ -244,7 +242,7 @@ async fn attest(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Segment(analyst): Segment<String>,
-    Json(wanted): Json<wire::Attest>,
+    Told(wanted): Told<wire::Attest>,
 ) -> Answer<Done> {
     said("evidence", &wanted.evidence)?;
     said("name", &wanted.by)?;
@@ -270,9 +268,8 @@ async fn set_disposition(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Segment(number): Segment<u64>,
-    Json(wanted): Json<SetDisposition>,
+    Told(wanted): Told<SetDisposition>,
 ) -> Answer<Done> {
-    bounded("note", wanted.note.as_deref())?;
     known_analyst(&state, &wanted.by).await?;
     let call = call_of(&state, TicketNumber(number)).await?;
     let SetDisposition { by, code, solved, note } = wanted;
@@ -313,10 +310,9 @@ async fn incidents(State(state): State<Arc<ApiState>>) -> Answer<IncidentList> {
 async fn open_incident(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    Json(wanted): Json<OpenIncident>,
+    Told(wanted): Told<OpenIncident>,
 ) -> Answer<Done> {
-    bounded("note", Some(&wanted.what.note))?;
-    bounded("name", Some(&wanted.by))?;
+    said("name", &wanted.by)?;
     let OpenIncident { by, what } = wanted;
     match state.ask(Command::OpenIncident { what, by, actor: peer.actor().await }).await? {
         Reply::Opened { incident } => Ok(Json(Done { done: format!("incident {incident} is open") })),
@@ -328,9 +324,9 @@ async fn resolve_incident(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Segment(incident): Segment<u64>,
-    Json(wanted): Json<ResolveIncident>,
+    Told(wanted): Told<ResolveIncident>,
 ) -> Answer<Done> {
-    bounded("name", Some(&wanted.by))?;
+    said("name", &wanted.by)?;
     let command = Command::ResolveIncident { incident: IncidentId(incident), by: wanted.by, actor: peer.actor().await };
     change(&state, command, format!("incident {incident} is resolved; who waits for it is called")).await
 }
@@ -345,7 +341,7 @@ async fn tallies(State(state): State<Arc<ApiState>>) -> Answer<TallyList> {
 async fn clear_tally(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    Json(wanted): Json<ClearTally>,
+    Told(wanted): Told<ClearTally>,
 ) -> Answer<Done> {
     let ClearTally { hospital, suspect } = wanted;
     let done = format!("{suspect} of {hospital} is not locked; wrong ones are counted anew");
@@ -355,7 +351,7 @@ async fn clear_tally(
 async fn publish(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    Json(wanted): Json<wire::Publish>,
+    Told(wanted): Told<wire::Publish>,
 ) -> Answer<wire::Published> {
     said("message", &wanted.message)?;
     let wire::Publish { folder, message, onto, at_restart } = wanted;
@@ -365,7 +361,7 @@ async fn publish(
 async fn rollback(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    Json(wanted): Json<wire::Rollback>,
+    Told(wanted): Told<wire::Rollback>,
 ) -> Answer<wire::Published> {
     said("message", &wanted.message)?;
     let wire::Rollback { to, message, at_restart } = wanted;
@@ -381,7 +377,7 @@ async fn versioned(state: &ApiState, actor: String, change: Change) -> Answer<wi
 async fn reload(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    Json(wanted): Json<Reload>,
+    Told(wanted): Told<Reload>,
 ) -> Answer<Done> {
     let actor = peer.actor().await;
     let change = match wanted.what {
@@ -413,21 +409,4 @@ pub(super) async fn change(state: &ApiState, command: Command, done: String) -> 
     let reply = state.ask(command).await?;
     let Reply::Done = reply else { return Err(unexpected(&reply)) };
     Ok(Json(Done { done }))
-}
-
-/// Why a version is made, or who says what, is part of it.
-pub(super) fn said(what: &str, text: &str) -> Result<(), Problem> {
-    if text.trim().is_empty() {
-        return Err(Problem::refused(format!("the {what} is empty: say it")));
-    }
-    bounded(what, Some(text))
-}
-
-fn bounded(what: &str, text: Option<&str>) -> Result<(), Problem> {
-    match text {
-        Some(text) if text.len() > MAX_TEXT => {
-            Err(Problem::refused(format!("the {what} is longer than {MAX_TEXT} bytes")))
-        }
-        Some(_) | None => Ok(()),
-    }
 }

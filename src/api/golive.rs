@@ -9,7 +9,8 @@ use axum::extract::{Path as Segment, State};
 use jiff::Timestamp;
 
 use crate::api::ApiState;
-use crate::api::control::{Answer, Peer, Problem, change, said, unexpected};
+use crate::api::control::{Answer, Peer, Problem, change, unexpected};
+use crate::api::text::{Told, said};
 use crate::api::wire::{Confirm, Done, GoLive, SetStanding};
 use crate::config::{Hospital, cover};
 use crate::golive::{Checklist, Evidence, Subject, checklist, opened};
@@ -33,7 +34,7 @@ pub(super) async fn confirm(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Segment(hospital): Segment<String>,
-    Json(wanted): Json<Confirm>,
+    Told(wanted): Told<Confirm>,
 ) -> Answer<Done> {
     let Confirm { item, by, note } = wanted;
     said("name", &by)?;
@@ -47,7 +48,7 @@ pub(super) async fn set_standing(
     State(state): State<Arc<ApiState>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Segment(hospital): Segment<String>,
-    Json(wanted): Json<SetStanding>,
+    Told(wanted): Told<SetStanding>,
 ) -> Answer<Done> {
     let SetStanding { by, passage } = wanted;
     let hospital = HospitalId::new(&hospital);

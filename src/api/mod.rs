@@ -29,6 +29,7 @@ mod control;
 mod golive;
 mod health;
 mod metrics;
+pub mod text;
 pub mod wire;
 
 use std::path::PathBuf;

@@ -96,3 +96,59 @@ async fn what_is_not_understood_changes_nothing_and_says_so() {
     }
     assert_eq!(node.state.inbox.dropped(), 0);
 }
+
+/// What would write on the admin's terminal, or break a line of the audit in two, is refused wherever it is written, before
+/// the switch is asked.
+#[tokio::test]
+async fn a_control_character_or_too_long_a_text_is_refused_at_every_text() {
+    let node = node();
+    let socket = node.folder.path().join("control.sock");
+    let _serving = control(Arc::clone(&node.state), &socket).await.expect("serving");
+    let texts: [(&'static str, Value, &[&str]); 9] = [
+        ("/v1/analysts/amara-osei/state", json!({ "state": "paused", "reason": "lunch" }), &["reason"]),
+        (
+            "/v1/analysts/amara-osei/attest",
+            json!({ "system": "s", "modules": ["m"], "release": "1", "evidence": "course", "by": "J. Kim" }),
+            &["evidence", "by", "system", "release"],
+        ),
+        (
+            "/v1/tickets/1000/disposition",
+            json!({ "by": "amara-osei", "code": "solved", "solved": true, "note": "restarted" }),
+            &["note", "by"],
+        ),
+        (
+            "/v1/incidents",
+            json!({ "by": "lead", "hospital": "h", "system": "s", "prompt": "p", "note": "slow", "down": false }),
+            &["note", "by", "prompt"],
+        ),
+        ("/v1/incidents/1/resolve", json!({ "by": "lead" }), &["by"]),
+        ("/v1/golive/mercy-harbor/confirm", json!({ "item": "911", "by": "J. Kim", "note": "seen" }), &["by", "note"]),
+        (
+            "/v1/golive/mercy-harbor/standing",
+            json!({ "by": "J. Kim", "to": "rehearse", "reason": "a new PBX" }),
+            &["by", "reason"],
+        ),
+        ("/v1/publish", json!({ "message": "why", "at_restart": false }), &["message"]),
+        ("/v1/rollback", json!({ "to": 1, "message": "why", "at_restart": false }), &["message"]),
+    ];
+    for (path, body, fields) in texts {
+        for field in fields {
+            let refused = async |text: &str| {
+                let mut body = body.clone();
+                body[*field] = json!(text);
+                post(&socket, path, body).await.expect_err(path).to_string()
+            };
+            for (text, position) in [("a\u{1b}[2Jb", 2), ("line\nline", 5), ("bell\u{7}", 5), ("\u{9b}2J", 1)] {
+                let error = refused(text).await;
+                let told = format!("has a control character (position {position})");
+                assert!(error.contains(&told), "{path} {field}: {error}");
+                assert!(!error.chars().any(char::is_control), "{path} {field}: {error:?}");
+            }
+            let error = refused(&"x".repeat(2_001)).await;
+            assert!(error.contains("characters"), "{path} {field}: {error}");
+        }
+    }
+    let mine =
+        post(&socket, "/v1/incidents/1/resolve", json!({ "by": "x".repeat(201) })).await.expect_err("a long name");
+    assert_eq!(mine.to_string(), "the name (by) is longer than 200 characters");
+}

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use crate::api::text;
 use crate::api::wire::{self, NodeStatus};
 use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Refused, Unreachable, Usage};
@@ -123,6 +124,7 @@ fn refused(error: anyhow::Error) -> anyhow::Error {
 /// An empty sentence helps nobody who looks for a cause at night.
 fn said(message: &str) -> anyhow::Result<()> {
     anyhow::ensure!(!message.trim().is_empty(), Usage("the message is empty: say why".to_owned()));
+    text::fits("message", message).map_err(Usage)?;
     Ok(())
 }
 
