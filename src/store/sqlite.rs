@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions, Row};
 
 use crate::ids::Seq;
 
+/// Never a released file changed, never a number used again; src/store/migrations/README.md says why, and why there is no 2.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
 pub(super) const DATABASE: &str = "wardline.db";
@@ -125,4 +126,16 @@ pub(super) fn micros(at: Timestamp) -> i64 {
 /// A value of the database that does not read back as what it was written from.
 pub(super) fn decode<E: std::error::Error + Send + Sync + 'static>(error: E) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new migration takes the next number and a line here; nothing else of this list ever changes.
+    #[test]
+    fn every_migration_keeps_its_number() {
+        let known: Vec<(i64, &str)> = MIGRATIONS.iter().map(|one| (one.version, one.description.as_ref())).collect();
+        assert_eq!(known, [(1, "desk"), (3, "incidents"), (4, "standings"), (5, "pins"), (6, "attestations")]);
+    }
 }
