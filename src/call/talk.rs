@@ -19,6 +19,8 @@ use crate::time::{Duration, Instant};
 pub(super) const HOLD_MUSIC: &str = "hold";
 /// Length of a key that came by INFO and goes on by telephone-event.
 const KEY_LENGTH: Duration = Duration::from_millis(160);
+/// Keys of one talk that stand on the record; whoever dials on for longer is not written down.
+const MAX_TALK_KEYS: u32 = 64;
 
 /// Caller and peer hear each other.
 pub(super) struct Talk {
@@ -27,6 +29,8 @@ pub(super) struct Talk {
     pub(super) with: Party,
     /// "Seconds to human" is measured.
     human_heard: bool,
+    /// Keys that are on the record.
+    keys: u32,
     /// Whoever has put the other on hold.
     holders: BTreeSet<LegId>,
     pub(super) transfer: Option<Transfer>,
@@ -50,7 +54,8 @@ impl Call {
         }
         ctx.media(MediaCommand::Bridge { a: caller, b: peer });
         ctx.record(Event::Bridged { with });
-        self.stage = Stage::Talking(Talk { peer, with, human_heard: false, holders: BTreeSet::new(), transfer: None });
+        self.stage =
+            Stage::Talking(Talk { peer, with, human_heard: false, keys: 0, holders: BTreeSet::new(), transfer: None });
         if self.legs.get(&peer).is_some_and(|leg| leg.heard) {
             self.note_human(ctx, peer);
         }
@@ -185,11 +190,15 @@ impl Call {
         }
     }
 
-    /// Keys of a bridged phone belong to the other phone. telephone-event is relayed by the media worker; what came by
-    /// INFO is sent on here.
+    /// Keys of a bridged phone belong to the other phone: telephone-event is relayed by the media worker, what came by INFO
+    /// is sent on here. The record says that there was one, and not which.
     pub(super) fn talk_key(&mut self, ctx: &mut Context<'_>, id: LegId, digit: Digit, source: DigitSource) {
-        let (Some(caller), Stage::Talking(talk)) = (self.caller_leg, &self.stage) else { return };
-        let other = if id == caller { talk.peer } else { caller };
+        let (Some(caller), Stage::Talking(talk)) = (self.caller_leg, &mut self.stage) else { return };
+        let (by, other) = if id == caller { (Party::Caller, talk.peer) } else { (talk.with, caller) };
+        if talk.keys < MAX_TALK_KEYS {
+            talk.keys += 1;
+            ctx.record(Event::KeyInTalk { by });
+        }
         if source == DigitSource::Info {
             ctx.media(MediaCommand::SendDigit { leg: other, digit, duration: KEY_LENGTH });
         }

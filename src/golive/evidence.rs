@@ -79,7 +79,7 @@ impl Evidence {
         let shown = self.units.entry(unit.clone()).or_default();
         let media = ticket.caller_media();
         shown.audio |= ticket.heard_both_ways();
-        shown.keys |= !ticket.keys.is_empty() || !ticket.collected.is_empty();
+        shown.keys |= !ticket.keys.is_empty() || !ticket.collected.is_empty() || ticket.keys_in_talk > 0;
         shown.keys |= media.is_some_and(|report| report.keys > 0);
         shown.codecs.extend(media.and_then(|report| report.codec).map(Codec::name));
     }

@@ -233,6 +233,8 @@ fn a_key_counts_whether_the_plan_or_the_analyst_heard_it() {
     let heard = |call: Call| desk.line(Point::Keys, &[call.ticket()]).missing.is_empty();
     assert!(!heard(desk.call("4710").talked()));
     assert!(heard(desk.call("4710").key()));
+    assert!(heard(desk.call("4710").with(Event::KeyInTalk { by: Party::Caller })), "while the call is still up");
+    assert!(!heard(desk.call("4710").with(Event::KeyInTalk { by: Party::Analyst })));
     let report = Box::new(MediaReport { keys: 1, ..MediaReport::default() });
     assert!(heard(desk.call("4710").with(Event::MediaMeasured { party: Party::Caller, report })));
 }

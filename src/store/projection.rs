@@ -197,6 +197,7 @@ impl Batch {
             | Event::StepEntered { .. }
             | Event::Spoken { .. }
             | Event::KeyPressed { .. }
+            | Event::KeyInTalk { .. }
             | Event::Collected { .. }
             | Event::TicketLinked { .. }
             | Event::NeedSettled { .. }

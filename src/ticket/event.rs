@@ -68,6 +68,11 @@ pub enum Event {
         digit: Digit,
         source: DigitSource,
     },
+    /// A key of one of two who talk. It belongs to the other phone, and may be part of what nobody else should know: which key
+    /// it was is not kept.
+    KeyInTalk {
+        by: Party,
+    },
     /// A secret or a badge was keyed; only the verdict is kept.
     Collected {
         step: StepId,
@@ -242,6 +247,7 @@ impl Event {
             Event::StepEntered { .. } => "step-entered",
             Event::Spoken { .. } => "spoken",
             Event::KeyPressed { .. } => "key-pressed",
+            Event::KeyInTalk { .. } => "key-in-talk",
             Event::Collected { .. } => "collected",
             Event::TicketLinked { .. } => "ticket-linked",
             Event::NeedSettled { .. } => "need-settled",

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::ids::StepId;
 use crate::routing::Priority;
 
 use super::facts::{CallbackState, MediaQuality, Offer, RepeatBy, Ticket, seconds};
@@ -54,22 +55,49 @@ fn who(ticket: &Ticket, zone: &TimeZone) -> String {
 }
 
 fn asked(ticket: &Ticket) -> Option<String> {
-    if ticket.spoken.is_empty() && ticket.keys.is_empty() {
+    let keyed = keyed(ticket);
+    if ticket.spoken.is_empty() && keyed.is_empty() {
         return None;
     }
     let said: Vec<String> = ticket.spoken.iter().map(|words| format!("\"{words}\"")).collect();
     let said = if said.is_empty() { "nothing".to_owned() } else { said.join(", ") };
-    let keys: String = ticket.keys.iter().map(|key| key.as_char()).collect();
-    let keyed = match keys.len() {
-        0 => "no key was pressed".to_owned(),
-        1 => format!("the caller pressed {keys}"),
-        _ => format!("the caller pressed {} keys ({keys})", keys.len()),
+    let keyed = match keyed.split_last() {
+        None => "no key was pressed".to_owned(),
+        Some((only, [])) => format!("the caller {only}"),
+        Some((last, others)) => format!("the caller {} and {last}", others.join(", ")),
     };
     let mut sentence = format!("Wardline said {said}; {keyed}.");
     if !ticket.questions_skipped.is_empty() {
         sentence.push_str(" A question was left out because no answer would have changed who is rung.");
     }
     Some(sentence)
+}
+
+/// What the caller did with keys. Of a badge or a PIN, and of keys that went to the other side, no digit is known here.
+fn keyed(ticket: &Ticket) -> Vec<String> {
+    let plural = |count: usize| if count == 1 { "a key".to_owned() } else { format!("{count} keys") };
+    let keys: String = ticket.keys.iter().map(|key| key.as_char()).collect();
+    let pressed = match keys.len() {
+        0 => None,
+        1 => Some(format!("pressed {keys}")),
+        count => Some(format!("pressed {count} keys ({keys})")),
+    };
+    let number = |(step, accepted): &(StepId, bool)| {
+        format!("keyed a number ({step}) that was {}", if *accepted { "accepted" } else { "not accepted" })
+    };
+    let talking = usize::try_from(ticket.keys_in_talk).unwrap_or(usize::MAX);
+    let talking = (talking > 0).then(|| format!("pressed {} while talking", plural(talking)));
+    let mut deeds: Vec<String> =
+        pressed.into_iter().chain(ticket.collected.iter().map(number)).chain(talking).collect();
+    // The plan does nothing with a key that nothing asks for, and keeps none; the media worker counts them all.
+    let heard = ticket.caller_media().map_or(0, |report| report.keys);
+    if deeds.is_empty() && heard > 0 {
+        deeds.push(format!(
+            "pressed {} that nothing had asked for",
+            plural(usize::try_from(heard).unwrap_or(usize::MAX))
+        ));
+    }
+    deeds
 }
 
 fn told(ticket: &Ticket) -> Option<String> {

@@ -59,6 +59,9 @@ pub struct Ticket {
     pub confirmed: Option<Timestamp>,
     pub spoken: Vec<String>,
     pub keys: Vec<Digit>,
+    /// Keys that the caller pressed while talking, as far as they were noted.
+    #[serde(default)]
+    pub keys_in_talk: u32,
     pub collected: Vec<(StepId, bool)>,
     pub questions_skipped: Vec<StepId>,
     #[serde(default)]
@@ -289,6 +292,7 @@ impl Ticket {
             confirmed: None,
             spoken: Vec::new(),
             keys: Vec::new(),
+            keys_in_talk: 0,
             collected: Vec::new(),
             questions_skipped: Vec::new(),
             priority: Priority::Normal,
@@ -340,6 +344,7 @@ impl Ticket {
             Event::Confirmed => _ = self.confirmed.get_or_insert(at),
             Event::Spoken { words, .. } => push(&mut self.spoken, words.clone(), MAX_KEPT),
             Event::KeyPressed { digit, .. } => push(&mut self.keys, *digit, MAX_KEYS),
+            Event::KeyInTalk { by: Party::Caller } => self.keys_in_talk = self.keys_in_talk.saturating_add(1),
             Event::Collected { step, accepted } => push(&mut self.collected, (step.clone(), *accepted), MAX_KEPT),
             Event::NeedSettled { need, by } => (self.need, self.need_by) = (Some(need.clone()), Some(*by)),
             Event::TicketLinked { ticket } => self.follows = Some(*ticket),
@@ -383,6 +388,7 @@ impl Ticket {
             | Event::CallbackGivenUp
             | Event::CallbackClosed => self.apply_callback(at, event),
             Event::StepEntered { .. }
+            | Event::KeyInTalk { .. }
             | Event::TargetRung { .. }
             | Event::NodeStarted { .. }
             | Event::NodeStopped

@@ -42,6 +42,7 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         Event::Confirmed => "The caller's phone confirmed.".to_owned(),
         Event::Spoken { words, .. } => format!("Said \"{words}\""),
         Event::KeyPressed { digit, .. } => format!("Key {}.", digit.as_char()),
+        Event::KeyInTalk { by } => format!("A key of {} went to the other side.", party_words(*by)),
         Event::Collected { step, accepted } => collected_words(step, *accepted),
         Event::TicketLinked { ticket } => format!("The caller keyed ticket {ticket}: this call is about it."),
         Event::NeedSettled { need, by } => format!("Needed: {} ({}).", need_words(need), need_source_words(need, *by)),

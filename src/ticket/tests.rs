@@ -427,6 +427,39 @@ fn explain_tells_the_call_in_a_paragraph() {
 }
 
 #[test]
+fn explain_tells_every_way_of_pressing_keys_and_no_digit_of_a_secret() {
+    let key = |digit| Event::KeyPressed { digit, source: DigitSource::TelephoneEvent };
+    let number = |step: &str, accepted| Event::Collected { step: step.into(), accepted };
+    let talking = Event::KeyInTalk { by: Party::Caller };
+    let heard = |keys| {
+        let report = Box::new(MediaReport { keys, ..MediaReport::default() });
+        Event::MediaMeasured { party: Party::Caller, report }
+    };
+    let table = [
+        (vec![], "no key was pressed."),
+        (vec![heard(0)], "no key was pressed."),
+        (vec![Event::KeyInTalk { by: Party::Analyst }], "no key was pressed."),
+        (vec![key(Digit::D1), key(Digit::D0)], "the caller pressed 2 keys (10)."),
+        (vec![talking.clone()], "the caller pressed a key while talking."),
+        (vec![number("badge", true)], "the caller keyed a number (badge) that was accepted."),
+        (vec![heard(3)], "the caller pressed 3 keys that nothing had asked for."),
+        (
+            vec![key(Digit::D1), number("badge", true), number("pin", false), talking.clone(), talking, heard(13)],
+            "the caller pressed 1, keyed a number (badge) that was accepted, keyed a number (pin) that was not accepted \
+             and pressed 2 keys while talking.",
+        ),
+    ];
+    for (events, sentence) in table {
+        let mut script = helped_call();
+        for (after, event) in (0..).map(f64::from).zip(events) {
+            script.event(6.0 + after, event);
+        }
+        let told = explain(&script.ticket(), &new_york());
+        assert!(told.contains(&format!("\"Ringing your analyst.\"; {sentence}")), "{sentence}\nis not in\n{told}");
+    }
+}
+
+#[test]
 fn a_ticket_survives_json() {
     let mut script = helped_call();
     script.booked(5.0, 60.0, CallbackReason::Waiting).event(6.0, Event::Held { by: Party::Analyst });

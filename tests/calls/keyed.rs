@@ -6,7 +6,7 @@ use wardline::config::Config;
 use wardline::identity::{Confidence, Source, Suspect};
 use wardline::ids::{AnalystId, ClinicianId, HospitalId, TicketNumber};
 use wardline::switch::{Command, Reply};
-use wardline::ticket::{CallbackReason, CallbackState, Event, Ticket};
+use wardline::ticket::{CallbackReason, CallbackState, Event, Party, Ticket};
 use wardline::time::Duration;
 
 use crate::phone::{Phone, Pickup};
@@ -451,4 +451,35 @@ fn a_number_outside_is_called_back_where_the_hospital_allows_it() {
     world.seen.clear();
     world.run_until(world.now + Duration::from_secs(600));
     assert_eq!(world.sent("desk", "912025550199", "INVITE").len(), 3, "with the trunk's prefix:\n{}", world.ladder());
+}
+
+// -- While two talk -----------------------------------------------------------------------------------------------------
+
+#[test]
+fn keys_of_a_talk_are_on_the_record_without_their_digits_and_the_analysts_answer_is_a_disposition() {
+    let mut world = World::new(&["ana"]);
+    world.pickup("ana", Pickup::Answers(1_000));
+    world.dial("4710");
+    world.run(6_000);
+    world.press("4710", '7');
+    world.run(200);
+    world.press("ana", '3');
+    world.run(200);
+    let in_talk = |world: &World| -> Vec<Party> {
+        let party = |event: &Event| if let Event::KeyInTalk { by } = event { Some(*by) } else { None };
+        world.events().filter_map(|(_, event)| party(event)).collect()
+    };
+    assert_eq!(in_talk(&world), [Party::Caller, Party::Analyst]);
+    for _ in 0..80 {
+        world.press("4710", '9');
+        world.run(200);
+    }
+    assert_eq!(in_talk(&world).len(), 64, "whoever dials on for longer is not written down");
+    world.hang_up("4710");
+    world.run(2_000);
+    world.press("ana", '1');
+    world.run(3_000);
+    assert_eq!(in_talk(&world).len(), 64);
+    assert!(!world.events().any(|(_, event)| matches!(event, Event::KeyPressed { .. })), "no digit is kept");
+    assert!(world.events().any(|(_, event)| matches!(event, Event::DispositionSet { .. })), "{}", world.ladder());
 }
