@@ -27,7 +27,8 @@ pub enum ImportCommand {
     /// The PBX's phone export: which phone stands where
     ///
     /// Shows what would change, and writes nothing without --write. Units come from the rules of import.toml, then from
-    /// the names of the hospital's units; what neither places is listed. Entries that somebody wrote by hand stay.
+    /// the names of the hospital's units; what neither places is listed. Entries that somebody wrote by hand stay. Exits 1
+    /// when a row was refused, or none could be placed.
     #[command(
         after_help = "Reads CUCM (Bulk Administration, export phones), Avaya (`list station`, CSV of Site Administration),
 FreePBX (Bulk Handler), and any table with a header. UTF-8, UTF-16 and Windows-1252.
@@ -39,12 +40,12 @@ Examples:
     Phones(phones::PhonesArgs),
     /// People from a table: who takes calls, by which phone, for what, and when
     ///
-    /// Shows who would be added, and writes nothing without --write. Several rows of one person add up. Who is declared
-    /// already stays as they are.
+    /// Shows who would be added, and writes nothing without --write. Several rows of one person add up; of somebody with a
+    /// refused row none is taken. Who is declared already stays as they are. Exits 1 when a row was refused.
     #[command(
         after_help = "Columns, in any order, all but Name optional: Name, Id, User (a phone that registers), Extension,
-Mobile (on-call; presses 1), Role (lead: rung by the last rung), Systems, Modules (* for all), Level, Languages, Sites,
-Shifts and On call: 'mon-fri 07:00-15:30; sat,sun 8-20'.
+Mobile (on-call; presses 1), Role (lead: rung by the last rung), Systems, Modules (names, or all), Level (basic unless
+written), Languages, Sites, Shifts and On call: 'mon-fri 07:00-15:30; sat,sun 8-20'.
 Examples:
   wardline import analysts people.csv
   wardline import analysts people.csv --write"

@@ -76,7 +76,7 @@ fn known(config: &Config, hospital: &Hospital) -> Known {
         systems: systems.map(|system| (system.id.to_string(), modules(system))).collect(),
         sites: hospital.directory.sites().map(|site| site.id.to_string()).collect(),
         languages: hospital.languages.iter().map(ToString::to_string).collect(),
-        analysts: config.staff.iter().map(|analyst| analyst.id.to_string()).collect(),
+        analysts: config.staff.iter().map(|analyst| (analyst.id.to_string(), analyst.name.clone())).collect(),
         users: users.collect(),
     }
 }
@@ -85,8 +85,11 @@ fn told(people: &People, file: &str, wrote: bool, all: bool, out: &mut Out) -> a
     writeln!(out, "{file}: {} to add", counted(people.new.len(), "analyst"))?;
     import::lines(&people.new, all, out, |person| format!("{} {}: {}", green("+"), person.id, summary(person)))?;
     if !people.there.is_empty() {
-        let there: Vec<&str> = people.there.iter().map(String::as_str).collect();
-        writeln!(out, "\ndeclared already, left as they are: {}", there.join(", "))?;
+        let there: Vec<&str> = people.there.keys().map(String::as_str).collect();
+        writeln!(out, "\ndeclared already, left as they are (edit {file} itself): {}", there.join(", "))?;
+    }
+    if !people.unread.is_empty() {
+        writeln!(out, "\ncolumns that mean nothing here: {}", people.unread.join(", "))?;
     }
     import::wrong_rows(&people.wrong, all, out)?;
     let end = match (wrote, people.new.is_empty()) {
@@ -121,5 +124,5 @@ fn as_json(people: &People, file: &str, wrote: bool) -> Value {
     let new: Vec<Value> =
         people.new.iter().map(|person| json!({ "line": person.line, "id": person.id, "name": person.name })).collect();
     let wrong: Vec<Value> = people.wrong.iter().map(|wrong| json!({ "line": wrong.line, "why": wrong.why })).collect();
-    json!({ "file": file, "written": wrote, "added": new, "there": people.there, "wrong": wrong })
+    json!({ "file": file, "written": wrote, "added": new, "there": people.there, "wrong": wrong, "unread": people.unread })
 }

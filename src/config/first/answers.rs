@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use jiff::tz;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::config::check::MIN_DIGITS_APART;
 use crate::config::first::pbx::Pbx;
@@ -52,7 +54,9 @@ pub fn name(text: &str) -> Checked<String> {
         return Err(format!("a name has 1 to {MAX_NAME} characters on one line"));
     }
     match id(text).is_empty() {
-        true => Err("a name has a letter or a digit that can stand in a file".to_owned()),
+        true => Err(format!(
+            "`{text}` has no Latin letter or digit, of which ids are made; write them behind it: \"李雷 (Li Lei)\""
+        )),
         false => Ok(text.to_owned()),
     }
 }
@@ -178,23 +182,27 @@ fn address(word: &str, why: &str) -> Checked<IpAddr> {
     Ok(address)
 }
 
-/// The id that a name gives: "Mercy Harbor" is mercy-harbor. Accents are dropped where the letter is known, else the letter.
+/// The id that a name gives: "Mercy Harbor" is mercy-harbor, "Łukasz Nuñez" lukasz-nunez. Empty for a name without any Latin
+/// letter or digit: how it is spelt in them is not for a program to say.
 pub fn id(name: &str) -> String {
-    let plain = name.to_lowercase();
-    let letters = plain.chars().map(|letter| match letter {
-        'a'..='z' | '0'..='9' => letter,
-        'à'..='å' => 'a',
-        'è'..='ë' => 'e',
-        'ì'..='ï' => 'i',
-        'ò'..='ö' | 'ø' => 'o',
-        'ù'..='ü' => 'u',
-        'ç' => 'c',
-        'ñ' => 'n',
-        'ß' => 's',
-        _ => '-',
+    let letters = name.nfkd().filter(|letter| !is_combining_mark(*letter)).flat_map(char::to_lowercase);
+    let spelt = letters.flat_map(|letter| match letter {
+        'a'..='z' | '0'..='9' => [Some(letter), None],
+        // Letters of their own, which do not fall apart.
+        'ß' => [Some('s'), Some('s')],
+        'æ' => [Some('a'), Some('e')],
+        'œ' => [Some('o'), Some('e')],
+        'þ' => [Some('t'), Some('h')],
+        'ø' => [Some('o'), None],
+        'đ' | 'ð' => [Some('d'), None],
+        'ħ' => [Some('h'), None],
+        'ı' => [Some('i'), None],
+        'ł' => [Some('l'), None],
+        'ŧ' => [Some('t'), None],
+        _ => [Some('-'), None],
     });
-    let letters: String = letters.take(MAX_ID).collect();
-    letters.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+    let spelt: String = spelt.flatten().take(MAX_ID).collect();
+    spelt.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -250,6 +258,26 @@ mod tests {
         refused(outside_prefix("nine"), &["such as 9"]);
         refused(name(""), &["1 to 80"]);
         refused(name("a\nb"), &["one line"]);
-        refused(name("···"), &["a letter or a digit"]);
+        refused(name("···"), &["no Latin letter or digit"]);
+    }
+
+    #[test]
+    fn an_id_is_spelt_in_latin_letters_and_made_up_for_no_other_script() {
+        for (name, expected) in [
+            ("Łukasz Żółć", "lukasz-zolc"),
+            ("Zoë Ångström-Weiß", "zoe-angstrom-weiss"),
+            ("Đặng Thị Ngọc", "dang-thi-ngoc"),
+            ("İpek Işık", "ipek-isik"),
+            ("Jürgen  O'Brien, MD", "jurgen-o-brien-md"),
+            ("Jose\u{301} Nun\u{303}ez", "jose-nunez"),
+            ("Dvořák Ěščřž Þórður Ærø", "dvorak-escrz-thordur-aero"),
+            ("Ward №4", "ward-no4"),
+            ("李雷 (Li Lei)", "li-lei"),
+            ("Анна", ""),
+        ] {
+            assert_eq!(id(name), expected, "{name}");
+        }
+        refused(name("李雷"), &["`李雷` has no Latin letter", "李雷 (Li Lei)"]);
+        assert!(name("李雷 (Li Lei)").is_ok());
     }
 }
