@@ -170,15 +170,50 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    pub fn want(&mut self, effect: Effect) {
+        #[cfg(test)]
+        fault::point();
+        self.effects.push(effect);
+    }
+
     pub fn record(&mut self, event: Event) {
-        self.effects.push(Effect::Record(event));
+        self.want(Effect::Record(event));
     }
 
     pub fn media(&mut self, command: MediaCommand) {
-        self.effects.push(Effect::Media(command));
+        self.want(Effect::Media(command));
     }
 
     pub fn take_port(&mut self) -> Option<MediaPort> {
         self.ports.take(self.now, self.call)
+    }
+}
+
+/// For tests of what a step that breaks leaves behind: it breaks where it wants one thing too many.
+#[cfg(test)]
+pub mod fault {
+    use std::cell::Cell;
+
+    thread_local! { static LEFT: Cell<Option<usize>> = const { Cell::new(None) } }
+
+    /// The next step of a call on this thread breaks, once, after so many effects.
+    pub fn after(effects: usize) {
+        LEFT.set(Some(effects));
+    }
+
+    /// Whether it still waits to happen; it does not any more.
+    pub fn withdrawn() -> bool {
+        LEFT.take().is_some()
+    }
+
+    pub(super) fn point() {
+        match LEFT.get() {
+            Some(0) => {
+                LEFT.set(None);
+                std::panic::resume_unwind(Box::new("a fault made on purpose"));
+            }
+            Some(left) => LEFT.set(Some(left - 1)),
+            None => {}
+        }
     }
 }

@@ -117,7 +117,7 @@ impl Leg {
         let local = media_bind(ctx.config, plan.flow.remote);
         ctx.media(MediaCommand::Open { call, leg: id, local, port });
         let local_tag = usage.local_tag().to_owned();
-        ctx.effects.push(Effect::LegOpened { leg: id, sip_call_id, local_tag });
+        ctx.want(Effect::LegOpened { leg: id, sip_call_id, local_tag });
         Leg {
             id,
             role: plan.role,
@@ -151,15 +151,15 @@ impl Leg {
                 Output::Request { request, next_hop } => {
                     let flow = self.flow_towards(&next_hop, ctx);
                     let request = self.fit_for(request, flow, ctx);
-                    ctx.effects.push(Effect::Request { leg: self.id, request, flow });
+                    ctx.want(Effect::Request { leg: self.id, request, flow });
                 }
-                Output::Cancel { reason } => ctx.effects.push(Effect::Cancel { leg: self.id, reason }),
+                Output::Cancel { reason } => ctx.want(Effect::Cancel { leg: self.id, reason }),
                 Output::Ack { request, next_hop, branch } => {
                     let flow = self.flow_towards(&next_hop, ctx);
                     let request = self.fit_for(request, flow, ctx);
-                    ctx.effects.push(Effect::Ack { request, flow, branch });
+                    ctx.want(Effect::Ack { request, flow, branch });
                 }
-                Output::Respond { server, response } => ctx.effects.push(Effect::Respond { server, response }),
+                Output::Respond { server, response } => ctx.want(Effect::Respond { server, response }),
                 Output::Event(event) => events.push(event),
             }
         }

@@ -49,6 +49,8 @@ use crate::ticket::{CallbackReason, DispositionCode, Event, HangupCause, MediaPr
 use crate::time::{Duration, Instant};
 
 pub use callback::{Aftermath, CallbackDue, CallbackState, NEXT_ATTEMPT_AFTER, TRY_FOR, Tries};
+#[cfg(test)]
+pub use context::fault;
 pub use context::{Context, Effect, Numbers, Reach, Target};
 pub use known_tickets::{KnownTicket, KnownTickets, MAX_KNOWN};
 pub use leg::Leg;
@@ -401,7 +403,7 @@ impl Call {
         }
         for id in gone {
             self.legs.remove(&id);
-            ctx.effects.push(Effect::LegClosed { leg: id });
+            ctx.want(Effect::LegClosed { leg: id });
         }
     }
 

@@ -137,7 +137,7 @@ impl Call {
                 // answer of `Effect::Reserve` says whether the analyst's home node agrees.
                 let kinds = phones.into_iter().map(|phone| phone.kind).collect();
                 if ctx.desk.reserve(&analyst, self.id, kinds, ctx.now) {
-                    ctx.effects.push(Effect::Reserve { analyst });
+                    ctx.want(Effect::Reserve { analyst });
                 } else {
                     self.hunt_input(ctx, HuntInput::Reserved { analyst, granted: false });
                 }

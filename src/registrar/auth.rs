@@ -153,14 +153,24 @@ impl Registrar {
         response
     }
 
-    /// By the user that the request speaks of: To of a REGISTER, From of the others.
+    /// By the user that the request speaks of: To of a REGISTER, From of the others. Of names that nobody has, the same share
+    /// is offered MD5 alone as of those that somebody has, always the same ones: so an offer tells nobody who exists.
     fn policy_for(&self, request: &Request) -> DigestPolicy {
         let address = match request.method == Method::Register {
             true => request.headers.to(),
             false => request.headers.from(),
         };
-        let user = address.ok().and_then(|address| address.uri.user().map(|user| user.into_owned()));
-        user.and_then(|user| self.accounts.get(user.as_str())).map_or(DigestPolicy::Both, |account| account.digest)
+        let user =
+            address.ok().and_then(|address| address.uri.user().map(|user| user.into_owned())).unwrap_or_default();
+        let dummy = self.dummy_policy(&user);
+        self.accounts.get(user.as_str()).map_or(dummy, |account| account.digest)
+    }
+
+    fn dummy_policy(&self, user: &str) -> DigestPolicy {
+        let mac = self.nonces.key().mac("policy of an unknown user", &[user.as_bytes()]);
+        let place = mac.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        let all = self.accounts.len().max(1) as u64;
+        if place % all < self.md5_accounts as u64 { DigestPolicy::Md5Only } else { DigestPolicy::Both }
     }
 }
 

@@ -112,6 +112,8 @@ pub struct Outcome {
 pub struct Registrar {
     config: RegistrarConfig,
     accounts: BTreeMap<Arc<str>, Account>,
+    /// How many of them are offered MD5 alone.
+    md5_accounts: usize,
     nonces: Nonces,
     guard: Guard,
     bindings: Bindings,
@@ -121,7 +123,8 @@ impl Registrar {
     pub fn new(config: RegistrarConfig, accounts: impl IntoIterator<Item = Account>, key: NonceKey) -> Registrar {
         let nonces = Nonces::new(key, config.nonce_life);
         let accounts = by_user(accounts);
-        Registrar { config, accounts, nonces, guard: Guard::default(), bindings: Bindings::default() }
+        let md5_accounts = md5_only(&accounts);
+        Registrar { config, accounts, md5_accounts, nonces, guard: Guard::default(), bindings: Bindings::default() }
     }
 
     /// Takes the state of the process before. Bindings that have expired or lost their account come back as removed.
@@ -147,6 +150,7 @@ impl Registrar {
     /// Takes the accounts of a newly published version; bindings of those that are gone are removed.
     pub fn set_accounts(&mut self, accounts: impl IntoIterator<Item = Account>) -> Vec<Change> {
         self.accounts = by_user(accounts);
+        self.md5_accounts = md5_only(&self.accounts);
         let gone: Vec<Arc<str>> =
             self.bindings.users().filter(|user| !self.accounts.contains_key(*user)).cloned().collect();
         gone.iter().flat_map(|user| self.bindings.clear(user, &self.aor(user))).collect()
@@ -343,6 +347,10 @@ fn realm_host(realm: &str) -> Host {
 
 fn by_user(accounts: impl IntoIterator<Item = Account>) -> BTreeMap<Arc<str>, Account> {
     accounts.into_iter().map(|account| (Arc::from(account.user.as_str()), account)).collect()
+}
+
+fn md5_only(accounts: &BTreeMap<Arc<str>, Account>) -> usize {
+    accounts.values().filter(|account| account.digest == DigestPolicy::Md5Only).count()
 }
 
 fn stamp(at: Arrival, request: &Request) -> Result<Stamp<'_>, RegisterRefusal> {

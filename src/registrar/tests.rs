@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::ids::ConnId;
-use crate::sip::digest::{Algorithm, Challenge, RequestLine, ha1};
+use crate::sip::digest::{Algorithm, Challenge, RequestLine, ha1, work};
 use crate::sip::{Method, Transport};
 
 const REALM: &str = "desk.example";
@@ -367,6 +367,66 @@ fn c45_known_and_unknown_users_get_the_same_answers() {
     let locks: Vec<usize> = unknown.iter().map(|(_, locks)| *locks).collect();
     assert_eq!(locks, [0, 0, 0, 0, 1, 0, 0]);
     assert!(unknown[5].0.starts_with("SIP/2.0 403 "));
+}
+
+/// Accounts with all digests, with MD5 alone, with SHA-256 alone, and nobody's name; guessed by either digest, and locked.
+#[test]
+fn c45_known_and_unknown_users_take_the_same_work() {
+    let accounts = || {
+        let old = Account { ha1_sha256: None, ..account("bert") };
+        let new = Account { ha1_md5: None, ..account("cleo") };
+        [account("anna"), old, new]
+    };
+    for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+        let work = |user: &str| {
+            let mut world = World::with(RegistrarConfig::new(REALM), accounts());
+            let mut done = Vec::new();
+            for _ in 0..7 {
+                let mut request = world.request(user, &[("Contact", CONTACT)]);
+                let challenged = World::with(RegistrarConfig::new(REALM), accounts()).send(&request).response;
+                sign(&mut request, &challenged, algorithm, user, "guess", 1);
+                work::taken();
+                let outcome = world.send(&request);
+                done.push((code(&outcome), work::taken()));
+            }
+            done
+        };
+        let unknown = work("zora");
+        for known in ["anna", "bert", "cleo"] {
+            assert_eq!(work(known), unknown, "{known}, by {}", algorithm.as_str());
+        }
+        let codes: Vec<u16> = unknown.iter().map(|(code, _)| *code).collect();
+        assert_eq!(codes, [401, 401, 401, 401, 401, 403, 403], "{}", algorithm.as_str());
+        // HA2, then the response of a secret as long as any: 32 or 64 digits, whoever asks.
+        let digits = if algorithm == Algorithm::Md5 { 32 } else { 64 };
+        for (_, hashed) in &unknown {
+            let [(first, method), (second, whole)] = hashed.as_slice() else { panic!("{hashed:?}") };
+            assert_eq!((*first, *second, *method), (algorithm, algorithm, "REGISTERsip:desk.example".len()));
+            assert!(*whole > 2 * digits, "{hashed:?}");
+        }
+    }
+}
+
+#[test]
+fn c45_of_names_that_nobody_has_as_many_are_offered_md5_alone_as_of_those_that_somebody_has() {
+    let offered = |world: &mut World, user: &str| {
+        let request = world.request(user, &[]);
+        challenges(&world.send(&request).response).len()
+    };
+    let of = |old: usize| {
+        let accounts = (0..8).map(|number| {
+            let digest = if number < old { DigestPolicy::Md5Only } else { DigestPolicy::Both };
+            Account { digest, ..account(&format!("user-{number}")) }
+        });
+        let mut world = World::with(RegistrarConfig::new(REALM), accounts.collect::<Vec<Account>>());
+        let once: Vec<usize> = (0..800).map(|number| offered(&mut world, &format!("nobody-{number}"))).collect();
+        let again: Vec<usize> = (0..800).map(|number| offered(&mut world, &format!("nobody-{number}"))).collect();
+        assert_eq!(once, again, "each name is answered as before");
+        once.into_iter().filter(|offers| *offers == 1).count()
+    };
+    assert_eq!((of(0), of(8)), (0, 800));
+    let quarter = of(2);
+    assert!((150..250).contains(&quarter), "{quarter} of 800");
 }
 
 #[test]

@@ -41,6 +41,8 @@ impl Algorithm {
 
     /// The hash of the parts joined by colons, in lower-case hexadecimal.
     fn hash(self, parts: &[&str]) -> String {
+        #[cfg(test)]
+        work::hashed(self, parts);
         match self {
             Algorithm::Md5 => hash::<Md5>(parts),
             Algorithm::Sha256 => hash::<Sha256>(parts),
@@ -63,6 +65,26 @@ fn hash<D: sha2::Digest>(parts: &[&str]) -> String {
         let _ = write!(hex, "{byte:02x}");
     }
     hex
+}
+
+/// For tests of who is told apart by the work that an answer takes.
+#[cfg(test)]
+pub mod work {
+    use std::cell::RefCell;
+
+    use super::Algorithm;
+
+    thread_local! { static DONE: RefCell<Vec<(Algorithm, usize)>> = const { RefCell::new(Vec::new()) } }
+
+    pub(super) fn hashed(algorithm: Algorithm, parts: &[&str]) {
+        let bytes = parts.iter().map(|part| part.len()).sum();
+        DONE.with_borrow_mut(|done| done.push((algorithm, bytes)));
+    }
+
+    /// What was hashed on this thread since it was last asked: by which algorithm, and how many bytes.
+    pub fn taken() -> Vec<(Algorithm, usize)> {
+        DONE.take()
+    }
 }
 
 /// HA1 of RFC 7616 §3.4.2: what stands for the password, bound to user and realm.

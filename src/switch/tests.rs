@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
+use crate::call::fault;
 use crate::config::{self, Surroundings};
 use crate::ids::{Extension, HospitalId};
 use crate::routing::Presence;
@@ -224,6 +225,37 @@ fn invite(switch: &mut Switch, from_pbx: &str, number: &str, hotline: &str) -> (
         }
     }
     (status, events)
+}
+
+#[test]
+fn an_invite_that_breaks_anywhere_as_it_opens_a_call_is_500_leaves_no_ticket_and_holds_nothing() {
+    // After nothing, after the ticket's first line, ... after the last offer.
+    for effects in 0.. {
+        let mut switch = owing(CallId(ulid::Ulid(7)));
+        sign_everybody_in(&mut switch);
+        while switch.poll_action().is_some() {}
+        let unused = switch.next_ticket;
+        fault::after(effects);
+        let (status, events) = invite(&mut switch, "127.0.0.1:5070", "4700", "7100");
+        if fault::withdrawn() {
+            assert_eq!(status, 200, "it wants no more than {effects} things");
+            assert!(effects > 10, "{effects}");
+            return;
+        }
+        assert_eq!((status, &events), (500, &Vec::new()), "after {effects}");
+        let busy = switch.config.staff.iter().filter(|analyst| switch.desk.holder(&analyst.id).is_some());
+        assert_eq!(busy.count(), 0, "after {effects}");
+        let seen = switch.status();
+        let held = (seen.calls, seen.legs, seen.dialogs, seen.ports_used, seen.waiting, switch.queries.len());
+        assert_eq!(held, (0, 0, 0, 0, 0, 0), "after {effects}: {seen:?}");
+        assert_eq!((seen.ports_resting, seen.counters["call_fault"]), (1, 1), "after {effects}");
+        // A copy of the INVITE is no new call, and the next caller gets the number that was not used.
+        assert_eq!(invite(&mut switch, "127.0.0.1:5070", "4700", "7100"), (500, Vec::new()), "after {effects}");
+        let (status, events) = invite(&mut switch, "127.0.0.1:5071", "4711", "7100");
+        let opened =
+            events.iter().find_map(|event| if let Event::CallOpened(opened) = event { Some(opened) } else { None });
+        assert_eq!((status, opened.map(|opened| opened.ticket)), (200, Some(unused)), "after {effects}");
+    }
 }
 
 /// Everybody whom the events name: rung, considered or passed over.
