@@ -48,7 +48,7 @@ number = "8000"
 unit = "desk"
 "#;
 
-fn get(at: SocketAddr, path: &str) -> Option<String> {
+pub fn get(at: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(at).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: wardline\r\nConnection: close\r\n\r\n").ok()?;
     let mut said = String::new();

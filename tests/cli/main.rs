@@ -1,5 +1,6 @@
 //! The built program as people and scripts meet it: what it prints, and the exit codes that it promises.
 
+mod acknowledged;
 mod canary;
 mod coverage;
 mod first_day;
@@ -9,6 +10,7 @@ mod large;
 mod log;
 mod publish;
 mod simulate;
+mod slow_store;
 mod stop;
 
 use std::fs;

@@ -19,7 +19,7 @@ const UP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Waits for the line that has this.
 #[track_caller]
-fn until(log: &mut BufReader<ChildStderr>, what: &str) {
+pub fn until(log: &mut BufReader<ChildStderr>, what: &str) {
     let mut line = String::new();
     while !line.contains(what) {
         line.clear();
