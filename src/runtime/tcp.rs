@@ -298,7 +298,7 @@ async fn reach(table: &Table, remote: SocketAddr) -> anyhow::Result<Reached> {
             Ok(shaken) => Ok(Reached::Secure(Box::new(shaken))),
             Err(error) => {
                 // An expired certificate or another's name: only a person can set that right.
-                tracing::warn!(%remote, error = format!("{error:#}"), "the handshake with a peer failed");
+                tracing::warn!(%remote, error = %format_args!("{error:#}"), "the handshake with a peer failed");
                 Err(error)
             }
         },

@@ -20,7 +20,7 @@ use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_cert_signed
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -144,11 +144,13 @@ impl Material {
             }
         };
         let does_not_fit = || format!("{} does not fit {}", files.key.display(), files.certificate.display());
-        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        let mut server = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(clients)
             .with_single_cert(chain.clone(), key(&files.key)?)
             .with_context(does_not_fit)?;
+        // A session taken up again would not be verified again; so for those whom we call.
+        server.session_storage = Arc::new(NoServerSessionStorage {});
         let client = authorities.map(|authorities| Caller::new(&provider, authorities, chain, key(&files.key)?));
         Ok(Material { server: Arc::new(server), client: client.transpose()? })
     }
@@ -167,7 +169,6 @@ impl Caller {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(Arc::clone(&authorities))
             .with_client_auth_cert(chain, key)?;
-        // A session taken up again would not be verified again.
         config.resumption = Resumption::disabled();
         Ok(Caller { config, authorities, signatures: signatures.build()? })
     }
@@ -276,17 +277,20 @@ impl ServerCertVerifier for OneOf {
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
+        server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let parsed = ParsedCertificate::try_from(end_entity)?;
         let algorithms = ring::default_provider().signature_verification_algorithms.all;
         verify_server_cert_signed_by_trust_anchor(&parsed, &self.caller.0, intermediates, now, algorithms)?;
-        match self.is_named(end_entity)? {
-            true => Ok(ServerCertVerified::assertion()),
-            false => Err(CertificateError::NotValidForName.into()),
+        if self.is_named(end_entity)? {
+            return Ok(ServerCertVerified::assertion());
         }
+        // Whoever reads the log sees which name was wanted and which were shown.
+        let expected = self.names.first().unwrap_or(server_name).to_owned();
+        let presented = names_of(Some(std::slice::from_ref(end_entity)));
+        Err(CertificateError::NotValidForNameContext { expected, presented }.into())
     }
 
     fn verify_tls12_signature(

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use crate::desk::PASSWORD;
 use crate::node::Node;
+use crate::papers::Papers;
 use crate::peer::{LOCAL, Peer, free_ports, free_ports_at, installed, until};
+use crate::pjsua::WARD_HZ;
 use crate::tone::write_tone;
 
 /// Answers of the local control socket.
@@ -40,8 +42,18 @@ pub struct Setup<'a> {
     /// What it says, Hz.
     pub tone: f64,
     pub tcp: bool,
+    /// It speaks TLS, shows this certificate, and believes that authority alone.
+    pub papers: Option<&'a Papers>,
     /// Registers with the node (digest), and answers by itself.
     pub registers: bool,
+}
+
+impl<'a> Setup<'a> {
+    /// A phone behind the PBX.
+    pub fn ward(user: &'a str) -> Setup<'a> {
+        let (name, codec, tone) = ("ward", "PCMA/8000", WARD_HZ);
+        Setup { name, user, codec, tone, tcp: false, papers: None, registers: false }
+    }
 }
 
 impl Baresip {
@@ -52,7 +64,8 @@ impl Baresip {
         write_tone(&folder.join("tone.wav"), rate, setup.tone);
         let sip = SocketAddr::from((node.local, free_ports_at(node.local, 2)));
         let control = free_ports(2);
-        fs::write(folder.join("config"), config(&folder, sip, control)).expect("a file");
+        let config = config(&folder, sip, control) + &tls(&folder, setup.papers);
+        fs::write(folder.join("config"), config).expect("a file");
         fs::write(folder.join("accounts"), account(node, setup, sip)).expect("a file");
         fs::write(folder.join("contacts"), "").expect("a file");
         let mut command = Command::new(installed("baresip"));
@@ -134,13 +147,24 @@ fn config(folder: &Path, sip: SocketAddr, control: u16) -> String {
     )
 }
 
+/// The rest of its configuration. It wants certificate and key in one file.
+fn tls(folder: &Path, papers: Option<&Papers>) -> String {
+    let Some(Papers { certificate, key, authority }) = papers else { return String::new() };
+    let read = |path: &Path| fs::read_to_string(path).expect("a file");
+    let own = folder.join("papers.pem");
+    fs::write(&own, read(certificate) + &read(key)).expect("a file");
+    format!("sip_certificate {}\nsip_cafile {}\n", own.display(), authority.display())
+}
+
 fn account(node: &Node, setup: &Setup<'_>, own: SocketAddr) -> String {
     let (user, codec) = (setup.user, setup.codec);
-    let transport = if setup.tcp { "tcp" } else { "udp" };
+    let (transport, registrar) = match setup.papers {
+        Some(_) => ("tls", node.encrypted),
+        None => (if setup.tcp { "tcp" } else { "udp" }, node.sip),
+    };
     let codecs = format!("audio_codecs={codec}/1;dtmfmode=rtpevent");
     if setup.registers {
         // Its registrar is the host of its address.
-        let registrar = node.sip;
         format!(
             "<sip:{user}@{registrar};transport={transport}>;auth_user={user};auth_pass={PASSWORD};regint=60;\
              answermode=auto;{codecs}\n"

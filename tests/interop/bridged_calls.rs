@@ -30,10 +30,10 @@ fn talk(case: &Case) {
     let _machine = beside_others();
     let node = Node::start(&Desk::at(case.local, vec![Analyst::old("amara")]));
     let (tcp, codec) = (case.analyst_tcp, case.analyst_codec);
-    let analyst = Setup { name: "analyst", user: "amara", codec, tone: ANALYST_HZ, tcp, registers: true };
+    let analyst = Setup { name: "analyst", codec, tone: ANALYST_HZ, tcp, registers: true, ..Setup::ward("amara") };
     let mut analyst = Baresip::start(&node, &analyst);
     let tcp = case.ward_tcp;
-    let ward = Setup { name: "ward", user: "4700", codec: case.ward_codec, tone: WARD_HZ, tcp, registers: false };
+    let ward = Setup { codec: case.ward_codec, tcp, ..Setup::ward("4700") };
     let mut ward = Baresip::start(&node, &ward);
 
     ward.dial(&node.hotline(tcp));

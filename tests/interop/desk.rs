@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use crate::node::Place;
+use crate::papers::Authority;
 use crate::peer::LOCAL;
 
 /// The hotline that everybody dials.
@@ -16,6 +17,9 @@ pub const OPERATOR: &str = "4000";
 pub const REALM: &str = "desk.interop.example";
 /// Of every registered phone.
 pub const PASSWORD: &str = "correct-horse-7-battery";
+
+/// The PBX's name, where it shows a certificate.
+pub const PBX_NAME: &str = "pbx.interop.example";
 
 /// How an analyst is reached.
 pub enum Phone {
@@ -50,7 +54,7 @@ impl Analyst {
     }
 }
 
-pub struct Desk {
+pub struct Desk<'a> {
     pub analysts: Vec<Analyst>,
     /// Where its phones and its PBX are; the node is of the same family.
     pub local: IpAddr,
@@ -60,17 +64,19 @@ pub struct Desk {
     pub trunk: IpAddr,
     /// How many analysts are rung at once.
     pub at_once: u8,
+    /// Its trunk speaks TLS alone, with certificates that this one signs.
+    pub authority: Option<&'a Authority>,
 }
 
-impl Desk {
+impl<'a> Desk<'a> {
     /// A desk whose PBX takes no calls of ours.
-    pub fn of(analysts: Vec<Analyst>) -> Desk {
+    pub fn of(analysts: Vec<Analyst>) -> Desk<'a> {
         Desk::at(LOCAL.into(), analysts)
     }
 
     /// Such a desk whose phones are at `local`.
-    pub fn at(local: IpAddr, analysts: Vec<Analyst>) -> Desk {
-        Desk { analysts, local, pbx: 9, trunk: local, at_once: 2 }
+    pub fn at(local: IpAddr, analysts: Vec<Analyst>) -> Desk<'a> {
+        Desk { analysts, local, pbx: 9, trunk: local, at_once: 2, authority: None }
     }
 
     /// Writes the folder `<base>/sip-config` for a node at `place`, and links the recorded prompts beside it.
@@ -78,7 +84,7 @@ impl Desk {
         let folder = base.join("sip-config");
         fs::create_dir_all(folder.join("plans")).expect("a folder");
         let file = |name: &str, text: &str| fs::write(folder.join(name), text).expect("a file");
-        file("wardline.toml", &self.wardline(place));
+        file("wardline.toml", &(self.wardline(place) + &self.tls(base, place)));
         file("hospital.toml", &hospital());
         file("analysts.toml", &self.analysts());
         let plan = include_str!("hotline.toml").replace("at_once = 2", &format!("at_once = {}", self.at_once));
@@ -122,9 +128,32 @@ impl Desk {
             peers = ["{local}", "{trunk}"]
             host = "{pbx}"
             trusted = true
-            plain = "loopback"
             max_calls = 400
             "#
+        )
+    }
+
+    /// The rest of wardline.toml; writes the certificates it names.
+    fn tls(&self, base: &Path, place: &Place) -> String {
+        let Some(authority) = self.authority else { return "plain = \"loopback\"\n".to_owned() };
+        let address = place.encrypted().ip().to_string();
+        authority.sign(base, "node", &[&address]);
+        format!(
+            r#"
+            transport = "tls"
+            certificate_names = ["{PBX_NAME}"]
+
+            [listeners.encrypted]
+            bind = "{}"
+            transports = ["tls"]
+
+            [tls]
+            certificate = "node.pem"
+            key = "node.key"
+            authorities = "node-believes.pem"
+            client_certificates = "asked"
+            "#,
+            place.encrypted()
         )
     }
 

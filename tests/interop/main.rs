@@ -4,7 +4,7 @@
 //! that each side heard, and looks at what remains: one ticket, no call, no leg, no port. Peers come from
 //! `tools/install.sh peers`; a missing one fails.
 //!
-//! `desk` and `node` are the server's side, `peer` the bounded life of a process, `baresip`, `linphone`, `pjsua` and `sipp`
+//! `desk`, `node` and `papers` are the server's side, `peer` the bounded life of a process, `baresip`, `linphone`, `pjsua` and `sipp`
 //! the peers, `tone` what is heard. The rest are the tests.
 
 #![allow(clippy::disallowed_methods)] // Real phones take real time: waits are bounded, and look again and again.
@@ -14,12 +14,14 @@ mod baresip;
 mod desk;
 mod linphone;
 mod node;
+mod papers;
 mod peer;
 mod pjsua;
 mod sipp;
 mod tone;
 
 mod bridged_calls;
+mod encrypted;
 mod full_house;
 mod keys;
 mod late_offer;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::desk::{Desk, HOTLINE, PASSWORD, Phone};
+use crate::papers::Authority;
 use crate::peer::{Peer, free_ports_at, until};
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -42,11 +43,18 @@ impl Place {
         let media = port(FEW_PORTS);
         Place { sip: (local, port(2)).into(), metrics: (local, port(2)).into(), media: (media, media + FEW_PORTS - 1) }
     }
+
+    /// Where it speaks TLS: the port after the other one.
+    pub fn encrypted(&self) -> SocketAddr {
+        SocketAddr::new(self.sip.ip(), self.sip.port() + 1)
+    }
 }
 
 pub struct Node {
     /// SIP by UDP and TCP.
     pub sip: SocketAddr,
+    /// SIP by TLS, where the desk speaks it.
+    pub encrypted: SocketAddr,
     /// Where its phones and its PBX are.
     pub local: IpAddr,
     metrics: SocketAddr,
@@ -57,12 +65,12 @@ pub struct Node {
 
 impl Node {
     /// Writes the desk, starts it, gives each registering phone the [`PASSWORD`] and signs every analyst in.
-    pub fn start(desk: &Desk) -> Node {
+    pub fn start(desk: &Desk<'_>) -> Node {
         let folder = tempfile::Builder::new().prefix("wardline-interop-").tempdir().expect("a folder");
         let place = Place::beside(desk.local);
         desk.write(folder.path(), &place);
-        let Place { sip, metrics, .. } = place;
-        let mut node = Node { sip, local: desk.local, metrics, process: None, folder };
+        let (Place { sip, metrics, .. }, encrypted) = (place, place.encrypted());
+        let mut node = Node { sip, encrypted, local: desk.local, metrics, process: None, folder };
         node.run();
         for analyst in &desk.analysts {
             if matches!(analyst.phone, Phone::Registers | Phone::RegistersByMd5) {
@@ -109,6 +117,10 @@ impl Node {
     /// "sip:7100@127.1.2.3:5060", with `;transport=tcp` when so wanted.
     pub fn hotline(&self, tcp: bool) -> String {
         self.uri(HOTLINE, tcp)
+    }
+
+    pub fn encrypted_hotline(&self) -> String {
+        format!("sip:{HOTLINE}@{};transport=tls", self.encrypted)
     }
 
     pub fn uri(&self, user: &str, tcp: bool) -> String {
@@ -160,6 +172,17 @@ impl Node {
         let output = self.cli(&["publish", "-m", &format!("extension {number}")]);
         let told = String::from_utf8_lossy(&output.stdout);
         assert!(told.starts_with(&format!("version {} (", number + 1)), "{told}");
+    }
+
+    /// Gives it a certificate of another authority, whom it believes from now on.
+    pub fn renew(&self, authority: &Authority) {
+        authority.sign(self.folder(), "node", &[&self.encrypted.ip().to_string()]);
+        self.cli(&["reload"]);
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.process.as_ref().expect("a running node").output()
     }
 
     pub fn tickets(&self) -> Vec<Value> {

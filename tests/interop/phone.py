@@ -23,6 +23,9 @@ for crypto in glob.glob(os.path.join(os.path.dirname(pj.__file__), "..", "pjsua2
     ctypes.CDLL(crypto).OpenSSL_add_all_digests()
 
 
+KINDS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}
+
+
 def tell(event, **what):
     sys.stdout.write(json.dumps({"event": event, **what}) + "\n")
     sys.stdout.flush()
@@ -130,8 +133,12 @@ class Phone:
         transport = pj.TransportConfig()
         transport.port = options["port"]
         transport.boundAddress = options["address"]
-        kind = pj.PJSIP_TRANSPORT_TCP if options["transport"] == "tcp" else pj.PJSIP_TRANSPORT_UDP
-        self.endpoint.transportCreate(kind, transport)
+        if "tls" in options:
+            tls = transport.tlsConfig
+            tls.certFile, tls.privKeyFile = options["tls"]["certificate"], options["tls"]["key"]
+            tls.CaListFile = options["tls"]["authority"]
+            tls.verifyServer = True
+        self.endpoint.transportCreate(KINDS[options["transport"]], transport)
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
         for codec in self.endpoint.codecEnum2():

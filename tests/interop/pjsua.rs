@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::desk::{PASSWORD, REALM};
 use crate::node::Node;
+use crate::papers::Papers;
 use crate::peer::{LOCAL, Peer, free_ports, installed, until};
 use crate::tone::write_tone;
 
@@ -32,6 +33,8 @@ pub struct Setup<'a> {
     pub codec: &'a str,
     pub tone: f64,
     pub tcp: bool,
+    /// It speaks TLS, shows this certificate, and believes that authority alone.
+    pub papers: Option<&'a Papers>,
     pub registers: bool,
     /// Rings, and answers by itself.
     pub answers: bool,
@@ -50,6 +53,7 @@ impl<'a> Setup<'a> {
             codec: "PCMU",
             tone: WARD_HZ,
             tcp: false,
+            papers: None,
             registers: false,
             answers: false,
             telephone_event: true,
@@ -86,10 +90,17 @@ impl Pjsua {
             "telephone_event": setup.telephone_event,
             "log": node.file(&format!("{}.log", setup.name)),
         });
+        if let Some(Papers { certificate, key, authority }) = setup.papers {
+            options["transport"] = json!("tls");
+            options["tls"] = json!({ "certificate": certificate, "key": key, "authority": authority });
+        }
         if setup.registers {
             options["id"] = json!(format!("sip:{}@{REALM}", setup.user));
-            let transport = if setup.tcp { ";transport=tcp" } else { "" };
-            options["registrar"] = json!(format!("sip:{}{transport}", node.sip));
+            options["registrar"] = json!(match setup.papers {
+                Some(_) => format!("sip:{};transport=tls", node.encrypted),
+                None if setup.tcp => format!("sip:{};transport=tcp", node.sip),
+                None => format!("sip:{}", node.sip),
+            });
             options["realm"] = json!(REALM);
             options["user"] = json!(setup.user);
             options["password"] = json!(PASSWORD);
