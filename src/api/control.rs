@@ -26,6 +26,7 @@ use crate::api::wire::{
 };
 use crate::api::{ApiState, Applied, Change, ChangeRequest, ReloadKind};
 use crate::ids::{AnalystId, CallId, IncidentId, TicketNumber};
+use crate::plural::counted;
 use crate::store::JournalState;
 use crate::switch::{Command, Reply};
 use crate::ticket::Disposition;
@@ -198,7 +199,8 @@ async fn status(State(state): State<Arc<ApiState>>) -> Answer<NodeStatus> {
     };
     let mut trouble = Vec::new();
     trouble.extend(gauges.trouble.map(|trouble| {
-        format!("journal: {} ({} records held, {} lost)", trouble.reason, trouble.held_records, trouble.lost)
+        let held = counted(trouble.held_records, "record");
+        format!("journal: {} ({held} held, {} lost)", trouble.reason, trouble.lost)
     }));
     trouble.extend(gauges.projected.error.map(|error| format!("store: {error}")));
     Ok(Json(NodeStatus {

@@ -14,6 +14,7 @@ use crate::cli::place::Place;
 use crate::cli::proofs;
 use crate::config::{self, Config, Node, Surroundings, cover, render};
 use crate::diagnostic::Report;
+use crate::plural::counted;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -82,8 +83,4 @@ fn node(node: &Node) -> Value {
         "name": node.name, "data_dir": node.data_dir, "control_socket": node.control_socket,
         "metrics": node.metrics, "sip": sip,
     })
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

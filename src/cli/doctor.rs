@@ -17,6 +17,7 @@ use crate::cli::out::{Out, green, padded, red, yellow};
 use crate::cli::place::Place;
 use crate::config::{self, Config, Media, NextHop, Node, Surroundings, render};
 use crate::ids::HospitalId;
+use crate::plural::counted;
 use crate::routing::PhoneKind;
 use crate::runtime::drafts;
 use crate::runtime::tls::{Lasts, examine as examine_certificates};
@@ -144,8 +145,8 @@ fn examine(folder: &Path) -> Vec<Finding> {
 }
 
 fn running(status: &NodeStatus) -> Vec<Finding> {
-    let (calls, minutes) = (status.switch.calls, status.uptime_s / 60);
-    let found = format!("version {}, up {minutes} min, {calls} calls, process {}", status.version, status.process);
+    let (calls, minutes) = (counted(status.switch.calls, "call"), status.uptime_s / 60);
+    let found = format!("version {}, up {minutes} min, {calls}, process {}", status.version, status.process);
     let mut findings = vec![if status.switch.draining {
         Finding::warn(
             "server",
@@ -294,7 +295,9 @@ fn tickets(path: &Path) -> Finding {
         anyhow::Ok((newest.first().map(|ticket| ticket.number), due))
     });
     match read.and_then(|read| read) {
-        Ok((Some(newest), due)) => Finding::ok("tickets", format!("readable; newest {newest}; {due} callbacks due")),
+        Ok((Some(newest), due)) => {
+            Finding::ok("tickets", format!("readable; newest {newest}; {} due", counted(due, "callback")))
+        }
         Ok((None, _)) => Finding::ok("tickets", "readable; none yet"),
         // A folder that only holds passwords yet.
         Err(_) if !path.join("journal").exists() => Finding::ok("tickets", "none yet"),
@@ -397,7 +400,9 @@ fn media_ports(media: &Media, given_away: &str) -> Finding {
             let found = format!("{range} lies in the range that the system gives away ({low}-{high})");
             Finding::warn("media ports", found, "choose another range, or set net.ipv4.ip_local_reserved_ports")
         }
-        (Some(_) | None, _) => Finding::ok("media ports", format!("{range}: {} legs at once", media.pairs())),
+        (Some(_) | None, _) => {
+            Finding::ok("media ports", format!("{range}: {} at once", counted(media.pairs(), "leg")))
+        }
     }
 }
 
@@ -493,9 +498,9 @@ fn phones(config: &Config) -> Vec<Finding> {
     let all = users.len();
     users.retain(|user| !known.iter().any(|one| one.account == *user && one.realm == *realm));
     vec![if users.is_empty() {
-        Finding::ok("passwords", format!("all {all} phones that register have one"))
+        Finding::ok("passwords", format!("every phone that registers has one ({all})"))
     } else {
-        let found = format!("{} of {all} phones cannot register: {}", users.len(), users.join(", "));
+        let found = format!("{} of {} cannot register: {}", users.len(), counted(all, "phone"), users.join(", "));
         Finding::warn("passwords", found, "wardline analysts set-password USER")
     }]
 }

@@ -13,6 +13,7 @@ use crate::cli::exit::{Outcome, Unreachable};
 use crate::cli::logging;
 use crate::cli::out::{Out, tell};
 use crate::cli::place::Place;
+use crate::plural::counted;
 use crate::runtime::publish::Invalid;
 use crate::runtime::{serve, versions};
 use crate::time::Duration;
@@ -74,7 +75,8 @@ pub fn drain(place: &Place, args: &DrainArgs, out: &mut Out) -> anyhow::Result<O
             return Ok(Outcome::Done);
         }
         if std::time::Instant::now() >= deadline {
-            tell(&format!("wardline: {up} calls are still up"));
+            let are = if up == 1 { "is" } else { "are" };
+            tell(&format!("wardline: {} {are} still up", counted(up, "call")));
             return Ok(Outcome::Refused);
         }
         std::thread::sleep(LOOK_EVERY);

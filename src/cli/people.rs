@@ -19,6 +19,7 @@ use crate::config::{Config, Hospital};
 use crate::diagnostic::nearest;
 use crate::identity::{Clinician, Pins, Suspect, Tally, judge_pin};
 use crate::ids::{ClinicianId, HospitalId};
+use crate::plural;
 use crate::runtime::versions::own_user;
 use crate::store::{self, blocking};
 
@@ -193,7 +194,7 @@ fn counted(tally: Option<&Tally>, hospital: &Hospital, now: Timestamp) -> String
             format!("locked until {} (lock {})", until.strftime("%a %H:%M"), tally.locks)
         }
         None if tally.wrong > 0 => format!("{} wrong", tally.wrong),
-        None => format!("was locked, {} times lately", tally.locks),
+        None => format!("{} lately", plural::counted(tally.locks, "lock")),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::config::{self, Config, Hospital, Surroundings, render};
 use crate::diagnostic::Report;
 use crate::ids::{AnalystId, Extension, HospitalId, ModuleId, TargetId};
 use crate::ivr::draw::wrapped;
+use crate::plural::counted;
 use crate::routing::Trouble;
 use crate::simulate::{Cases, Deed, Judged, Scene, Simulation, Standing, read_pin, read_ticket, span, words};
 use crate::time::Duration;
@@ -324,6 +325,6 @@ fn tell_cases(judged: &[Judged], failed: usize, out: &mut Out) -> anyhow::Result
             writeln!(out, "       {after:>8.2}  {text}")?;
         }
     }
-    writeln!(out, "{} cases, {} passed, {failed} failed", judged.len(), judged.len() - failed)?;
+    writeln!(out, "{}, {} passed, {failed} failed", counted(judged.len(), "case"), judged.len() - failed)?;
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::cli::out::{Out, tell};
 use crate::config::{self, Hospital, Hotline, Surroundings, render, stickers};
 use crate::diagnostic::nearest;
 use crate::identity::Unit;
+use crate::plural::counted;
 
 #[derive(Debug, Args)]
 pub struct StickersArgs {
@@ -39,12 +40,12 @@ pub fn run(folder: &Path, args: &StickersArgs, out: &mut Out) -> anyhow::Result<
     if units.is_empty() {
         return Err(Refused(format!("{} has no units yet: `wardline import phones` or [units]", hospital.name)).into());
     }
-    let count = units.len();
+    let stickers = counted(units.len(), "sticker");
     let page = stickers::page(hospital, hotline, units.into_iter());
     match &args.out {
         Some(path) => {
             fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
-            tell(&format!("{count} stickers in {}; print them from a browser on A6, without margins", path.display()));
+            tell(&format!("{stickers} in {}; print them from a browser on A6, without margins", path.display()));
         }
         None => write!(out, "{page}")?,
     }

@@ -16,6 +16,7 @@ use crate::config::{
 };
 use crate::identity::NumberRules;
 use crate::ids::{AnalystId, Extension, HospitalId, ListenerId, TrunkId};
+use crate::plural::counted;
 use crate::sip::Transport;
 use crate::sip::digest::Credentials;
 use crate::time::Duration;
@@ -244,8 +245,8 @@ fn check_ports(media: &Media, place: &Place, max_calls: usize, problems: &Proble
             finding.remedy(format!("write \"{even}-{}\"", if last % 2 == 0 { last.saturating_sub(1) } else { last })),
         );
     } else if media.pairs() < MIN_PAIRS {
-        let finding =
-            place.error(format!("the port range holds {} pairs, at least {MIN_PAIRS} are needed", media.pairs()));
+        let finding = place
+            .error(format!("the port range holds {}, at least {MIN_PAIRS} are needed", counted(media.pairs(), "pair")));
         let until = first.saturating_add(999);
         problems.push(finding.remedy(format!("give it room for {PAIRS_A_CALL} pairs a call: \"{first}-{until}\"")));
     } else if media.pairs() < max_calls.saturating_mul(PAIRS_A_CALL) {

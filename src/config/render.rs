@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::diagnostic::{Diagnostic, Position, Report, Severity};
 use crate::ivr::draw::wrapped;
+use crate::plural::counted;
 
 /// Longer lines are cut around the mark, so that one line of a broken file cannot fill a screen.
 const WIDTH: usize = 140;
@@ -34,13 +35,9 @@ pub fn text(report: &Report, colour: bool) -> String {
 
 /// "2 errors, 1 warning".
 pub fn summary(report: &Report) -> String {
-    let counted = |count: usize, what: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        _ => Some(format!("{count} {what}s")),
-    };
-    let parts = [counted(report.errors(), "error"), counted(report.warnings(), "warning")];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let parts = [(report.errors(), "error"), (report.warnings(), "warning")];
+    let parts: Vec<String> =
+        parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(count, what)).collect();
     if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
 }
 

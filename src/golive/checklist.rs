@@ -10,6 +10,7 @@ use crate::routing::{Analyst, PhoneUse};
 use crate::ticket::{Confirmation, Standing, Standings, Vouched};
 
 use super::evidence::{Evidence, Shown};
+use crate::plural::counted;
 
 /// What must be shown, in the order of the walk-round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -217,7 +218,7 @@ fn of_units(units: &[UnitProgress], number: &str) -> Vec<Line> {
     // A unit that has not called is named once, in the first line.
     let shown = |point, what: &str, with: &str, shows: &dyn Fn(&UnitProgress) -> bool, next: &str| {
         let seen = units.iter().filter(|unit| shows(unit)).count();
-        let found = format!("{what} {seen} of {all} units{with}");
+        let found = format!("{what} {seen} of {}{with}", counted(all, "unit"));
         if seen == all {
             return Line::green(point, found);
         }
@@ -298,7 +299,9 @@ fn analysts(subject: &Subject<'_>, evidence: &Evidence) -> Line {
         evidence.answered.contains(&analyst.id) || (outside && evidence.accepted.contains(&analyst.id))
     };
     let missing: Vec<String> = named(asked.iter().filter(|analyst| !answered(analyst)));
-    let found = format!("{} of {} analysts have answered a ring at the desk", asked.len() - missing.len(), asked.len());
+    let have = if asked.len() == 1 { "has" } else { "have" };
+    let (done, all) = (asked.len() - missing.len(), counted(asked.len(), "analyst"));
+    let found = format!("{done} of {all} {have} answered a ring at the desk");
     if asked.is_empty() {
         return Line::open(Point::Analysts, "nobody takes this hospital's calls at a desk", missing, "add analysts");
     }

@@ -15,6 +15,7 @@ use super::codec::{BYTES_PER_MS, at_narrow_rate, encode_all, encoded_length, sam
 use crate::bridge::Codec;
 use crate::config::{Content, hash};
 use crate::ids::{Language, PromptId};
+use crate::plural::counted;
 use crate::time::Duration;
 
 /// The longest prompt taken: hold music fits, a forgotten recording of an hour does not (24 kB of memory a second).
@@ -227,8 +228,12 @@ fn read_wav(path: &Path, file: &[u8]) -> Result<(Vec<i16>, usize), PromptError> 
             hound::SampleFormat::Int => "PCM",
             hound::SampleFormat::Float => "float",
         };
-        let found =
-            format!("{}-bit {kind} with {} channel(s) at {} Hz", spec.bits_per_sample, spec.channels, spec.sample_rate);
+        let found = format!(
+            "{}-bit {kind} with {} at {} Hz",
+            spec.bits_per_sample,
+            counted(spec.channels, "channel"),
+            spec.sample_rate
+        );
         return Err(PromptError::Format { path: path.to_owned(), found });
     }
     let seconds = u64::from(reader.duration() / spec.sample_rate);
@@ -322,7 +327,7 @@ mod tests {
     #[test]
     fn refuses_stereo_and_names_the_file() {
         let error = english(&content([("prompts/en/wide.wav", wav(2, 44_100, 100))]), None).unwrap_err().to_string();
-        assert!(error.contains("en/wide.wav is 16-bit PCM with 2 channel(s) at 44100 Hz"), "{error}");
+        assert!(error.contains("en/wide.wav is 16-bit PCM with 2 channels at 44100 Hz"), "{error}");
     }
 
     #[test]

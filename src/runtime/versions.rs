@@ -18,6 +18,7 @@ use crate::diagnostic::Report;
 use crate::ids::Language;
 use crate::ivr::Prompts;
 use crate::media::{PromptLibrary, Workers};
+use crate::plural::counted;
 use crate::registrar::Account;
 use crate::runtime::carrier::Replies;
 use crate::runtime::clock::MonotonicClock;
@@ -284,7 +285,7 @@ impl Publisher {
         let credentials = store::credentials(&self.current.node.data_dir).await?;
         let accounts = recall::accounts(&self.current, &credentials);
         let pins = store::pins(&self.current.node.data_dir).await?;
-        let done = format!("{} phones have a password", accounts.len());
+        let done = format!("{} with a password", counted(accounts.len(), "phone"));
         let taken = [Input::Accounts(accounts), Input::Pins(pins)];
         let taken = taken.into_iter().all(|input| self.inbox.push(Lane::Control, input));
         anyhow::ensure!(taken, "the switch takes nothing now; try again");

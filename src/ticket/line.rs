@@ -11,6 +11,7 @@ use super::{
 use crate::bridge::MediaReport;
 use crate::identity::{Caller, Confidence, PhoneClass, Tally};
 use crate::ids::{IncidentId, Seq, StepId};
+use crate::plural::counted;
 use crate::routing::{Choice, Decision, Level, Need, OfferOutcome, Priority};
 
 /// One dated line of a ticket's timeline.
@@ -229,9 +230,10 @@ fn decision_words(decision: &Decision) -> String {
         words.push_str(&format!(" Passed over: {}.", passed.join(", ")));
     }
     if !decision.others.is_empty() {
-        let counted: Vec<String> =
+        let others: Vec<String> =
             decision.others.iter().map(|others| format!("{} {}", others.count, others.because)).collect();
-        words.push_str(&format!(" And {} others: {}.", decision.inputs.unlisted, counted.join(", ")));
+        let all = counted(decision.inputs.unlisted, "other");
+        words.push_str(&format!(" And {all}: {}.", others.join(", ")));
     }
     words
 }
@@ -295,8 +297,11 @@ fn problem_words(party: Party, problem: MediaProblem) -> String {
 pub(crate) fn media_words(report: &MediaReport) -> String {
     let codec = report.codec.map_or("no codec", |codec| codec.name());
     format!(
-        "{codec}, {} packets received, {} lost, jitter {:.1} ms, longest gap {} ms",
-        report.received, report.lost, report.jitter_ms, report.max_gap_ms
+        "{codec}, {} received, {} lost, jitter {:.1} ms, longest gap {} ms",
+        counted(report.received, "packet"),
+        report.lost,
+        report.jitter_ms,
+        report.max_gap_ms
     )
 }
 

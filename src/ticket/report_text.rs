@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::report::{Report, Wait};
+use crate::plural::counted;
 
 /// Lists longer than this are cut, with the number of what is left out.
 const MAX_LISTED: usize = 10;
@@ -26,13 +27,13 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     let human = &report.seconds_to_human;
     writeln!(
         out,
-        "Seconds to human p50 {}, p90 {}, max {}; {} of {} within 10 s; {} failures (over 90 s or by callback), {} of them never",
+        "Seconds to human p50 {}, p90 {}, max {}; {} of {} within 10 s; {} (over 90 s or by callback), {} of them never",
         wait(human.p50),
         wait(human.p90),
         wait(human.max),
         human.within_10_s,
         human.calls,
-        human.failures,
+        counted(human.failures, "failure"),
         human.never
     )?;
     let left = &report.abandonment;
@@ -66,8 +67,10 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     let hold = &report.hold;
     writeln!(
         out,
-        "Hold in first 60 s  {} calls, {:.0} s together, longest {:.0} s",
-        hold.calls, hold.total_s, hold.longest_s
+        "Hold in first 60 s  {}, {:.0} s together, longest {:.0} s",
+        counted(hold.calls, "call"),
+        hold.total_s,
+        hold.longest_s
     )?;
     writeln!(
         out,
@@ -121,7 +124,7 @@ fn write_exclusions(out: &mut String, report: &Report) -> std::fmt::Result {
 
 fn write_unmapped(out: &mut String, report: &Report) -> std::fmt::Result {
     for (number, calls) in report.unmapped.iter().take(MAX_LISTED) {
-        writeln!(out, "Unmapped         {number}: {calls} calls")?;
+        writeln!(out, "Unmapped         {number}: {}", counted(*calls, "call"))?;
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ fn a_case_that_does_not_come_out_says_what_came_instead() {
             "at 2.0 s: dana-kowalski's phone does not ring",
             "skipped: expected none, came question",
             "need: expected tidewater-lab, came meridian-prod",
-            "1 cases, 0 passed, 1 failed",
+            "1 case, 0 passed, 1 failed",
         ],
     );
 }

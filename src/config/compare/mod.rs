@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::config::content::Content;
 use crate::config::tree;
 use crate::diagnostic::Report;
+use crate::plural::counted;
 use plain::Plain;
 
 pub use lines::text_difference;
@@ -79,7 +80,7 @@ impl Comparison {
         let more = lines.len().saturating_sub(most);
         lines.truncate(most);
         if more > 0 {
-            lines.push(format!("… and {more} lines more"));
+            lines.push(format!("… and {} more", counted(more, "line")));
         }
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
@@ -185,7 +186,7 @@ fn union<'a, T: Ord + 'a>(one: impl Iterator<Item = &'a T>, other: impl Iterator
 fn whole(part: &Part, kind: Kind, table: &BTreeMap<String, Plain>) -> Vec<Change> {
     let counts = table.iter().filter_map(|(key, value)| match value {
         Plain::Table(entries) if named(value) => Some(format!("{} {key}", entries.len())),
-        Plain::List(items) if key == "extensions" => Some(format!("{} lines of extensions", items.len())),
+        Plain::List(items) if key == "extensions" => Some(format!("{} of extensions", counted(items.len(), "line"))),
         Plain::Table(_) | Plain::List(_) | Plain::Scalar(_) => None,
     });
     let what = match part {
