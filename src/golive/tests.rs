@@ -213,7 +213,11 @@ fn audio_is_green_for_a_unit_when_both_sides_were_received_and_none_stayed_silen
     let desk = desk();
     let seen = |call: Call| desk.list(&[call.ticket()]).units.into_iter().find(|unit| unit.called).expect("a unit");
     assert!(seen(desk.call("4710").talked()).audio);
-    assert!(!seen(desk.call("4710").with(Event::HumanHeard).measured(Party::Caller, 500, None)).audio);
+    let bridged = || desk.call("4710").with(Event::Bridged { with: Party::Analyst });
+    let asked = bridged().with(Event::HumanHeard).measured(Party::Caller, 500, None);
+    assert!(seen(asked).audio, "also while the analyst is still asked whether it is solved");
+    assert!(!seen(bridged().with(Event::HumanHeard)).audio, "nothing is known of the caller's side yet");
+    assert!(!seen(bridged().measured(Party::Caller, 500, None)).audio, "nobody heard the analyst");
     assert!(!seen(desk.call("4710").talked().measured(Party::Caller, 0, None)).audio);
     let silent = |problem| Event::MediaProblem { party: Party::Caller, problem };
     let one_way = desk.call("4710").talked().with(silent(MediaProblem::OneWay));

@@ -690,13 +690,11 @@ impl Ticket {
         silent
     }
 
-    /// Audio came from the caller and from whom they talked to, and neither was missing at the end. Known once the
-    /// call is over.
+    /// Audio came from the caller and from whom they talked to, and neither was missing at the end. Known once the caller's
+    /// phone has been measured: when it hangs up, whether or not the analyst is still asked if it is solved.
     pub fn heard_both_ways(&self) -> bool {
-        let came = |party| self.media.iter().any(|(from, report)| *from == party && report.received > 0);
-        let far = came(Party::Analyst) || came(Party::Target);
         let human = self.human_heard.is_some() || self.target_heard.is_some();
-        human && far && came(Party::Caller) && self.silent_parties().is_empty()
+        human && self.caller_media().is_some_and(|report| report.received > 0) && self.silent_parties().is_empty()
     }
 
     /// What was measured of the caller's phone.
