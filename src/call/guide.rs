@@ -175,13 +175,16 @@ fn patched(need: &Need, patch: &NeedPatch) -> Need {
 
 impl Call {
     /// At the INVITE: everything that needs no speech happens now; offers go out beside our 200.
-    pub(super) fn begin_plan(&mut self, ctx: &mut Context<'_>, plan: Arc<Plan>, came_by: CameBy) {
+    pub(super) fn begin_plan(&mut self, ctx: &mut Context<'_>, plan: Arc<Plan>, came_by: CameBy, emergency: bool) {
         let facts = self.facts(ctx, came_by);
         let interpreter = Interpreter::new(plan, Arc::clone(&ctx.config.prompts), facts);
         if let Stage::Guided(guided) = &mut self.stage {
             guided.guide = Some(interpreter);
         }
-        self.with_guide(ctx, |guide, now, world| guide.begin(now, world));
+        self.with_guide(ctx, |guide, now, world| match emergency {
+            true => guide.begin_at_operator(now, world),
+            false => guide.begin(now, world),
+        });
     }
 
     pub(super) fn facts(&self, ctx: &Context<'_>, came_by: CameBy) -> Facts {

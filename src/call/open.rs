@@ -40,6 +40,8 @@ pub struct Incoming<'a> {
     pub dialled: String,
     /// Digits that came behind the number.
     pub digits: Option<String>,
+    /// An emergency number was dialled at a phone that has no PBX: the operator is rung, and nobody is asked anything.
+    pub emergency: bool,
     pub identity: LocalIdentity,
     pub test: bool,
     /// The hospital is not live yet.
@@ -111,7 +113,7 @@ impl Call {
         call.legs.insert(id, leg);
         ctx.record(Event::Answered);
         let origin = CameBy { trunk: incoming.trunk, dialled: incoming.dialled, digits: incoming.digits };
-        call.begin_plan(ctx, incoming.plan, origin);
+        call.begin_plan(ctx, incoming.plan, origin, incoming.emergency);
         call.settle(ctx, VecDeque::new());
         Ok(call)
     }

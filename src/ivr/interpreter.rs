@@ -231,6 +231,14 @@ impl Interpreter {
         }
     }
 
+    /// As [`Interpreter::begin`], where 9 was meant from the first: an emergency number was dialled.
+    pub fn begin_at_operator(&mut self, now: Instant, world: &dyn World) {
+        if matches!(self.state, State::Idle) {
+            self.go(self.plan.operator, now, world);
+            self.settle(now, world);
+        }
+    }
+
     pub fn handle(&mut self, now: Instant, input: Input, world: &dyn World) {
         if matches!(self.state, State::Ended) {
             return;

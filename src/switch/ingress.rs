@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::call::{Call, Incoming, Refused};
 use crate::config::{Hospital, Hotline, Trunk};
 use crate::dialog::{ALLOW, LocalIdentity, SUPPORTED, hang_up_stray};
-use crate::identity::{NumberRules, Signalled};
+use crate::identity::{NumberRules, Signalled, is_public_emergency};
 use crate::ids::{CallId, Extension, ServerKey, TicketNumber};
 use crate::registrar::{Arrival, Auth};
 use crate::sip::{Flow, Message, Method, NameAddr, Request, Response, Scheme, Status, Uri};
@@ -251,7 +251,8 @@ impl Switch {
         }
     }
 
-    /// A registered phone calls: its password says who it is, whatever its headers claim (line C51).
+    /// A registered phone calls: its password says who it is, whatever its headers claim (line C51). It has no PBX behind it:
+    /// whoever dials an emergency number at it is given the hospital's operator, as by key 9.
     fn invite_of_user(&mut self, now: Instant, flow: Flow, server: ServerKey, request: &Request) {
         let arrival = self.arrival_now(now, flow);
         let (user, changes) = match self.registrar.authenticate(arrival, request) {
@@ -267,13 +268,18 @@ impl Switch {
             return self.refuse(now, &server, request, Status::FORBIDDEN);
         }
         let config = Arc::clone(&self.config);
-        let dialled = Dialled::read(request);
+        let mut dialled = Dialled::read(request);
         let number = Extension::new(&dialled.number);
         let hospitals = config.staff.by_user(&user).map(|analyst| analyst.hospitals.clone()).unwrap_or_default();
-        let found = hospitals.iter().find_map(|id| {
-            let hospital = config.hospital(id)?;
-            Some((hospital, hospital.hotlines.get(&number)?))
-        });
+        let hospitals: Vec<&Hospital> = hospitals.iter().filter_map(|id| config.hospital(id)).collect();
+        let of_hotline = hospitals.iter().find_map(|hospital| Some((*hospital, hospital.hotlines.get(&number)?)));
+        dialled.emergency = of_hotline.is_none()
+            && is_public_emergency(&dialled.number)
+            && hospitals.iter().all(|hospital| hospital.directory.phone(&number).is_none());
+        let found = match dialled.emergency {
+            true => hospitals.iter().find_map(|hospital| Some((*hospital, self.hotline_for_people(hospital)?))),
+            false => of_hotline,
+        };
         let rules = NumberRules::default();
         let signalled = signalled(request, false, Some(Extension::new(&user)));
         let from = Source { signalled, rules: &rules, pinned: true, trunk: None };
@@ -314,6 +320,7 @@ impl Switch {
             rules: from.rules,
             dialled: dialled.number,
             digits: dialled.digits,
+            emergency: dialled.emergency,
             identity,
             test: self.is_canary(hospital, hotline),
             rehearsal: self.standings.of(&hospital.id).is_rehearsal(),
@@ -363,6 +370,11 @@ impl Switch {
     fn is_canary(&self, hospital: &Hospital, hotline: &Hotline) -> bool {
         let canary = self.config.node.canary.as_ref();
         canary.is_some_and(|canary| canary.hospital == hospital.id && canary.number == hotline.number)
+    }
+
+    /// The first that people dial.
+    fn hotline_for_people<'a>(&self, hospital: &'a Hospital) -> Option<&'a Hotline> {
+        hospital.hotlines.values().find(|hotline| !self.is_canary(hospital, hotline))
     }
 
     /// Whether another call fits: not while draining, and within the declared limits.
@@ -541,13 +553,17 @@ fn number_of(address: &NameAddr) -> Option<String> {
 struct Dialled {
     number: String,
     digits: Option<String>,
+    /// A public emergency number, and none of the hospital's own.
+    emergency: bool,
 }
 
 impl Dialled {
     fn read(request: &Request) -> Dialled {
         let user = request.uri.user().map(|user| user.into_owned()).unwrap_or_default();
-        let Some((number, behind)) = user.split_once(',') else { return Dialled { number: user, digits: None } };
+        let Some((number, behind)) = user.split_once(',') else {
+            return Dialled { number: user, digits: None, emergency: false };
+        };
         let keys: String = behind.chars().filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#')).collect();
-        Dialled { number: number.to_owned(), digits: (!keys.is_empty()).then_some(keys) }
+        Dialled { number: number.to_owned(), digits: (!keys.is_empty()).then_some(keys), emergency: false }
     }
 }

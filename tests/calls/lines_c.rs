@@ -464,3 +464,39 @@ fn c49_a_phone_that_is_not_the_trunks_is_told_nothing() {
     world.hang_up("4710");
     world.expect_quiet();
 }
+
+// -- Emergency numbers ----------------------------------------------------------------------------------------------------
+
+/// A phone that registers with us has no other way out: whoever dials 911 at it must reach a human, not a 404.
+#[test]
+fn an_analysts_phone_that_dials_911_rings_the_hospital_operator_at_once_and_nobody_else() {
+    for number in ["911", "9911", "112"] {
+        let mut world = World::new(&["ana"]);
+        world.pickup("4000", Pickup::Answers(1_000));
+        let mut cho = Hand::new("cho", "secret-cho", HOME);
+        assert_eq!(status(&cho.register(&mut world, "cho", &["Contact: <sip:cho@10.0.3.7:5060>"])), 200);
+        let (invite, answer) = cho.dial(&mut world, number);
+        assert_eq!(status(&answer), 200, "{number}");
+        invite.next("ACK", &answer).send(&mut world);
+        world.run(3_000);
+        let ticket = world.ticket();
+        assert_eq!((ticket.dialled.as_str(), ticket.calling.as_str()), (number, "cho"));
+        assert!(ticket.offers.is_empty(), "{number}: no analyst is rung");
+        assert_eq!(ticket.targets, ["operator"], "{number}: {}", world.ladder());
+        assert_eq!(status(&invite.next("BYE", &answer).send(&mut world)), 200);
+        world.expect_quiet();
+    }
+}
+
+#[test]
+fn what_is_no_hotline_and_no_emergency_is_404_and_so_is_911_from_the_pbx_which_has_a_way_out() {
+    let mut world = World::new(&["ana"]);
+    let mut cho = Hand::new("cho", "secret-cho", HOME);
+    assert_eq!(status(&cho.register(&mut world, "cho", &["Contact: <sip:cho@10.0.3.7:5060>"])), 200);
+    let (_, answer) = cho.dial(&mut world, "9110");
+    assert_eq!(status(&answer), 404);
+    world.with_phone("4710", |phone, now| _ = phone.dial(now, "911", true));
+    world.run(1_000);
+    assert_eq!(world.phone("4710").sessions[0].finals, [404]);
+    assert_eq!(world.tickets().len(), 0);
+}

@@ -176,7 +176,17 @@ impl Hand {
 
     /// Calls the hotline with these further lines, once it has registered.
     pub fn invite(&mut self, world: &mut World, from: &str, lines: &[&str]) -> (Raw, String) {
-        let mut raw = self.request("INVITE", "sip:7100@10.0.0.10", lines).with_sdp(SDP);
+        self.invite_to(world, "7100", from, lines)
+    }
+
+    /// As who it is.
+    pub fn dial(&mut self, world: &mut World, number: &str) -> (Raw, String) {
+        let user = self.user.clone();
+        self.invite_to(world, number, &user, &[])
+    }
+
+    fn invite_to(&mut self, world: &mut World, number: &str, from: &str, lines: &[&str]) -> (Raw, String) {
+        let mut raw = self.request("INVITE", &format!("sip:{number}@10.0.0.10"), lines).with_sdp(SDP);
         raw.from = format!("<sip:{from}@desk.test>;tag=r");
         raw.call_id = format!("call-{}-{}", self.user, self.serial);
         let response = self.authorized(world, raw.clone());
