@@ -14,13 +14,12 @@ use serde_json::{Map, Value, json};
 use crate::cli::exit::{Outcome, Refused, Usage};
 use crate::cli::out::{Out, green, red, yellow};
 use crate::cli::place::Place;
-use crate::config::{self, Config, Surroundings, cover, render};
+use crate::config::cover::{self, Asked};
+use crate::config::{self, Config, Hospital, Surroundings, render};
 use crate::diagnostic::nearest;
 use crate::ids::{HospitalId, Language};
 use crate::proof::coverage::heatmap::{self, Cell};
-use crate::proof::coverage::{
-    Because, Cover, Demand, Lapse, MAX_WEEKS, Row, Stretch, Window, cover as look, hours, joined, moment, spells,
-};
+use crate::proof::coverage::{Because, Cover, Lapse, MAX_WEEKS, Row, Stretch, Window, hours, joined, moment, spells};
 use crate::release::GoLive;
 use crate::routing::{Level, Staff};
 
@@ -28,10 +27,11 @@ pub const EXAMPLES: &str = "Examples:
   wardline coverage                                  the next four weeks
   wardline coverage --from 2027-03-06 --weeks 2      after a release has gone live
   wardline coverage --hospital mercy-harbor --svg cover.svg
-  wardline coverage --level expert                   as a plan asks that wants experts
+  wardline coverage --level expert                   if every call asked for experts
 
 Counted is who is on shift or on call, holds the qualification on that day and for the release that runs then, and
-would be rung by the hospital's plans. Whoever has no shifts is on duty whenever signed in: named, never counted.
+would be rung by the hotline's own plan. Hotlines whose plans ring others, other languages, and levels that keys ask for
+are shown apart. Whoever has no shifts is on duty whenever signed in: named, never counted.
 Attestations of the node's data directory are taken into account; the files are those of --config, published or not.
 
 Exits 0 when somebody is there for everything at every instant, 1 when there are holes.";
@@ -47,10 +47,10 @@ pub struct CoverageArgs {
     /// This one only
     #[arg(long, value_name = "ID")]
     hospital: Option<String>,
-    /// For calls that ask for at least this level: basic, advanced or expert
-    #[arg(long, value_name = "LEVEL", default_value = "basic")]
-    level: String,
-    /// For calls in this language; without it, in the hospital's first
+    /// As if every call asked for at least this level: basic, advanced or expert; without it, as the plans ask
+    #[arg(long, value_name = "LEVEL")]
+    level: Option<String>,
+    /// As if every call came in this language; without it, as hotlines and plans have it
     #[arg(long, value_name = "ID")]
     language: Option<String>,
     /// Draw it as a heat map
@@ -61,12 +61,14 @@ pub struct CoverageArgs {
     json: bool,
 }
 
-/// What is seen of one hospital.
+/// What is seen of one hospital, for one manner in which its calls ask.
 struct Seen {
-    demand: Demand,
+    asked: Asked,
     cover: Cover,
     /// Releases that go live after the window, each with the cover from then on for as many weeks.
     ahead: Vec<(GoLive, Cover)>,
+    /// What keys of this hospital ask at some hours only.
+    unlooked: Vec<String>,
 }
 
 pub fn run(folder: &Path, args: &CoverageArgs, out: &mut Out) -> anyhow::Result<Outcome> {
@@ -77,7 +79,7 @@ pub fn run(folder: &Path, args: &CoverageArgs, out: &mut Out) -> anyhow::Result<
     let seen = see(&config, &staff, args, now)?;
     let whole = seen.iter().all(|seen| seen.cover.is_whole());
     if let Some(path) = &args.svg {
-        let covers: Vec<Cover> = seen.iter().map(|seen| seen.cover.clone()).collect();
+        let covers: Vec<(&Cover, &str)> = seen.iter().map(|seen| (&seen.cover, seen.asked.apart.as_str())).collect();
         fs::write(path, heatmap::draw(&covers)).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if args.json {
@@ -91,45 +93,79 @@ pub fn run(folder: &Path, args: &CoverageArgs, out: &mut Out) -> anyhow::Result<
 }
 
 fn see(config: &Config, staff: &Staff, args: &CoverageArgs, now: Timestamp) -> anyhow::Result<Vec<Seen>> {
-    let level = Level::from_name(&args.level);
-    let level = level.ok_or_else(|| Usage(format!("--level is one of {}", Level::NAMES.join(", "))))?;
-    let language = args.language.as_deref().map(Language::new);
     let wanted = args.hospital.as_deref().map(HospitalId::new);
     if let Some(unknown) = wanted.as_ref().filter(|wanted| config.hospital(wanted).is_none()) {
         let near = nearest(unknown.as_str(), config.hospitals.keys().map(HospitalId::as_str));
         let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         return Err(Usage(format!("no hospital is called {unknown}{hint}")).into());
     }
-    let demands = cover::demands(config, level, language.as_ref()).into_iter();
     let mut seen = Vec::new();
-    for demand in demands.filter(|demand| wanted.as_ref().is_none_or(|wanted| *wanted == demand.hospital)) {
-        let first = args.from.unwrap_or_else(|| demand.zone.to_datetime(now).date());
-        let far = || Usage(format!("{first} is too far away"));
-        let window = Window::of_days(first, &demand.zone, args.weeks).ok_or_else(far)?;
-        let announced = staff.lines(&demand.hospital).flat_map(|(_, line)| line.go_lives());
-        let mut announced: Vec<&GoLive> = announced.filter(|go_live| go_live.from >= window.until).collect();
-        announced.sort_by_key(|go_live| go_live.from);
-        announced.dedup_by_key(|go_live| go_live.from);
-        let later = |go_live: &GoLive| {
-            let window = Window::weeks(go_live.from, &demand.zone, args.weeks)?;
-            Some((go_live.clone(), look(staff, &demand, window)))
-        };
-        let ahead = announced.into_iter().filter_map(later).collect();
-        seen.push(Seen { cover: look(staff, &demand, window), ahead, demand });
+    for hospital in config.hospitals.values().filter(|one| wanted.as_ref().is_none_or(|wanted| *wanted == one.id)) {
+        let (all, mut unlooked) = asked(config, hospital, args)?;
+        for asked in all {
+            let unlooked = std::mem::take(&mut unlooked);
+            let demand = &asked.demand;
+            let first = args.from.unwrap_or_else(|| demand.zone.to_datetime(now).date());
+            let far = || Usage(format!("{first} is too far away"));
+            let window = Window::of_days(first, &demand.zone, args.weeks).ok_or_else(far)?;
+            let (cover, ahead) = (asked.cover(staff, window), ahead(staff, &asked, window, args.weeks));
+            seen.push(Seen { cover, ahead, unlooked, asked });
+        }
     }
     Ok(seen)
+}
+
+/// As the plans ask, with what they ask at some hours only; or as the command line does.
+fn asked(config: &Config, hospital: &Hospital, args: &CoverageArgs) -> anyhow::Result<(Vec<Asked>, Vec<String>)> {
+    let of_name = |name: &str| {
+        let level = Level::from_name(name);
+        level.ok_or_else(|| Usage(format!("--level is one of {}", Level::NAMES.join(", "))))
+    };
+    let level = args.level.as_deref().map(of_name).transpose()?;
+    let language = args.language.as_deref().map(Language::new);
+    if level.is_none() && language.is_none() {
+        return Ok((cover::asked(config, hospital), cover::at_some_hours(config, hospital)));
+    }
+    Ok((cover::asked_as(config, hospital, level.unwrap_or_default(), language.as_ref()), Vec::new()))
+}
+
+/// Releases that go live after the window, each with the cover of as many weeks from then on.
+fn ahead(staff: &Staff, asked: &Asked, window: Window, weeks: u8) -> Vec<(GoLive, Cover)> {
+    let demand = &asked.demand;
+    let announced = staff.lines(&demand.hospital).flat_map(|(_, line)| line.go_lives());
+    let mut announced: Vec<&GoLive> = announced.filter(|go_live| go_live.from >= window.until).collect();
+    announced.sort_by_key(|go_live| go_live.from);
+    announced.dedup_by_key(|go_live| go_live.from);
+    let later = |go_live: &GoLive| {
+        let window = Window::weeks(go_live.from, &demand.zone, weeks)?;
+        Some((go_live.clone(), asked.cover(staff, window)))
+    };
+    announced.into_iter().filter_map(later).collect()
 }
 
 // -- For people -------------------------------------------------------------------------------------------------------
 
 fn text(seen: &Seen, weeks: u8, out: &mut Out) -> anyhow::Result<()> {
-    let Seen { cover, ahead, demand } = seen;
+    let Seen { asked, cover, ahead, unlooked } = seen;
     let until = cover.zone.to_datetime(cover.window.until);
     let from = cover.zone.to_datetime(cover.window.from);
     let zone = cover.zone.iana_name().unwrap_or("local time");
-    writeln!(out, "{}: {} to {} ({zone})", cover.hospital, from.strftime("%a %F"), until.strftime("%a %F"))?;
-    if !demand.rings_on_call {
-        writeln!(out, "  no plan of it rings people on call, so they are not counted")?;
+    let (hospital, apart) = (&cover.hospital, &asked.apart);
+    writeln!(out, "{hospital}{apart}: {} to {} ({zone})", from.strftime("%a %F"), until.strftime("%a %F"))?;
+    for what in unlooked {
+        writeln!(out, "  asked at some hours only, and not looked at: {what}")?;
+    }
+    if asked.hotlines.is_empty() {
+        writeln!(out, "  no plan of its hotlines rings anybody")?;
+    } else {
+        let plans = if asked.hotlines.len() == 1 { "its plan rings" } else { "their plans ring" };
+        for (rings, whom) in
+            [(asked.demand.rings_at_work, "analysts at work"), (asked.demand.rings_on_call, "people on call")]
+        {
+            if !rings {
+                writeln!(out, "  {plans} no {whom}, so they are not counted")?;
+            }
+        }
     }
     for row in &cover.rows {
         of_row(cover, row, out)?;
@@ -215,7 +251,11 @@ fn uncovered(cover: &Cover, out: &mut Out) -> anyhow::Result<()> {
 // -- For programs -----------------------------------------------------------------------------------------------------
 
 fn as_json(seen: &Seen) -> Value {
-    let mut value = cover_json(&seen.cover);
+    let (mut value, asked) = (cover_json(&seen.cover), &seen.asked);
+    value["hotlines"] = json!(asked.hotlines);
+    value["language"] = json!(asked.demand.language);
+    value["level"] = json!(asked.demand.level);
+    value["at_some_hours"] = json!(seen.unlooked);
     let ahead = seen.ahead.iter().map(
         |(go_live, cover)| json!({ "release": go_live.release, "from": go_live.from, "cover": cover_json(cover) }),
     );

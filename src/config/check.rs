@@ -167,7 +167,7 @@ fn check_asked(file: &HospitalFile, files: &Files, problems: &Problems) {
 }
 
 /// Everything that a plan settles of the need: by which step, and by which key of it.
-fn asked(plan: &Plan) -> impl Iterator<Item = (&Step, Option<Digit>, &NeedPatch)> {
+pub(super) fn asked(plan: &Plan) -> impl Iterator<Item = (&Step, Option<Digit>, &NeedPatch)> {
     plan.steps().iter().flat_map(|step| {
         let patches: Vec<(Option<Digit>, &NeedPatch)> = match &step.kind {
             StepKind::Menu(menu) => menu.keys.iter().map(|(key, answer)| (Some(*key), &answer.set)).collect(),
@@ -186,7 +186,7 @@ fn asked(plan: &Plan) -> impl Iterator<Item = (&Step, Option<Digit>, &NeedPatch)
     })
 }
 
-/// Whether some analyst holds what is asked for; language apart, which an analyst has for all.
+/// Whether some analyst holds what is asked for, on whatever day; language apart, which an analyst has for all.
 fn held(patch: &NeedPatch, file: &HospitalFile, files: &Files) -> bool {
     let own = |analyst: &&RawAnalyst| {
         serves(analyst, file) && patch.language.as_ref().is_none_or(|language| analyst.languages.contains(language))
@@ -209,7 +209,7 @@ fn serves(analyst: &RawAnalyst, file: &HospitalFile) -> bool {
 }
 
 /// "module `charting` with level `expert`".
-fn needed(patch: &NeedPatch) -> String {
+pub(super) fn needed(patch: &NeedPatch) -> String {
     let parts = [
         patch.system.as_ref().map(|system| format!("system `{system}`")),
         patch.module.as_ref().map(|module| format!("module `{module}`")),

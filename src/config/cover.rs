@@ -1,80 +1,108 @@
 //! What of a checked configuration has to be covered, and the hours of it that nobody covers, as findings.
 
+mod asked;
+mod untaken;
+
 use jiff::Timestamp;
 
 use crate::config::{Config, Hospital};
 use crate::diagnostic::Diagnostic;
-use crate::ids::{Language, SiteId, SystemId};
-use crate::proof::coverage::{self, Because, Cover, Demand, Row, Wanted, Window};
-use crate::routing::{Level, Staff, Who};
+use crate::proof::coverage::{self, Because, Cover, Row, Window};
+use crate::routing::Staff;
+
+pub use asked::{Asked, asked, asked_as, at_some_hours};
 
 /// How far `wardline check` looks.
 pub const CHECKED_WEEKS: u8 = 4;
 /// Holes that one warning tells; `wardline coverage` tells all.
 const MAX_TOLD: usize = 4;
 
-/// For each hospital, with what its plans ring: somebody whom no rung names covers nothing.
-pub fn demands(config: &Config, level: Level, language: Option<&Language>) -> Vec<Demand> {
-    config.hospitals.values().map(|hospital| demand(config, hospital, level, language)).collect()
+/// The next weeks of one hospital, asked in every manner in which its calls ask.
+struct Look {
+    covers: Vec<(Asked, Cover)>,
 }
 
-pub fn demand(config: &Config, hospital: &Hospital, level: Level, language: Option<&Language>) -> Demand {
-    let plans = hospital.hotlines.values().filter_map(|hotline| config.plans.get(&hotline.plan));
-    let groups: Vec<Who> = plans.flat_map(|plan| &plan.hunting.rungs).flat_map(|rung| &rung.who).copied().collect();
-    let sites = |system: &SystemId| -> Vec<SiteId> {
-        let units = hospital.directory.units().filter(|unit| unit.system.as_ref() == Some(system));
-        let mut sites: Vec<SiteId> = units.map(|unit| unit.site.clone()).collect();
-        sites.sort();
-        sites.dedup();
-        sites
-    };
-    let wanted = hospital.directory.systems().map(|system| {
-        let sites = sites(&system.id);
-        Wanted { system: system.id.clone(), modules: system.modules.clone(), sites }
-    });
-    Demand {
-        hospital: hospital.id.clone(),
-        zone: hospital.time_zone.clone(),
-        language: language.cloned().unwrap_or_else(|| hospital.language()),
-        level,
-        rings_at_work: groups.iter().any(|who| matches!(who, Who::Qualified | Who::WrapUp)),
-        rings_on_call: groups.contains(&Who::OnCall),
-        systems: wanted.collect(),
+impl Look {
+    /// `None` at the edge of the calendar.
+    fn at(config: &Config, hospital: &Hospital, staff: &Staff, now: Timestamp) -> Option<Look> {
+        let window = Window::weeks(now, &hospital.time_zone, CHECKED_WEEKS)?;
+        let covers = asked(config, hospital).into_iter().map(|asked| {
+            let cover = asked.cover(staff, window);
+            (asked, cover)
+        });
+        Some(Look { covers: covers.collect() })
+    }
+
+    /// What nobody covers, each hole once: calls that ask for more find it, too, and it is told of those that ask for least.
+    fn holes(&self) -> Vec<Hole<'_>> {
+        let mut holes: Vec<Hole<'_>> = Vec::new();
+        for (asked, cover) in &self.covers {
+            for row in &cover.rows {
+                let hole = Hole { apart: &asked.apart, cover, row, windows: row.holes() };
+                if !hole.windows.is_empty() && !holes.iter().any(|told| told.tells(&hole)) {
+                    holes.push(hole);
+                }
+            }
+        }
+        holes
     }
 }
 
-/// Hours of the next weeks in which nobody is on shift or on call: one warning for each system or group of its modules.
+struct Hole<'a> {
+    apart: &'a str,
+    cover: &'a Cover,
+    row: &'a Row,
+    windows: Vec<Window>,
+}
+
+impl Hole<'_> {
+    /// Whoever reads of this one knows the other.
+    fn tells(&self, other: &Hole<'_>) -> bool {
+        let (mine, others) = (self.row, other.row);
+        self.apart.is_empty()
+            && self.windows == other.windows
+            && mine.system == others.system
+            && (mine.sites.is_empty() || mine.sites == others.sites)
+            && others.modules.iter().all(|module| mine.modules.contains(module))
+    }
+
+    /// Nobody who may take it has shifts, and somebody may be signed in: the rota is kept elsewhere, and no file tells of it.
+    fn kept_elsewhere(&self) -> bool {
+        self.row.stretches.iter().all(|stretch| stretch.people() == 0) && !self.row.whenever.is_empty()
+    }
+
+    /// "tidewater-lab: orders on hotline 7300".
+    fn name(&self) -> String {
+        format!("{}{}", self.row.name(), self.apart)
+    }
+}
+
+/// What the rota and the days of qualifications leave open: hours of the next weeks in which nobody is on shift or on call,
+/// one warning for each system or group of its modules; and what a plan asks for and nobody may take now.
 pub fn warnings(config: &Config, staff: &Staff, now: Timestamp) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for demand in demands(config, Level::default(), None) {
-        let Some(window) = Window::weeks(now, &demand.zone, CHECKED_WEEKS) else { continue };
-        let cover = coverage::cover(staff, &demand, window);
-        for row in &cover.rows {
-            found.extend(config.hospital(&demand.hospital).and_then(|hospital| warning(hospital, &cover, row)));
-        }
+    for hospital in config.hospitals.values() {
+        let Some(look) = Look::at(config, hospital, staff, now) else { continue };
+        // `wardline coverage` says which rota is kept elsewhere; a warning would say nothing new.
+        let holes = look.holes().into_iter().filter(|hole| !hole.kept_elsewhere());
+        found.extend(holes.filter_map(|hole| warning(hospital, &hole)));
     }
+    found.extend(untaken::untaken(config, staff, now));
     found
 }
 
-fn warning(hospital: &Hospital, cover: &Cover, row: &Row) -> Option<Diagnostic> {
-    let holes = row.holes();
-    if holes.is_empty() {
-        return None;
-    }
+fn warning(hospital: &Hospital, hole: &Hole<'_>) -> Option<Diagnostic> {
+    let Hole { apart, cover, row, windows } = hole;
     let place = hospital.system_places.get(&row.system)?;
     let modules = if row.whole { String::new() } else { format!(" ({})", coverage::joined(&row.modules)) };
     let sites = if row.sites.is_empty() { String::new() } else { format!(" at {}", coverage::joined(&row.sites)) };
-    let what = format!("`{}`{modules}{sites}", row.system);
+    let what = format!("`{}`{modules}{sites}{apart}", row.system);
     let whenever = match row.whenever.as_slice() {
         [] => String::new(),
         people => format!("; {} may be signed in at any hour", coverage::joined(people)),
     };
-    // `wardline coverage` says so; a warning would say nothing new.
-    if kept_elsewhere(row) {
-        return None;
-    }
-    let what = format!("{} of the next {CHECKED_WEEKS} weeks have no analyst for {what}", coverage::hours(&holes));
-    let why = format!("{}{whenever}", first(&holes, cover));
+    let what = format!("{} of the next {CHECKED_WEEKS} weeks have no analyst for {what}", coverage::hours(windows));
+    let why = format!("{}{whenever}", first(windows, cover));
     let mut finding = place.warning(what).why(why);
     finding.remedy = Some(remedy(cover, row));
     Some(finding)
@@ -89,11 +117,6 @@ fn first(holes: &[Window], cover: &Cover) -> String {
     format!("{}{more}", told.join("; "))
 }
 
-/// Nobody who may take it has shifts, and somebody may be signed in: the rota is kept elsewhere, and no file tells of it.
-fn kept_elsewhere(row: &Row) -> bool {
-    row.stretches.iter().all(|stretch| stretch.people() == 0) && !row.whenever.is_empty()
-}
-
 /// What the files leave open of the next weeks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gaps {
@@ -105,19 +128,17 @@ pub struct Gaps {
 }
 
 pub fn gaps(config: &Config, hospital: &Hospital, staff: &Staff, now: Timestamp) -> Gaps {
-    let demand = demand(config, hospital, Level::default(), None);
     let mut gaps = Gaps::default();
-    let Some(window) = Window::weeks(now, &demand.zone, CHECKED_WEEKS) else {
+    let Some(look) = Look::at(config, hospital, staff, now) else {
         gaps.holes.push("everything: the calendar ends within four weeks".to_owned());
         return gaps;
     };
-    let cover = coverage::cover(staff, &demand, window);
-    for row in &cover.rows {
-        let holes = row.holes();
-        if kept_elsewhere(row) {
-            gaps.elsewhere.push(row.name());
-        } else if !holes.is_empty() {
-            gaps.holes.push(format!("{} for {}: {}", row.name(), coverage::hours(&holes), first(&holes, &cover)));
+    for hole in look.holes() {
+        if hole.kept_elsewhere() {
+            gaps.elsewhere.push(hole.name());
+        } else {
+            let (name, hours) = (hole.name(), coverage::hours(&hole.windows));
+            gaps.holes.push(format!("{name} for {hours}: {}", first(&hole.windows, hole.cover)));
         }
     }
     gaps
@@ -142,10 +163,13 @@ fn remedy(cover: &Cover, row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use super::*;
-    use crate::config::{Surroundings, load};
-    use crate::ids::HospitalId;
+    use crate::config::{Hotline, Surroundings, load};
+    use crate::diagnostic::Report;
+    use crate::ids::{Extension, HospitalId, Language, PlanId, SystemId};
+    use crate::ivr::{Known, Plan};
     use crate::routing::{Analyst, Schedule};
 
     /// A Tuesday.
@@ -178,6 +202,121 @@ mod tests {
         });
         assert_eq!(unplanned.holes, Vec::<String>::new());
         assert_eq!(unplanned.elsewhere, ["cedar-ehr"]);
+    }
+
+    fn mercy(config: &mut Config) -> &mut Hospital {
+        config.hospitals.get_mut(&HospitalId::new("mercy-harbor")).expect("a hospital of the sample")
+    }
+
+    fn open(config: &Config) -> Vec<String> {
+        let hospital = config.hospital(&HospitalId::new("mercy-harbor")).expect("a hospital of the sample");
+        gaps(config, hospital, &config.staff, NOW.parse().expect("a time")).holes
+    }
+
+    /// The sample's plan under another name, changed in its text.
+    fn with_second_plan(config: &mut Config, change: impl Fn(String) -> String) {
+        let file = "sip-config/plans/second.toml";
+        let text = include_str!("../../sip-config/plans/hotline.toml").replacen("\"hotline\"", "\"second\"", 1);
+        let mut report = Report::new();
+        let plan = Plan::load(file, &change(text), &Known::default(), &mut report).expect("a plan");
+        config.plans.insert(plan.id.clone(), Arc::new(plan));
+        let number = Extension::new("7300");
+        let hotline = Hotline { number: number.clone(), plan: PlanId::new("second"), language: None };
+        mercy(config).hotlines.insert(number, hotline);
+    }
+
+    fn exchanged(from: &'static str, to: &'static str) -> impl Fn(String) -> String {
+        move |text| {
+            assert!(text.contains(from), "no {from}");
+            text.replacen(from, to, 1)
+        }
+    }
+
+    const BACKUP: &str = r#"    { name = "backup", who = ["wrap-up", "on-call"], ring_for = "20s", after = "12s" },"#;
+    const QUALIFIED: &str = r#"    { name = "qualified", who = ["qualified"], ring_for = "12s" },"#;
+    const KEY_2: &str = r#"keys.2 = { module = "sign-in", next = "ring" }"#;
+
+    #[test]
+    fn a_hotline_is_covered_by_whom_its_own_plan_rings() {
+        let mut config = sample();
+        assert_eq!(open(&config), Vec::<String>::new());
+        with_second_plan(&mut config, exchanged(BACKUP, ""));
+        let holes = open(&config);
+        assert!(!holes.is_empty());
+        let apart = |hole: &String| hole.contains(" on hotline 7300 for ");
+        assert!(holes.iter().all(apart), "7100 rings the on-call phones at night: {holes:#?}");
+    }
+
+    #[test]
+    fn wrap_up_covers_nothing() {
+        let mut config = sample();
+        let by_day_too = exchanged(QUALIFIED, "");
+        with_second_plan(&mut config, move |text| by_day_too(text).replacen(", \"on-call\"", "", 1));
+        let holes = open(&config);
+        let systems = mercy(&mut config).directory.systems().count();
+        assert_eq!(holes.len(), systems, "{holes:#?}");
+        assert!(holes.iter().all(|hole| hole.contains(" on hotline 7300 for 672 h: ")), "{holes:#?}");
+    }
+
+    #[test]
+    fn a_hotline_in_another_language_and_a_level_that_a_key_names_are_covered_apart() {
+        let mut config = sample();
+        let number = Extension::new("7400");
+        let french =
+            Hotline { number: number.clone(), plan: PlanId::new("hotline"), language: Some(Language::new("fr")) };
+        mercy(&mut config).hotlines.insert(number, french);
+        let holes = open(&config);
+        assert!(!holes.is_empty());
+        assert!(holes.iter().all(|hole| hole.contains(" on hotline 7400, in `fr` for ")), "{holes:#?}");
+
+        let mut config = sample();
+        with_second_plan(
+            &mut config,
+            exchanged(KEY_2, r#"keys.2 = { module = "charting", level = "expert", next = "ring" }"#),
+        );
+        let holes = open(&config);
+        assert!(!holes.is_empty());
+        let expert =
+            |hole: &String| hole.contains(": charting") && hole.contains(" on hotline 7300, level expert for ");
+        assert!(holes.iter().all(expert), "{holes:#?}");
+    }
+
+    #[test]
+    fn what_is_asked_at_some_hours_only_is_named_and_not_looked_at() {
+        let mut config = sample();
+        with_second_plan(&mut config, |text| {
+            let case = r#"    { incident = true, next = "known-problem" },"#;
+            let night = r#"    { incident = true, next = "known-problem" },
+    { hours = "19:00-07:00", next = "night" },"#;
+            let step = "\n[steps.night]\ntype = \"set\"\nlevel = \"expert\"\nnext = \"ring\"\n";
+            exchanged(case, night)(text) + step
+        });
+        assert_eq!(open(&config), Vec::<String>::new());
+        let hospital = config.hospital(&HospitalId::new("mercy-harbor")).expect("a hospital of the sample");
+        assert_eq!(at_some_hours(&config, hospital), ["on hotline 7300, level expert"]);
+    }
+
+    #[test]
+    fn a_key_for_what_nobody_may_take_any_more_is_warned_of_and_refuses_no_start() {
+        let mut config = sample();
+        let expert = r#"keys.2 = { system = "tidewater-lab", level = "expert", next = "ring" }"#;
+        with_second_plan(&mut config, exchanged(KEY_2, expert));
+        let now = NOW.parse().expect("a time");
+        let told = |staff: &Staff| -> Vec<String> {
+            let found = untaken::untaken(&config, staff, now).into_iter();
+            found.map(|one| format!("{}: {}", one.what, one.why.unwrap_or_default())).collect()
+        };
+        assert_eq!(told(&config.staff), Vec::<String>::new());
+        let people = config.staff.iter().cloned().map(|mut analyst| {
+            for held in analyst.qualifications.iter_mut().filter(|held| held.system == SystemId::new("tidewater-lab")) {
+                held.valid_until = Some(jiff::civil::date(2026, 1, 1));
+            }
+            analyst
+        });
+        let staff = Staff::new(people).expect("as many as before");
+        let expected = "key 2 asks for system `tidewater-lab` with level `expert`, which nobody of `mercy-harbor` may \
+                        take now: mei-tanaka: expired on 2026-01-01";
+        assert_eq!(told(&staff), [expected]);
     }
 
     #[test]

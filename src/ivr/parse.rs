@@ -182,6 +182,11 @@ impl<'r, 'k> Parser<'r, 'k> {
                 return Hunting::standard();
             }
         }
+        if !hunting.rungs.is_empty() && !hunting.rungs.iter().any(|rung| rung.who.contains(&Who::Qualified)) {
+            let what = "no rung rings `qualified`: analysts who are free are never rung";
+            let finding = Diagnostic::warning(&self.reader.file, table.value_span("rungs"), what);
+            self.reader.push(finding.remedy("name `qualified` in the first rung"));
+        }
         for error in hunting.check() {
             self.reader.error(table.span.clone(), error.to_string(), "change `hunting`");
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::grammar::{committed, merged, placeless};
 use super::{File, Folder, file, findings, root, surroundings};
-use crate::config::{Loaded, compose, render};
+use crate::config::{Loaded, compose, cover, render};
 use crate::diagnostic::Report;
 
 /// A fenced block: its language and text.
@@ -174,6 +174,22 @@ fn two_languages() -> tempfile::TempDir {
     folder
 }
 
+fn whats(report: &Report) -> Vec<&str> {
+    report.diagnostics().iter().map(|finding| finding.what.as_str()).collect()
+}
+
+/// What the page itself says that `check` warns of.
+fn warned(recipe: &str) -> &'static [&'static str] {
+    if recipe != "A second language" {
+        return &[];
+    }
+    // Owen Marsh works from 7 to 16 on working days; of those who know the laboratory's system, nobody speaks French.
+    &[
+        "492 h of the next 4 weeks have no analyst for `cedar-ehr`, in `fr`",
+        "672 h of the next 4 weeks have no analyst for `tidewater-lab`, in `fr`",
+    ]
+}
+
 #[test]
 fn every_recipe_fits_the_sample_configuration() {
     let page = read(&root().join("docs/dial-plans.md"));
@@ -184,7 +200,12 @@ fn every_recipe_fits_the_sample_configuration() {
         match part {
             Part::Heading(next) => {
                 if !changed.is_empty() {
-                    assert_eq!(shown(sample(base.path(), &changed)), "", "{recipe}");
+                    let mut loaded = sample(base.path(), &changed);
+                    if let Ok(loaded) = &mut loaded {
+                        let (config, now) = (&loaded.config, surroundings().now);
+                        loaded.warnings.extend(cover::warnings(config, &config.staff, now));
+                    }
+                    assert_eq!(whats(&findings(loaded)), warned(&recipe), "{recipe}");
                     recipes += 1;
                 }
                 changed.clear();

@@ -38,6 +38,22 @@ fn an_utterance_of_more_than_four_seconds_is_refused_also_when_it_is_joined() {
 }
 
 #[test]
+fn a_plan_that_rings_only_who_finishes_a_call_is_warned_of() {
+    let plan = changed(PLAN, "who = [\"qualified\"]", "who = [\"wrap-up\"]");
+    let expected = r#"warning: no rung rings `qualified`: analysts who are free are never rung
+  --> sip-config/plans/hotline.toml:10:9
+   |
+10 | rungs = [{ name = "qualified", who = ["wrap-up"], ring_for = "12s" }]
+   |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   |
+   = help: name `qualified` in the first rung
+
+1 warning
+"#;
+    assert_eq!(report(HOSPITAL, ANALYSTS, &plan), expected);
+}
+
+#[test]
 fn a_target_that_is_not_declared_is_refused() {
     let plan = changed(
         PLAN,

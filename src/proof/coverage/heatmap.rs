@@ -47,9 +47,10 @@ pub enum Cell {
     },
 }
 
-pub fn draw(covers: &[Cover]) -> String {
+/// Each cover with what is said of it behind the names of its rows; may be empty.
+pub fn draw(covers: &[(&Cover, &str)]) -> String {
     let width = LEFT + QUARTERS as f64 * CELL + 2.0 * MARGIN;
-    let panels: f64 = covers.iter().flat_map(|cover| cover.rows.iter().map(|_| panel_height(cover))).sum();
+    let panels: f64 = covers.iter().flat_map(|(cover, _)| cover.rows.iter().map(|_| panel_height(cover))).sum();
     let height = HEAD + panels + MARGIN;
     let mut out = String::new();
     let _ = writeln!(
@@ -71,9 +72,9 @@ pub fn draw(covers: &[Cover]) -> String {
     );
     legend(&mut out);
     let mut top = HEAD;
-    for cover in covers {
+    for (cover, apart) in covers {
         for row in &cover.rows {
-            panel(cover, row, top, &mut out);
+            panel(cover, row, apart, top, &mut out);
             top += panel_height(cover);
         }
     }
@@ -109,9 +110,9 @@ fn dates(cover: &Cover) -> Vec<Date> {
     series.take_while(|date| *date < end.date() || (*date == end.date() && end.time() > Time::midnight())).collect()
 }
 
-fn panel(cover: &Cover, row: &Row, top: f64, out: &mut String) {
+fn panel(cover: &Cover, row: &Row, apart: &str, top: f64, out: &mut String) {
     let left = MARGIN + LEFT;
-    let name = format!("{} · {}", cover.hospital, row.name());
+    let name = format!("{} · {}{apart}", cover.hospital, row.name());
     let _ = writeln!(
         out,
         r#"  <text class="ink" x="{MARGIN}" y="{}" font-weight="600">{}</text>"#,
