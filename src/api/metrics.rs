@@ -56,6 +56,9 @@ fn switch(figures: &mut Figures, status: &Status) {
     let trunks: Vec<(&str, i64)> =
         status.trunks.iter().filter_map(|(trunk, health)| Some((trunk.as_str(), up(health)?))).collect();
     figures.labelled_gauge("trunk_up", "1 while a probed trunk answers OPTIONS", "trunk", &trunks);
+    let plain = |trunk| i64::from(status.plain.contains_key(trunk));
+    let trunks: Vec<(&str, i64)> = status.trunks.keys().map(|trunk| (trunk.as_str(), plain(trunk))).collect();
+    figures.labelled_gauge("trunk_plain", "1 where a trunk goes unencrypted", "trunk", &trunks);
     let rehearsal: Vec<(&str, i64)> = status
         .standings
         .iter()
@@ -194,6 +197,8 @@ mod tests {
         status.counters.insert("invite-from-stranger".to_owned(), 5);
         let live = Standing::Declared { by: "kim".to_owned(), at: jiff::Timestamp::UNIX_EPOCH };
         status.standings.extend([("harbor".into(), live), ("cedar".into(), Standing::Rehearsal)]);
+        status.trunks.extend([("pbx".into(), Health::Up), ("carrier".into(), Health::Unknown)]);
+        status.plain.insert("carrier".into(), "isolated voice network".to_owned());
         let text = text(Some(&status), &gauges(), true).expect("text");
         for line in [
             "wardline_up 1",
@@ -201,6 +206,8 @@ mod tests {
             "wardline_calls 2",
             "wardline_ports{state=\"free\"} 996",
             "wardline_events_total{event=\"invite-from-stranger\"} 5",
+            "wardline_trunk_plain{trunk=\"pbx\"} 0",
+            "wardline_trunk_plain{trunk=\"carrier\"} 1",
             "wardline_hospital_rehearsal{hospital=\"harbor\"} 0",
             "wardline_hospital_rehearsal{hospital=\"cedar\"} 1",
             "wardline_journal_state{state=\"degraded\"} 1",

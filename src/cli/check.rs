@@ -1,6 +1,7 @@
 //! `wardline check`: the files of sip-config/ as one program, everything that is wrong with them, and what was proved of
 //! their plans.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -51,6 +52,7 @@ pub fn run(folder: &Path, args: &CheckArgs, out: &mut Out) -> anyhow::Result<Out
             value["valid"] = json!(config.is_some());
             value["version"] = json!(config.map(|config| &config.version));
             value["proofs"] = json!(config.map(|config| proofs::json(&config.proofs)));
+            value["plain"] = json!(config.map(|config| config.node.plain().collect::<BTreeMap<_, _>>()));
             value["node"] = json!(config.map(|config| node(&config.node)));
             out.json(&value)?;
         }
@@ -72,6 +74,9 @@ fn text(folder: &Path, report: &Report, config: Option<&Config>, out: &mut Out) 
     ];
     let (folder, version) = (folder.display(), &config.version);
     writeln!(out, "{folder} is {}: {} (version {version})", green("valid"), counts.join(", "))?;
+    for (trunk, reason) in config.node.plain() {
+        writeln!(out, "trunk {trunk} goes unencrypted: {reason}")?;
+    }
     write!(out, "{}", proofs::text(&config.proofs))?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::cli::exit::Outcome;
 use crate::cli::golive;
 use crate::cli::out::{Out, green, padded, red, yellow};
 use crate::cli::place::Place;
-use crate::config::{self, Config, Media, NextHop, Node, Surroundings, render};
+use crate::config::{self, Config, Media, NextHop, Node, Surroundings, Trunk, render};
 use crate::ids::HospitalId;
 use crate::plural::counted;
 use crate::routing::PhoneKind;
@@ -137,6 +137,7 @@ fn examine(folder: &Path) -> Vec<Finding> {
         findings.push(media_ports(&config.node.media, &given_away));
         findings.extend(open_files(&config.node.media));
         findings.extend(certificates(&config.node));
+        findings.extend(encryption(&config.node));
         findings.extend(trunks(&config.node, server.as_ref().ok()));
         findings.extend(phones(config));
         findings.push(prompts(config));
@@ -430,6 +431,19 @@ fn certificates(node: &Node) -> Option<Finding> {
             format!("{own} can be used; none of our `authorities` signed it, so see yourself when it ends"),
         ),
         Err(error) => Finding::fail("certificates", format!("{error:#}"), "see [tls] in wardline.toml"),
+    })
+}
+
+/// Media goes in clear whatever a trunk speaks.
+fn encryption(node: &Node) -> impl Iterator<Item = Finding> {
+    node.trunks.values().map(|Trunk { id, plain, .. }| {
+        Finding::ok(
+            "encryption",
+            match plain {
+                Some(reason) => format!("{id} goes unencrypted: {reason}"),
+                None => format!("{id} speaks TLS; its media goes unencrypted"),
+            },
+        )
     })
 }
 

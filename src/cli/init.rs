@@ -67,6 +67,9 @@ pub struct InitArgs {
     /// This machine's address on the voice network
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Why SIP to the PBX may go unencrypted
+    #[arg(long, value_name = "REASON")]
+    plain: Option<String>,
     /// The first analyst's name; more come by `wardline import analysts`
     #[arg(long, value_name = "NAME")]
     analyst: Option<String>,
@@ -281,6 +284,8 @@ impl Questions<'_> {
         let words = "This machine's address that the PBX calls";
         let listen = self.ask("listen", &args.listen, words, towards, |text| answers::listen(text, &addresses))?;
         self.see_whether_ours(listen)?;
+        let words = "SIP to the PBX goes unencrypted at first; why is that fine?";
+        let plain = self.ask("plain", &args.plain, words, fixed("isolated voice network"), answers::plain)?;
         let words = "First analyst's name (may be left out)";
         let analyst = self.ask("analyst", &args.analyst, words, fixed(""), answers::optional_name)?;
         Ok(Answers {
@@ -295,6 +300,7 @@ impl Questions<'_> {
             pbx,
             pbx_addresses: addresses,
             listen,
+            plain,
             analyst,
         })
     }

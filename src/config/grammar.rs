@@ -127,6 +127,7 @@ realm = "desk.hospital.example"
 hospital = "mercy-harbor"
 peers = ["10.20.0.10", "10.20.0.11"]
 host = "pbx.voice.hospital.example"
+plain = "isolated voice network"
 trusted = true
 probe = "30s"
 outside_prefix = "9"
@@ -251,7 +252,12 @@ static TRUNK: Table = Table {
             Need::Default("\"30m\""),
             "how long a call may go unconfirmed by either side (RFC 4028); half-way it is confirmed"
         ),
-        key!("plain", Kind::Text, Need::Without("no remark"), "why it goes unencrypted, for whoever reads the file"),
+        key!(
+            "plain",
+            Kind::Text,
+            Need::Without("it must be `tls`"),
+            "why it goes unencrypted, in one line; `check`, `doctor` and the log repeat it"
+        ),
         key!(
             "outside_prefix",
             Kind::Form(&DIALLED),
@@ -266,7 +272,7 @@ static TRUNK: Table = Table {
         ),
     ],
     choice: Choice::Some(&["peers", "host"]),
-    example: "[trunks.pbx]\nhospital = \"mercy-harbor\"\npeers = [\"10.20.0.10\"]\ntrusted = true\nprobe = \"30s\"\noutside_prefix = \"9\"\n",
+    example: "[trunks.pbx]\nhospital = \"mercy-harbor\"\npeers = [\"10.20.0.10\"]\nplain = \"isolated voice network\"\ntrusted = true\nprobe = \"30s\"\noutside_prefix = \"9\"\n",
     ..BLANK
 };
 

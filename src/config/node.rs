@@ -121,6 +121,11 @@ pub struct Trunk {
 }
 
 impl Node {
+    /// The trunks that go unencrypted, each with why that is so.
+    pub fn plain(&self) -> impl Iterator<Item = (&TrunkId, &str)> {
+        self.trunks.values().filter_map(|trunk| Some((&trunk.id, trunk.plain.as_deref()?)))
+    }
+
     /// The session interval that we ask of a phone: its trunk's, or the usual one of a registered phone.
     pub fn session_timer(&self, trunk: Option<&TrunkId>) -> Duration {
         trunk.and_then(|id| self.trunks.get(id)).map_or(SESSION_TIMER, |trunk| trunk.session_timer)

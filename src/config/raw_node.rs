@@ -363,7 +363,7 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
         nat: entry.or("nat", false),
         probe: probe.map(|probe| probe.value),
         max_calls: entry.has("max_calls").then(|| bounded(entry, "max_calls", MAX_CALLS)),
-        plain: entry.optional("plain"),
+        plain: read_plain(id, entry, transport),
         outside_prefix: entry.optional::<Extension>("outside_prefix").map(|prefix| prefix.to_string()),
         auth,
         session_timer: session_timer.map_or(SESSION_TIMER, |timer| timer.value),
@@ -371,6 +371,23 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
     };
     let complete = places.hospital.is_some();
     (complete.then_some(trunk), places)
+}
+
+/// Nothing goes in clear unless somebody has said why.
+fn read_plain(id: &TrunkId, entry: &Fields<'_>, transport: Transport) -> Option<String> {
+    let encrypted = transport == Transport::Tls;
+    if encrypted && entry.has("plain") {
+        let finding =
+            entry.key_place("plain").error(format!("trunk `{id}` speaks TLS, and says why it goes unencrypted"));
+        entry.problems.push(finding.remedy("leave `plain` out, or transport = \"tls\""));
+    }
+    if !encrypted && !entry.has("plain") {
+        let finding = entry.key_place("transport").error(format!("trunk `{id}` goes unencrypted and does not say why"));
+        let finding = finding.why("numbers, names and keys of callers can be read on the way");
+        let remedy = "write transport = \"tls\", or the reason, such as plain = \"isolated voice network\"";
+        entry.problems.push(finding.remedy(remedy));
+    }
+    entry.optional("plain")
 }
 
 /// The password itself is not in the file: [`fill_passwords`] finds it.

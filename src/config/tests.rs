@@ -27,6 +27,7 @@ hospital = "mercy"
 peers = ["10.0.0.0/24"]
 host = "10.0.0.5"
 trusted = true
+plain = "a test"
 "#;
 
 const HOSPITAL: &str = r#"id = "mercy"
@@ -111,7 +112,8 @@ units.surgery = { site = "main", name = "Surgery" }
 extensions = [{ number = "4700", unit = "surgery" }]
 "#;
 
-const CEDAR_TRUNK: &str = "trusted = true\n[trunks.cedar-pbx]\nhospital = \"cedar\"\npeers = [\"10.9.0.1\"]\n";
+const CEDAR_TRUNK: &str =
+    "trusted = true\nplain = \"a test\"\n[trunks.cedar-pbx]\nhospital = \"cedar\"\npeers = [\"10.9.0.1\"]\n";
 
 fn surroundings() -> Surroundings {
     let now = "2026-06-01T12:00:00Z".parse().expect("a timestamp");
@@ -383,11 +385,38 @@ fn sockets_and_ports_are_checked() {
         broken(
             "wardline",
             "trusted = true",
-            "[trunks.b]\nhospital = \"mercy\"\npeers = [\"10.0.0.7\"]",
-            "wardline.toml:14:10",
+            "plain = \"a test\"\n[trunks.b]\nhospital = \"mercy\"\npeers = [\"10.0.0.7\"]",
+            "wardline.toml:15:10",
             &["10.0.0.7/32 of trunk `b`", "overlap"],
         ),
     ]);
+}
+
+#[test]
+fn nothing_goes_in_clear_without_a_word_and_the_word_is_a_reason() {
+    const WHY: &str = "plain = \"a test\"";
+    check(&[
+        broken(
+            "wardline",
+            WHY,
+            "",
+            "wardline.toml:8:1",
+            &["trunk `pbx` goes unencrypted and does not say why", "transport = \"tls\"", "plain = \"isolated"],
+        ),
+        broken("wardline", WHY, "plain = \" \"", "wardline.toml:13:9", &["`plain` of trunk `pbx` must be text"]),
+        broken("wardline", WHY, "plain = \"a\\nb\"", "wardline.toml:13:9", &["without line breaks"]),
+    ]);
+}
+
+#[test]
+fn a_trunk_over_tls_has_no_reason_to_go_in_clear() {
+    let encrypted = "[listeners.encrypted]\nbind = \"127.0.0.1:5061\"\ntransports = [\"tls\"]\n[tls]\n\
+                     certificate = \"a.pem\"\nkey = \"a.key\"\nauthorities = \"ca.pem\"\n[media]";
+    let node = NODE.replace("[media]", encrypted).replace("trusted = true", "transport = \"tls\"");
+    let said = render::text(&findings(try_folder(&folder(&node, &[HOSPITAL], ANALYSTS))), false);
+    assert!(said.starts_with("error: trunk `pbx` speaks TLS, and says why it goes unencrypted"), "{said}");
+    let node = node.replace("plain = \"a test\"\n", "");
+    try_folder(&folder(&node, &[HOSPITAL], ANALYSTS)).expect("a whole configuration");
 }
 
 #[test]

@@ -111,11 +111,11 @@ async fn run(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Resul
         gauges: gauges(clock, store, &media, &inbox, (&udp, &tcp), canary),
     });
     let control = open_api(state, &config).await?;
-    let (name, drain) = (config.node.name.clone(), config.node.drain);
+    let (name, drain, plain) = (config.node.name.clone(), config.node.drain, unencrypted(&config));
     let (changed, asked) = (Arc::clone(&inbox), Arc::clone(&desk));
     let publisher = Publisher { versions, current: config, told, library, inbox: changed, desk: asked, media, secure };
     let publisher = publisher.start(wanted).await;
-    tracing::info!(node = %name, version = env!("CARGO_PKG_VERSION"), rehearsal = %rehearsing, "ready");
+    tracing::info!(node = %name, version = env!("CARGO_PKG_VERSION"), %plain, rehearsal = %rehearsing, "ready");
 
     let fault = tokio::select! {
         () = signals.wait_for_stop(&changes) => None,
@@ -160,6 +160,12 @@ fn rehearsing(config: &Config, memory: &Memory) -> String {
     let rehearsing = config.hospitals.keys().filter(|id| memory.standings.of(id).is_rehearsal());
     let names: Vec<&str> = rehearsing.map(HospitalId::as_str).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The trunks that go unencrypted with why, "none" where every one speaks TLS.
+fn unencrypted(config: &Config) -> String {
+    let plain: Vec<String> = config.node.plain().map(|(trunk, reason)| format!("{trunk} ({reason})")).collect();
+    if plain.is_empty() { "none".to_owned() } else { plain.join(", ") }
 }
 
 fn seed() -> anyhow::Result<[u8; 32]> {

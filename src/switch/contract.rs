@@ -272,6 +272,9 @@ pub struct Status {
     pub callbacks_failed: usize,
     /// By trunk: "unknown" (not probed), "up", "down".
     pub trunks: BTreeMap<TrunkId, Health>,
+    /// The trunks that go unencrypted, each with why that is so.
+    #[serde(default)]
+    pub plain: BTreeMap<TrunkId, String>,
     pub draining: bool,
     pub counters: BTreeMap<String, u64>,
 }

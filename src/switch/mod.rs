@@ -268,6 +268,7 @@ impl Switch {
             standings: self.standings_now(),
             callbacks_failed: self.callbacks.failed(),
             trunks: self.config.node.trunks.keys().map(|id| (id.clone(), self.trunks.health(id))).collect(),
+            plain: self.config.node.plain().map(|(id, reason)| (id.clone(), reason.to_owned())).collect(),
             draining: self.draining,
             counters: self.counted(),
         }

@@ -63,7 +63,12 @@ pub fn encrypted_config() -> Arc<Config> {
                     certificate = \"none.pem\"\nkey = \"none.key\"\nauthorities = \"none.pem\"\n\
                     client_certificates = \"asked\"\n\n[media]";
     let trunk = "host = \"10.0.1.1:5061\"\ntransport = \"tls\"\ncertificate_names = [\"pbx.harbor.test\"]";
-    desk_with(&[("wardline", "[media]", listener), ("wardline", "host = \"10.0.1.1:5060\"", trunk)])
+    let plain = "plain = \"a simulation\"\n";
+    desk_with(&[
+        ("wardline", "[media]", listener),
+        ("wardline", "host = \"10.0.1.1:5060\"", trunk),
+        ("wardline", plain, ""),
+    ])
 }
 
 /// Another plan for 7100, and a calendar of every day.
@@ -86,7 +91,7 @@ pub fn two_hospitals(edits: &[(&str, &str, &str)]) -> Arc<Config> {
         (
             "wardline",
             "[trunks.pbx]",
-            "[trunks.inland-pbx]\nhospital = \"inland\"\nhost = \"10.0.9.1:5060\"\n\n[trunks.pbx]",
+            "[trunks.inland-pbx]\nhospital = \"inland\"\nplain = \"a simulation\"\nhost = \"10.0.9.1:5060\"\n\n[trunks.pbx]",
         ),
         ("analysts", "hospitals = [\"harbor\"]", "hospitals = [\"harbor\", \"inland\"]"),
     ];

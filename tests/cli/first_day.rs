@@ -74,7 +74,7 @@ fn init_by_flags_passes_check_and_a_call_rings_the_analyst() {
 fn init_asks_again_with_a_reason_until_an_answer_holds() {
     let folder = nowhere();
     let lines = "Mercy Harbor\nNew York\nAmerica/New_York\nLantern\n7100\n\n7100\n4000\n7101\n5555\n9\nmitel\nfreepbx\n\
-                 pbx.example\n10.20.0.10\n10.20.0.10\n10.20.0.5\n\n";
+                 pbx.example\n10.20.0.10\n10.20.0.10\n10.20.0.5\n\n\n";
     let run = typed(folder.path(), &["init"], lines);
     assert_eq!(run.code, 0, "{}{}", run.out, run.err);
     says(

@@ -23,7 +23,7 @@ fn large() -> tempfile::TempDir {
     let sample = |name: &str| fs::read_to_string(root.join("sip-config").join(name)).expect("the sample");
     let write = |name: &str, text: &str| fs::write(config.join(name), text).expect("written");
     let node = "name = \"large\"\n[listeners.a]\nbind = \"127.0.0.1:5060\"\n[media]\nbind = \"127.0.0.1\"\n\
-                ports = \"20000-29999\"\n[trunks.pbx]\nhospital = \"large\"\npeers = [\"10.0.0.1\"]\nhost = \"10.0.0.1\"\n";
+                ports = \"20000-29999\"\n[trunks.pbx]\nhospital = \"large\"\npeers = [\"10.0.0.1\"]\nhost = \"10.0.0.1\"\nplain = \"a test\"\n";
     write("wardline.toml", node);
     let mut hospital = String::from(
         "id = \"large\"\nname = \"Large\"\ntime_zone = \"America/New_York\"\nlanguages = [\"en\"]\ntrunk = \"pbx\"\n\

@@ -154,6 +154,7 @@ fn the_sample_is_valid() {
         &run.out,
         &[
             "sip-config is valid: 2 hospitals, 2 hotlines, 1 plan",
+            "trunk lab-pbx goes unencrypted: lab on one machine",
             "hotline, at the worst, in seconds from the INVITE:\n  first offer     ≤   6.8 s (limit 8 s)\n",
             "            0  who\n            1  question  speaks 3.7, waits 1.5, silence\n         6.45  ring      phones ring\n",
             "  qualified offer ≤   6.8 s (limit 8 s)   by the same path\n",

@@ -13,6 +13,8 @@ use crate::diagnostic::nearest;
 
 /// Names of hospitals, systems and people: longer ones are pasted by mistake.
 const MAX_NAME: usize = 80;
+/// A reason stands in lists and in lines of the log.
+const MAX_REASON: usize = 120;
 /// As the grammar has it for names of tables.
 const MAX_ID: usize = 40;
 /// Extensions of a hospital.
@@ -37,6 +39,8 @@ pub struct Answers {
     /// At least one.
     pub pbx_addresses: Vec<IpAddr>,
     pub listen: IpAddr,
+    /// Why SIP to the PBX goes unencrypted.
+    pub plain: String,
     /// Empty: nobody yet.
     pub analyst: String,
 }
@@ -132,6 +136,15 @@ pub fn code_number(text: &str, hotline: &str, operator: &str) -> Checked<String>
         ));
     }
     Ok(code)
+}
+
+/// Why SIP to the PBX goes unencrypted: it is told wherever the trunk is.
+pub fn plain(text: &str) -> Checked<String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > MAX_REASON || text.chars().any(char::is_control) {
+        return Err(format!("write the reason, 1 to {MAX_REASON} characters on one line"));
+    }
+    Ok(text.to_owned())
 }
 
 /// What is dialled before outside numbers, or nothing.
@@ -254,6 +267,9 @@ mod tests {
         assert_eq!(extension_digits(" 5 "), Ok(5));
         refused(extension_digits("0"), &["how many digits"]);
         refused(extension_digits("4711"), &["how many digits"]);
+        assert_eq!(plain(" our own VLAN "), Ok("our own VLAN".to_owned()));
+        refused(plain(" "), &["the reason", "1 to 120"]);
+        refused(plain("a\nb"), &["one line"]);
         assert_eq!(outside_prefix(""), Ok(String::new()));
         refused(outside_prefix("nine"), &["such as 9"]);
         refused(name(""), &["1 to 80"]);

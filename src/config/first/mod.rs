@@ -67,6 +67,7 @@ fn filled(template: &str, answers: &Answers) -> String {
         ("@PEERS@", format!("[{}]", peers.join(", "))),
         ("@HOST@", quoted(&host)),
         ("@OUTSIDE@", outside),
+        ("@PLAIN@", quoted(&answers.plain)),
         ("@NAME@", quoted(&answers.name)),
         ("@TIME_ZONE@", quoted(&answers.time_zone)),
         ("@OPERATOR@", quoted(&answers.operator)),
@@ -154,6 +155,7 @@ mod tests {
             pbx: Pbx::Cucm,
             pbx_addresses: vec!["10.20.0.10".parse().expect("address"), "2001:db8::1".parse().expect("address")],
             listen: "10.20.0.5".parse().expect("address"),
+            plain: "isolated voice network".to_owned(),
             analyst: "Amara Osei".to_owned(),
         }
     }
