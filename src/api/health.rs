@@ -28,7 +28,7 @@ const MAX_CONNECTIONS: usize = 32;
 const CONNECTION_LIFE: Duration = Duration::from_secs(10);
 /// Answers of the switch are shared for this long, so that nobody can fill its inbox through here.
 const SHARED_FOR: Duration = Duration::from_millis(200);
-/// The canary may miss this many of its turns before the node is called unhealthy.
+/// The canary may miss this many of its turns before the node is called not ready.
 const CANARY_MISSES: u32 = 3;
 
 /// The state of the node and the last answer of its switch.
@@ -90,21 +90,32 @@ impl Watcher {
         *last = Some((Instant::now(), status.clone()));
         status
     }
-}
 
-async fn healthz(State(watcher): State<Arc<Watcher>>) -> Response {
-    let status = watcher.status().await;
-    let ill = illness(&status, &(watcher.state.gauges)());
-    if ill.is_empty() {
-        return (StatusCode::OK, "ok\n").into_response();
+    fn hindrances(&self, status: &Result<Status, String>) -> Vec<String> {
+        hindrances(*self.state.ready.borrow(), status, &(self.state.gauges)())
     }
-    (StatusCode::SERVICE_UNAVAILABLE, ill.join("\n") + "\n").into_response()
 }
 
-/// What keeps the desk from serving calls; empty when well.
-fn illness(status: &Result<Status, String>, gauges: &Gauges) -> Vec<String> {
+/// Asks for a restart, so by this alone: the switch does not answer. A full journal has records in memory that a restart
+/// would lose, and calls that it would cut.
+async fn healthz(State(watcher): State<Arc<Watcher>>) -> Response {
+    match watcher.status().await {
+        Ok(_) => (StatusCode::OK, "ok\n").into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}
+
+/// What keeps new calls from being taken, or from being served; empty when well.
+fn hindrances(serves: bool, status: &Result<Status, String>, gauges: &Gauges) -> Vec<String> {
     let mut ill = Vec::new();
-    ill.extend(status.as_ref().err().cloned());
+    if !serves {
+        ill.push("not serving".to_owned());
+    }
+    match status {
+        Ok(status) if status.draining => ill.push("draining".to_owned()),
+        Ok(_) => {}
+        Err(error) => ill.push(error.clone()),
+    }
     if gauges.journal == JournalState::Full {
         let why = gauges.trouble.as_ref().map_or("", |trouble| trouble.reason.as_str());
         ill.push(format!("the journal is full: {why}"));
@@ -122,20 +133,18 @@ fn illness(status: &Result<Status, String>, gauges: &Gauges) -> Vec<String> {
 }
 
 async fn readyz(State(watcher): State<Arc<Watcher>>) -> Response {
-    if !*watcher.state.ready.borrow() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "not serving\n").into_response();
+    let status = watcher.status().await;
+    let ill = watcher.hindrances(&status);
+    if ill.is_empty() {
+        return (StatusCode::OK, "ready\n").into_response();
     }
-    match watcher.status().await {
-        Ok(status) if status.draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
-        Ok(_) => (StatusCode::OK, "ready\n").into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
-    }
+    (StatusCode::SERVICE_UNAVAILABLE, ill.join("\n") + "\n").into_response()
 }
 
 async fn scrape(State(watcher): State<Arc<Watcher>>) -> Response {
-    let status = watcher.status().await.ok();
-    let ready = *watcher.state.ready.borrow() && status.as_ref().is_some_and(|status| !status.draining);
-    match metrics::text(status.as_ref(), &(watcher.state.gauges)(), ready) {
+    let status = watcher.status().await;
+    let ready = watcher.hindrances(&status).is_empty();
+    match metrics::text(status.as_ref().ok(), &(watcher.state.gauges)(), ready) {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -166,34 +175,59 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_degraded_journal_alone_is_no_reason_to_restart_the_node() {
-        let gauges = Gauges { journal: JournalState::Degraded, ..well() };
-        assert!(illness(&Ok(Status::default()), &gauges).is_empty());
+    fn watcher(gauges: Gauges, last: Result<Status, String>) -> Arc<Watcher> {
+        let state = crate::api::tests::state_with(move || gauges.clone());
+        // What the switch answered just now: none runs here.
+        let last = Mutex::new(Some((Instant::now() + std::time::Duration::from_secs(60), last)));
+        Arc::new(Watcher { state, last })
     }
 
-    #[test]
-    fn a_silent_switch_a_full_journal_and_a_late_canary_are_each_named() {
+    async fn both(gauges: &Gauges, last: Result<Status, String>) -> (u16, u16, String) {
+        let watcher = watcher(gauges.clone(), last);
+        let health = healthz(State(Arc::clone(&watcher))).await.status().as_u16();
+        let ready = readyz(State(watcher)).await;
+        let status = ready.status().as_u16();
+        let body = axum::body::to_bytes(ready.into_body(), 10_000).await.expect("a body");
+        (health, status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    #[tokio::test]
+    async fn a_degraded_journal_alone_keeps_nothing_from_anybody() {
+        let gauges = Gauges { journal: JournalState::Degraded, ..well() };
+        assert_eq!(both(&gauges, Ok(Status::default())).await, (200, 200, "ready\n".to_owned()));
+    }
+
+    /// Records that are in memory alone would go with a restart, and calls with them.
+    #[tokio::test]
+    async fn a_full_journal_takes_no_new_calls_and_asks_for_no_restart() {
         let trouble = Trouble { reason: "no space left".to_owned(), ..Trouble::default() };
+        let gauges = Gauges { journal: JournalState::Full, trouble: Some(trouble), ..well() };
+        let told = both(&gauges, Ok(Status::default())).await;
+        assert_eq!(told, (200, 503, "the journal is full: no space left\n".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_late_canary_is_told_to_who_routes_and_asks_for_no_restart() {
         let canary = CanaryGauge { every: Duration::from_secs(60), succeeded_ago: Some(Duration::from_secs(181)) };
-        let gauges = Gauges { journal: JournalState::Full, trouble: Some(trouble), canary: Some(canary), ..well() };
-        let ill = illness(&Err("the switch did not answer within 1 s".to_owned()), &gauges);
-        assert_eq!(
-            ill,
-            [
-                "the switch did not answer within 1 s",
-                "the journal is full: no space left",
-                "the canary's last good call was 181 s ago"
-            ]
-        );
+        let gauges = Gauges { canary: Some(canary), ..well() };
+        let told = both(&gauges, Ok(Status::default())).await;
+        assert_eq!(told, (200, 503, "the canary's last good call was 181 s ago\n".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_switch_that_is_silent_is_what_a_restart_is_for() {
+        let told = both(&well(), Err("the switch did not answer within 1 s".to_owned())).await;
+        assert_eq!(told, (503, 503, "the switch did not answer within 1 s\n".to_owned()));
+        let draining = Status { draining: true, ..Status::default() };
+        assert_eq!(both(&well(), Ok(draining)).await, (200, 503, "draining\n".to_owned()));
     }
 
     #[test]
     fn a_canary_that_has_not_called_yet_has_three_turns() {
         let canary = Some(CanaryGauge { every: Duration::from_secs(60), succeeded_ago: None });
         let young = Gauges { uptime: Duration::from_secs(179), canary, ..well() };
-        assert!(illness(&Ok(Status::default()), &young).is_empty());
+        assert!(hindrances(true, &Ok(Status::default()), &young).is_empty());
         let old = Gauges { uptime: Duration::from_secs(181), canary, ..well() };
-        assert_eq!(illness(&Ok(Status::default()), &old), ["no call of the canary went well yet"]);
+        assert_eq!(hindrances(true, &Ok(Status::default()), &old), ["no call of the canary went well yet"]);
     }
 }

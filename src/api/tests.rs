@@ -22,6 +22,13 @@ fn sample() -> Config {
     crate::config::load(&folder, &surroundings).expect("the sample is valid").config
 }
 
+/// A ready node of these figures, without a folder and a switch.
+pub(super) fn state_with(gauges: impl Fn() -> Gauges + Send + Sync + 'static) -> Arc<ApiState> {
+    let mut state = Arc::into_inner(node().state).expect("nobody else has it");
+    state.gauges = Arc::new(gauges);
+    Arc::new(state)
+}
+
 /// A node without a switch: what is asked of it waits in the inbox.
 fn node() -> Node {
     let folder = tempfile::tempdir().expect("a folder");
