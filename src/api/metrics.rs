@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_scrape_shows_the_switch_the_journal_and_the_media() {
         let mut status = Status { calls: 2, ports_free: 996, ports_used: 4, ..Status::default() };
-        status.counters.insert("invite-from-stranger".to_owned(), 5);
+        status.counters.insert("strangers".to_owned(), 5);
         let live = Standing::Declared { by: "kim".to_owned(), at: jiff::Timestamp::UNIX_EPOCH };
         status.standings.extend([("harbor".into(), live), ("cedar".into(), Standing::Rehearsal)]);
         status.trunks.extend([("pbx".into(), Health::Up), ("carrier".into(), Health::Unknown)]);
@@ -205,7 +205,7 @@ mod tests {
             "wardline_ready 1",
             "wardline_calls 2",
             "wardline_ports{state=\"free\"} 996",
-            "wardline_events_total{event=\"invite-from-stranger\"} 5",
+            "wardline_events_total{event=\"strangers\"} 5",
             "wardline_trunk_plain{trunk=\"pbx\"} 0",
             "wardline_trunk_plain{trunk=\"carrier\"} 1",
             "wardline_hospital_rehearsal{hospital=\"harbor\"} 0",

@@ -14,6 +14,8 @@ use crate::sip::digest::{Algorithm, Authorization, Challenge};
 use crate::sip::{Method, Request, Response, Status, Uri};
 use crate::time::Instant;
 
+const LOCKED: &str = "locked after wrong passwords";
+
 /// Which digests an account is offered. An old phone may trip over a challenge that names SHA-256 first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum DigestPolicy {
@@ -52,8 +54,16 @@ impl Account {
 /// Whether a request comes from a user of ours. The changes are to be journaled in both cases.
 #[derive(Debug)]
 pub enum Auth {
-    Granted { user: String, changes: Vec<Change> },
-    Refused { response: Box<Response>, changes: Vec<Change> },
+    Granted {
+        user: String,
+        changes: Vec<Change>,
+    },
+    /// `why`, for the log: what was wrong with the credentials; `None` where there were none, or they were of another time.
+    Refused {
+        response: Box<Response>,
+        changes: Vec<Change>,
+        why: Option<&'static str>,
+    },
 }
 
 enum Verdict {
@@ -61,8 +71,10 @@ enum Verdict {
     Challenge {
         stale: bool,
     },
+    /// Challenged again, and counted.
+    Wrong,
     /// Locked, or credentials of another request.
-    Refused(Status),
+    Refused(Status, &'static str),
 }
 
 impl Registrar {
@@ -70,14 +82,13 @@ impl Registrar {
     /// challenge (RFC 3261 section 22.1).
     pub fn authenticate(&mut self, at: Arrival, request: &Request) -> Auth {
         let mut changes = Vec::new();
-        let status = match self.judge(at, request, &mut changes) {
+        let (response, why) = match self.judge(at, request, &mut changes) {
             Verdict::Granted(user) => return Auth::Granted { user, changes },
-            Verdict::Challenge { stale } => {
-                return Auth::Refused { response: Box::new(self.challenge(at, request, stale)), changes };
-            }
-            Verdict::Refused(status) => status,
+            Verdict::Challenge { stale } => (self.challenge(at, request, stale), None),
+            Verdict::Wrong => (self.challenge(at, request, false), Some("a wrong password, or no such user")),
+            Verdict::Refused(status, why) => (at.respond(request, status), Some(why)),
         };
-        Auth::Refused { response: Box::new(at.respond(request, status)), changes }
+        Auth::Refused { response: Box::new(response), changes, why }
     }
 
     /// Whether a REGISTER deserves a transaction: its nonce was given to its source and is live, so the source is not
@@ -94,7 +105,7 @@ impl Registrar {
         let source_locked = self.guard.source_locked(at.now, source);
         let Some(credentials) = self.credentials(request) else {
             return match source_locked && !self.is_home(source) {
-                true => Verdict::Refused(Status::FORBIDDEN),
+                true => Verdict::Refused(Status::FORBIDDEN, LOCKED),
                 false => Verdict::Challenge { stale: false },
             };
         };
@@ -106,7 +117,7 @@ impl Registrar {
         // A phone that is registered from here goes on, so nobody can lock it out by guessing, not even at its address.
         let at_home = || self.bindings(user, at.now).iter().any(|binding| binding.flow.remote.ip() == source);
         if (source_locked || self.guard.user_locked(at.now, user)) && !at_home() {
-            return Verdict::Refused(Status::FORBIDDEN);
+            return Verdict::Refused(Status::FORBIDDEN, LOCKED);
         }
         // Says nothing of the password: whoever makes up nonces could guess without being counted.
         if !self.nonces.gave(&credentials.nonce, source) {
@@ -114,10 +125,10 @@ impl Registrar {
         }
         if !proved {
             changes.extend(self.guard.failed(at.now, user, source).into_iter().map(Change::Locked));
-            return Verdict::Challenge { stale: false };
+            return Verdict::Wrong;
         }
         if !same_resource(&credentials.uri, &request.uri) {
-            return Verdict::Refused(Status::BAD_REQUEST);
+            return Verdict::Refused(Status::BAD_REQUEST, "credentials of another request");
         }
         // Without qop there is no count, and a replay could not be told (RFC 7616 section 3.4.5).
         let Some(count) = credentials.count() else { return Verdict::Challenge { stale: false } };

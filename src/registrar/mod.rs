@@ -107,6 +107,8 @@ pub enum Change {
 pub struct Outcome {
     pub response: Response,
     pub changes: Vec<Change>,
+    /// For the log, in words of ours; `None`: accepted, or challenged as everybody is.
+    pub why: Option<&'static str>,
 }
 
 pub struct Registrar {
@@ -165,13 +167,15 @@ impl Registrar {
     pub fn register(&mut self, at: Arrival, request: &Request) -> Outcome {
         let (user, mut changes) = match self.authenticate(at, request) {
             Auth::Granted { user, changes } => (user, changes),
-            Auth::Refused { response, changes } => return Outcome { response: *response, changes },
+            Auth::Refused { response, changes, why } => return Outcome { response: *response, changes, why },
         };
-        let response = match self.bind(at, request, &user, &mut changes) {
-            Ok(()) => self.accepted(at, request, &user),
-            Err(refusal) => self.refused(at, request, refusal),
-        };
-        Outcome { response, changes }
+        match self.bind(at, request, &user, &mut changes) {
+            Ok(()) => Outcome { response: self.accepted(at, request, &user), changes, why: None },
+            Err(refusal) => {
+                let why = Some(refusal.why());
+                Outcome { response: self.refused(at, request, refusal), changes, why }
+            }
+        }
     }
 
     /// The phones of a user, the most wanted first.
@@ -334,6 +338,19 @@ enum RegisterRefusal {
     TooManyContacts,
     TooBrief,
     OutOfOrder,
+}
+
+impl RegisterRefusal {
+    fn why(&self) -> &'static str {
+        match self {
+            RegisterRefusal::Malformed(what) => what,
+            RegisterRefusal::Foreign => "somebody else's address",
+            RegisterRefusal::NotFound => "an address of another domain",
+            RegisterRefusal::TooManyContacts => "too many contacts",
+            RegisterRefusal::TooBrief => "it asks for less than min_expires",
+            RegisterRefusal::OutOfOrder => "its CSeq is older than one before",
+        }
+    }
 }
 
 fn aor(host: &Host, user: &str) -> String {

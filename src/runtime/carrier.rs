@@ -21,6 +21,7 @@ use crate::runtime::inbox::{Inbox, Lane};
 use crate::runtime::names::Names;
 use crate::runtime::tcp::SipTcp;
 use crate::runtime::tls::Secure;
+use crate::runtime::told;
 use crate::runtime::udp::UdpListener;
 use crate::sip::{Flow, Transport};
 use crate::store::{Appended, Journal, JournalState};
@@ -141,11 +142,12 @@ impl Carrier {
                     Query::Resolve { host, port, transport } => self.names.resolve(id, host, port, transport),
                 },
                 Action::Reply { id, reply } => self.desk.reply(id, reply),
+                Action::TurnedDown(down) => told::turned_down(&down),
             }
         }
     }
 
-    /// Into the journal, and as a line of the log: what happened in which call, and nothing personal.
+    /// Into the journal, and as a line of the log.
     fn keep(&self, record: &Record) {
         match self.journal.append(record) {
             Appended::Written | Appended::Held => {}
@@ -153,11 +155,7 @@ impl Carrier {
                 tracing::error!(seq = record.seq.0, "a record could not be kept");
             }
         }
-        let kind = record.event.kind();
-        match record.call {
-            Some(call) => tracing::info!(%call, seq = record.seq.0, "{kind}"),
-            None => tracing::debug!(seq = record.seq.0, "{kind}"),
-        }
+        told::tell(record);
     }
 
     fn transmit(&self, flow: Flow, bytes: Bytes) {

@@ -10,6 +10,7 @@ pub mod inbox;
 pub mod names;
 pub mod tcp;
 pub mod tls;
+mod told;
 pub mod udp;
 pub mod recall;
 pub mod drafts;

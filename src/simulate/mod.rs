@@ -383,7 +383,7 @@ impl Simulation {
                     };
                     self.push(Duration::ZERO, Due::Answer { query: id, answer });
                 }
-                Action::CloseStream { .. } | Action::PeerNames(_) | Action::Reply { .. } => {}
+                Action::CloseStream { .. } | Action::PeerNames(_) | Action::Reply { .. } | Action::TurnedDown(_) => {}
             }
         }
         if let Some(upto) = stored {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::call::Call;
 use crate::call::{CallbackDue, NEXT_ATTEMPT_AFTER};
 use crate::ids::{CallId, IncidentId};
-use crate::switch::Switch;
 use crate::switch::carry::guarded;
+use crate::switch::{Count, Switch};
 use crate::ticket::{CallbackOutcome, DispositionCode, Event};
 use crate::time::{Duration, Instant};
 
@@ -114,7 +114,7 @@ impl Switch {
 
     /// An attempt that panicked as it began counts as one, so that the same fault is not met for ever.
     fn attempt_broke(&mut self, now: Instant, mut due: CallbackDue) {
-        self.count("call_fault");
+        self.count(Count::CallFault);
         self.forget_call(now, due.call);
         let outcome = CallbackOutcome::Failed;
         due.tries.note(outcome);

@@ -13,7 +13,7 @@ use crate::ids::{CallId, LegId, TrunkId};
 use crate::sip::{Flow, Method, Request, Transport};
 use crate::switch::reach::Routes;
 use crate::switch::trunks::TrunkWork;
-use crate::switch::{Action, ClientOwner, LegIndex, Pending, Query, Switch};
+use crate::switch::{Action, ClientOwner, Count, LegIndex, Pending, Query, Switch};
 use crate::ticket::{Event, HangupCause};
 use crate::time::Instant;
 
@@ -54,7 +54,7 @@ impl Switch {
     /// is given back from our own books; what is left of it says goodbye to its phones.
     fn break_off(&mut self, now: Instant, call: &mut Call) {
         let id = call.id;
-        self.count("call_fault");
+        self.count(Count::CallFault);
         self.attempt(now, id, |ctx| call.hang_up(ctx, HangupCause::InternalError));
         self.attempt(now, id, |ctx| call.close_book(ctx));
         for leg in call.leg_ids() {

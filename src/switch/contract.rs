@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::identity::{Pins, Suspect, Tally};
 use crate::ids::{
-    AnalystId, CallId, CommandId, ConnId, HospitalId, IncidentId, ModuleId, QueryId, Seq, SystemId, TrunkId,
+    AnalystId, CallId, CommandId, ConnId, HospitalId, IncidentId, ModuleId, QueryId, Seq, SystemId, TicketNumber,
+    TrunkId,
 };
 use crate::sip::Flow;
+use crate::switch::refusals::TurnedDown;
 use crate::switch::trunks::Health;
 use crate::ticket::{AnalystStateRecord, Disposition, Passage, Record, Standing, Standings, Vouched};
 
@@ -111,6 +113,8 @@ pub enum Action {
         id: CommandId,
         reply: Reply,
     },
+    /// A line of the log.
+    TurnedDown(Box<TurnedDown>),
 }
 
 /// What the switch asks of the world outside. Each is answered once, or times out in the core.
@@ -141,8 +145,11 @@ pub enum Command {
         actor: String,
         reason: Option<String>,
     },
+    /// `ticket` and `hospital` are the call's, as the store has them: the switch forgets calls that are over.
     SetDisposition {
         call: CallId,
+        ticket: TicketNumber,
+        hospital: HospitalId,
         by: AnalystId,
         disposition: Disposition,
         actor: String,

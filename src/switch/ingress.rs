@@ -19,7 +19,7 @@ use crate::registrar::{Arrival, Auth};
 use crate::sip::{Flow, Message, Method, NameAddr, Request, Response, Scheme, Status, Uri};
 use crate::switch::carry::guarded;
 use crate::switch::reach::advertised;
-use crate::switch::{Action, ClientOwner, Switch};
+use crate::switch::{Action, ClientOwner, Count, Switch};
 use crate::time::Instant;
 use crate::transaction::{Peer, Received, stateless_response};
 
@@ -58,14 +58,14 @@ impl Switch {
             Received::Cancel { invite, request, .. } => self.cancel(now, invite, &request),
             Received::Response { client, response } => self.response(now, flow, client, &response),
             Received::Stray { response } => self.end_stray(now, flow, &response),
-            Received::Absorbed => self.count("copies"),
-            Received::Refused(_) => self.count("refused"),
+            Received::Absorbed => self.count(Count::Copies),
+            Received::Refused(_) => self.count(Count::Refused),
         }
     }
 
     /// A message that cannot be understood: answered where enough was understood to do so.
     fn malformed(&mut self, now: Instant, flow: Flow, reply: Option<Response>) {
-        self.count("malformed");
+        self.count(Count::Malformed);
         let known = self.trunks.of(&self.config, flow).is_some();
         if let Some(reply) = reply
             && (known || self.strangers.answer(now, flow.remote.ip()))
@@ -111,31 +111,36 @@ impl Switch {
     /// neither memory nor transactions; phones that are registered do not share it.
     fn challenge(&mut self, now: Instant, flow: Flow, request: &Request) {
         if !self.is_phone_of_ours(flow) && !self.strangers.challenge(now, flow.remote.ip()) {
-            return self.count("strangers");
+            return self.count(Count::Strangers);
         }
         let arrival = self.arrival_now(now, flow);
         let outcome = self.registrar.register(arrival, request);
         if !outcome.changes.is_empty() {
             self.registrations_changed(now, outcome.changes);
         }
+        self.register_refused(now, flow, outcome.response.status, outcome.why);
         self.transactions.respond_stateless(flow, request, outcome.response);
     }
 
     /// Strangers get nothing useful: a few 403s, counted (RFC 3261 section 21.4.4). ACK is never answered.
     fn turn_away(&mut self, now: Instant, flow: Flow, request: &Request) {
-        self.count("strangers");
+        self.count(Count::Strangers);
         if request.method != Method::Ack && self.strangers.answer(now, flow.remote.ip()) {
             let response = stateless_response(request, Status::FORBIDDEN);
             self.actions.push_back(Action::Transmit { flow, bytes: response.to_bytes() });
+            let reason = "its address is no trunk's and no phone's".to_owned();
+            self.tell_refused(now, flow, &request.method, Status::FORBIDDEN, reason);
         }
     }
 
     /// An INVITE of a stream that waited too long in front of us.
-    pub(super) fn refuse_overdue(&mut self, _now: Instant, flow: Flow, bytes: Bytes) {
-        self.count("overload");
+    pub(super) fn refuse_overdue(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        self.count(Count::Overload);
         if let Ok(Message::Request(request)) = Message::parse(&bytes) {
             let response = stateless_response(&request, Status::SERVICE_UNAVAILABLE);
             self.actions.push_back(Action::Transmit { flow, bytes: response.to_bytes() });
+            let reason = "it waited too long, or the journal is full".to_owned();
+            self.tell_refused(now, flow, &request.method, Status::SERVICE_UNAVAILABLE, reason);
         }
     }
 
@@ -213,7 +218,15 @@ impl Switch {
         let arrival = self.arrival_now(now, flow);
         let outcome = self.registrar.register(arrival, request);
         self.registrations_changed(now, outcome.changes);
+        self.register_refused(now, flow, outcome.response.status, outcome.why);
         self.transactions.respond(now, &server, outcome.response);
+    }
+
+    fn register_refused(&mut self, now: Instant, flow: Flow, status: Status, why: Option<&'static str>) {
+        if let Some(why) = why {
+            self.count(Count::RegistrationRefused);
+            self.tell_refused(now, flow, &Method::Register, status, why.to_owned());
+        }
     }
 
     fn refuse(&mut self, now: Instant, server: &ServerKey, request: &Request, status: Status) {
@@ -228,15 +241,17 @@ impl Switch {
     // -- A new call --------------------------------------------------------------------------------------------------
 
     fn invite(&mut self, now: Instant, flow: Flow, server: ServerKey, request: &Request) {
-        self.count("invites");
+        self.count(Count::Invites);
         let config = Arc::clone(&self.config);
         let trunk = self.trunks.of(&config, flow).cloned();
-        if let Some(status) = self.no_room(now, trunk.as_ref()) {
+        if let Some(why) = self.no_room(now, trunk.as_ref()) {
+            let status = Status::SERVICE_UNAVAILABLE;
             let mut response = stateless_response(request, status);
             if trunk.is_none() || self.draining {
                 response = response.with_header("Retry-After", RETRY_AFTER_S);
             }
-            self.count("no_capacity");
+            self.count(Count::NoCapacity);
+            self.tell_refused(now, flow, &Method::Invite, status, why.to_owned());
             return self.transactions.respond(now, &server, response);
         }
         match trunk {
@@ -257,14 +272,18 @@ impl Switch {
         let arrival = self.arrival_now(now, flow);
         let (user, changes) = match self.registrar.authenticate(arrival, request) {
             Auth::Granted { user, changes } => (user, changes),
-            Auth::Refused { response, changes } => {
+            Auth::Refused { response, changes, why } => {
                 self.registrations_changed(now, changes);
+                if let Some(why) = why {
+                    self.call_refused(now, flow, response.status, why.to_owned());
+                }
                 return self.transactions.respond(now, &server, *response);
             }
         };
         self.registrations_changed(now, changes);
         if request.headers.from().ok().and_then(|from| from.uri.user().map(|name| name != user.as_str())) == Some(true)
         {
+            self.call_refused(now, flow, Status::FORBIDDEN, "its From is not whose password it has".to_owned());
             return self.refuse(now, &server, request, Status::FORBIDDEN);
         }
         let config = Arc::clone(&self.config);
@@ -299,6 +318,8 @@ impl Switch {
     ) {
         let plan = found.and_then(|(_, hotline)| self.config.plans.get(&hotline.plan).cloned());
         let (Some((hospital, hotline)), Some(plan)) = (found, plan) else {
+            let reason = "the dialled number is no hotline of its hospital".to_owned();
+            self.call_refused(now, flow, Status::NOT_FOUND, reason);
             return self.refuse(now, &server, request, Status::NOT_FOUND);
         };
         let identity = self.identity(flow, &request.uri, from.trunk);
@@ -329,7 +350,7 @@ impl Switch {
         match opened.unwrap_or_else(|| Err(self.opening_broke(now, id))) {
             Ok(call) => {
                 self.next_ticket = TicketNumber(ticket.0 + 1);
-                self.count("calls");
+                self.count(Count::Calls);
                 self.carry(now, id, effects);
                 if let Some(leg) = self.leg_of_call(id) {
                     self.note_server(leg, server);
@@ -337,7 +358,7 @@ impl Switch {
                 self.keep(now, call);
             }
             Err(refused) => {
-                self.count("calls_refused");
+                self.call_refused(now, flow, refused.status, refused.reason);
                 let mut response = stateless_response(request, refused.status);
                 if let Some((name, value)) = &refused.header {
                     response = response.with_header(name, value);
@@ -347,9 +368,14 @@ impl Switch {
         }
     }
 
+    fn call_refused(&mut self, now: Instant, flow: Flow, status: Status, reason: String) {
+        self.count(Count::CallsRefused);
+        self.tell_refused(now, flow, &Method::Invite, status, reason);
+    }
+
     /// Refused like any other that opens no call: what it took is given back, and there is no ticket.
     fn opening_broke(&mut self, now: Instant, call: CallId) -> Refused {
-        self.count("call_fault");
+        self.count(Count::CallFault);
         self.forget_call(now, call);
         let reason = "a fault of ours while the call was opened".to_owned();
         Refused { status: Status::SERVER_INTERNAL_ERROR, header: None, reason }
@@ -377,13 +403,21 @@ impl Switch {
         hospital.hotlines.values().find(|hotline| !self.is_canary(hospital, hotline))
     }
 
-    /// Whether another call fits: not while draining, and within the declared limits.
-    fn no_room(&self, now: Instant, trunk: Option<&Trunk>) -> Option<Status> {
+    /// Why no other call fits: draining, or a declared limit.
+    fn no_room(&self, now: Instant, trunk: Option<&Trunk>) -> Option<&'static str> {
         let of_trunk = |trunk: &Trunk| self.calls.values().filter(|call| call.trunk() == Some(&trunk.id)).count();
-        let full = self.calls.len() >= self.config.node.max_calls
-            || trunk.is_some_and(|trunk| trunk.max_calls.is_some_and(|most| of_trunk(trunk) >= most))
-            || !self.ports.has(now, PORTS_A_CALL);
-        (self.draining || full).then_some(Status::SERVICE_UNAVAILABLE)
+        let trunk_is_full = || trunk.is_some_and(|trunk| trunk.max_calls.is_some_and(|most| of_trunk(trunk) >= most));
+        if self.draining {
+            Some("draining")
+        } else if self.calls.len() >= self.config.node.max_calls {
+            Some("max_calls of the node are up")
+        } else if trunk_is_full() {
+            Some("max_calls of the trunk are up")
+        } else if !self.ports.has(now, PORTS_A_CALL) {
+            Some("too few media ports are free")
+        } else {
+            None
+        }
     }
 
     // -- Responses ---------------------------------------------------------------------------------------------------
@@ -427,9 +461,9 @@ impl Switch {
             .is_ok_and(|via| via.host.ip() == Some(us.ip()) && via.port.unwrap_or(flow.transport.port()) == us.port());
         let known = self.trunks.of(&self.config, flow).is_some() || self.is_phone_of_ours(flow);
         if !ours || !known {
-            return self.count("refused");
+            return self.count(Count::Refused);
         }
-        self.count("stray_200");
+        self.count(Count::Stray200);
         let Some((ack, bye, _)) = hang_up_stray(response) else { return };
         let branch = self.numbers.branch();
         self.transactions.send_ack(flow, ack, &branch);

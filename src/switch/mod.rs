@@ -9,18 +9,20 @@
 //! After every input: drain [`Switch::poll_action`], then ask [`Switch::poll_timeout`]. Records come out before the
 //! packets that depend on them.
 //!
-//! Files in the order an INVITE meets them: `contract`, `ingress`, `reach`, `carry`, `trunks`, `strangers`, `callbacks`,
-//! `incidents`, `attest`, `standing`, `command`, `memory`.
+//! Files in the order an INVITE meets them: `contract`, `ingress`, `refusals`, `counts`, `reach`, `carry`, `trunks`,
+//! `strangers`, `callbacks`, `incidents`, `attest`, `standing`, `command`, `memory`.
 
 mod attest;
 mod callbacks;
 mod carry;
 mod command;
 mod contract;
+mod counts;
 mod incidents;
 mod ingress;
 mod memory;
 mod reach;
+mod refusals;
 mod standing;
 mod strangers;
 #[cfg(test)]
@@ -34,7 +36,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use contract::{Action, Answer, Command, Input, Publication, Query, Reply, Status};
+pub use counts::Count;
 pub use memory::{CutCall, Memory, OwedCallback};
+pub use refusals::TurnedDown;
 pub use trunks::Health;
 
 use crate::call::media::MediaEvent;
@@ -49,8 +53,10 @@ use crate::ticket::{Event, Record, Standings};
 use crate::time::{Clock, Duration, Instant};
 use crate::transaction::{SentBy, Transactions};
 use callbacks::Callbacks;
+use counts::Counts;
 use reach::fixed_phones;
-use strangers::{LockAudit, Strangers};
+use refusals::Refusals;
+use strangers::{PerWindow, Strangers};
 use trunks::{Asked, Trunks};
 
 /// Questions to the edge that wait for an answer; more would mean that the edge is gone. It keeps room for that many
@@ -75,7 +81,8 @@ pub struct Switch {
     registrar: Registrar,
     trunks: Trunks,
     strangers: Strangers,
-    lock_audit: LockAudit,
+    lock_audit: PerWindow,
+    refusals: Refusals,
     /// Where phones at fixed addresses are.
     fixed_phones: BTreeSet<IpAddr>,
     desk: Desk,
@@ -106,7 +113,7 @@ pub struct Switch {
     shifts_at: Instant,
 
     draining: bool,
-    counters: BTreeMap<&'static str, u64>,
+    counts: Counts,
     records: VecDeque<Record>,
     actions: VecDeque<Action>,
 }
@@ -153,7 +160,8 @@ impl Switch {
             registrar: Registrar::new(registrar_config(&config), memory.accounts.clone(), memory.nonce_key.clone()),
             trunks: Trunks::default(),
             strangers: Strangers::default(),
-            lock_audit: LockAudit::default(),
+            lock_audit: PerWindow::of_locks(),
+            refusals: Refusals::default(),
             fixed_phones: fixed_phones(&config),
             desk: Desk::new(),
             line: WaitingLine::new(),
@@ -178,7 +186,7 @@ impl Switch {
             wake_order: BTreeSet::new(),
             shifts_at: now,
             draining: false,
-            counters: BTreeMap::new(),
+            counts: Counts::default(),
             records: VecDeque::new(),
             actions: VecDeque::new(),
             config,
@@ -204,7 +212,7 @@ impl Switch {
             }
             Input::Certified { conn, names } => self.trunks.certified(conn, names),
             Input::Unreachable { flow } => {
-                self.count("unreachable");
+                self.count(Count::Unreachable);
                 self.transactions.unreachable(now, flow);
             }
             Input::Media(event) => self.media(now, event),
@@ -275,9 +283,8 @@ impl Switch {
     }
 
     fn counted(&self) -> BTreeMap<String, u64> {
-        let mut counted: BTreeMap<String, u64> =
-            self.counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        counted.insert("callbacks_refused".to_owned(), self.callbacks.refused());
+        let mut counted = self.counts.all();
+        counted.insert(Count::CallbacksRefused.as_str().to_owned(), self.callbacks.refused());
         counted
     }
 
@@ -317,7 +324,7 @@ impl Switch {
             }
             (Some(Pending::Trunk(asked)), Answer::Resolved(addresses)) => {
                 if addresses.is_err() {
-                    self.count("resolve_failed");
+                    self.count(Count::ResolveFailed);
                 }
                 self.trunks.resolved(now, &asked, addresses);
                 self.name_peers();
@@ -375,7 +382,7 @@ impl Switch {
         if self.desk.poll_timeout().is_some_and(|at| at <= now) {
             for _ in self.desk.expire(now) {
                 // The hunt ends its offers itself; a lease that lapses means that it did not.
-                self.count("lease_lapsed");
+                self.count(Count::LeaseLapsed);
             }
         }
     }
@@ -433,7 +440,7 @@ impl Switch {
             Transaction::ClientEnded { client } => {
                 self.clients.remove(&client);
             }
-            Transaction::ServerTimedOut { .. } => self.count("refusal_not_acknowledged"),
+            Transaction::ServerTimedOut { .. } => self.count(Count::RefusalNotAcknowledged),
             Transaction::ServerUnreachable { server } => {
                 if let Some(leg) = self.servers.get(&server).copied()
                     && let Some(index) = self.legs.get(&leg)
@@ -475,8 +482,8 @@ impl Switch {
                     Event::NonceUsed { nonce: used.nonce, count: used.count, expires: used.expires }
                 }
                 Change::Locked(locked) => {
-                    self.count("registration_locked");
-                    if !self.lock_audit.takes(now) {
+                    self.count(Count::RegistrationLocked);
+                    if self.lock_audit.takes(now).is_none() {
                         continue;
                     }
                     let object = match locked.suspect {
@@ -487,7 +494,7 @@ impl Switch {
                     Event::Audit { actor: "registrar".to_owned(), action, object, reason: None }
                 }
                 Change::ForeignAor { user, aor } => {
-                    self.count("registration_foreign");
+                    self.count(Count::RegistrationForeign);
                     let action = "refused: register somebody else's address".to_owned();
                     Event::Audit { actor: user, action, object: aor, reason: None }
                 }
@@ -516,15 +523,15 @@ impl Switch {
         self.records.push_back(record);
     }
 
-    fn count(&mut self, what: &'static str) {
-        *self.counters.entry(what).or_insert(0) += 1;
+    fn count(&mut self, what: Count) {
+        self.counts.add(what);
     }
 
     fn query(&mut self, pending: Pending, query: Query) {
         self.next_query += 1;
         let id = QueryId(self.next_query);
         if self.queries.len() >= MAX_QUERIES {
-            self.count("query_refused");
+            self.count(Count::QueryRefused);
             self.unasked.push_back(id);
         } else {
             self.actions.push_back(Action::Query { id, query });

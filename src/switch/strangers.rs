@@ -50,21 +50,37 @@ impl Strangers {
     }
 }
 
-/// Bounds what locks write.
-#[derive(Debug, Default)]
-pub struct LockAudit {
-    window_ends: Instant,
-    rows: u32,
+/// Bounds what others make us write: so many lines in a window of time.
+#[derive(Debug)]
+pub struct PerWindow {
+    most: u32,
+    window: Duration,
+    ends: Instant,
+    taken: u32,
+    untold: u64,
 }
 
-impl LockAudit {
-    /// Whether a lock that begins at `now` gets its row.
-    pub fn takes(&mut self, now: Instant) -> bool {
-        if now >= self.window_ends {
-            *self = LockAudit { window_ends: now + LOCK_WINDOW, rows: 0 };
+impl PerWindow {
+    pub fn new(most: u32, window: Duration) -> PerWindow {
+        PerWindow { most, window, ends: Instant::default(), taken: 0, untold: 0 }
+    }
+
+    /// Of locks, for the audit.
+    pub fn of_locks() -> PerWindow {
+        PerWindow::new(LOCK_ROWS, LOCK_WINDOW)
+    }
+
+    /// Whether there is room for a line at `now`; with it, how many found none since the line before.
+    pub fn takes(&mut self, now: Instant) -> Option<u64> {
+        if now >= self.ends {
+            (self.ends, self.taken) = (now + self.window, 0);
         }
-        self.rows += 1;
-        self.rows <= LOCK_ROWS
+        if self.taken >= self.most {
+            self.untold += 1;
+            return None;
+        }
+        self.taken += 1;
+        Some(std::mem::take(&mut self.untold))
     }
 }
 
@@ -101,6 +117,15 @@ mod tests {
         let answered = (0..20).filter(|_| strangers.answer(Instant::from_millis(1), source)).count();
         assert_eq!(answered, 5);
         assert!(strangers.answer(Instant::from_millis(10_001), source), "the next window begins anew");
+    }
+
+    #[test]
+    fn a_line_says_how_many_found_no_room_before_it() {
+        let mut lines = PerWindow::new(2, Duration::from_secs(60));
+        let told: Vec<_> = (0..5).map(|n| lines.takes(Instant::from_millis(n))).collect();
+        assert_eq!(told, [Some(0), Some(0), None, None, None]);
+        assert_eq!(lines.takes(Instant::from_millis(60_001)), Some(3));
+        assert_eq!(lines.takes(Instant::from_millis(60_002)), Some(0));
     }
 
     #[test]

@@ -220,7 +220,7 @@ impl Node {
     }
 
     /// One figure of /metrics, by name and labels as they are written there, without the prefix "wardline_". 0 when it is
-    /// not shown: labelled counters appear with their first event.
+    /// not shown.
     pub fn figure(&self, name: &str) -> u64 {
         let (_, body) = self.get("/metrics").expect("metrics");
         let value = body.lines().find_map(|line| line.strip_prefix(&format!("wardline_{name} ")));

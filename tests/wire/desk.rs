@@ -150,7 +150,7 @@ impl Desk {
                 }
                 Action::Media(command) => self.media.push(command),
                 Action::CloseStream { conn } => self.closed.push(conn),
-                Action::PeerNames(_) => {}
+                Action::PeerNames(_) | Action::TurnedDown(_) => {}
                 Action::Record(_) | Action::Reply { .. } | Action::Query { .. } => {}
             }
         }
