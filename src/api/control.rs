@@ -25,11 +25,11 @@ use crate::api::wire::{
     SetState, TallyList,
 };
 use crate::api::{ApiState, Applied, Change, ChangeRequest, ReloadKind};
-use crate::ids::{AnalystId, CallId, IncidentId, TicketNumber};
+use crate::ids::{AnalystId, IncidentId, TicketNumber};
 use crate::plural::counted;
 use crate::store::JournalState;
 use crate::switch::{Command, Reply};
-use crate::ticket::Disposition;
+use crate::ticket::{Disposition, Ticket};
 use crate::time::Duration;
 
 /// Longest request body: a note, and room.
@@ -272,34 +272,18 @@ async fn set_disposition(
     Segment(number): Segment<u64>,
     Told(wanted): Told<SetDisposition>,
 ) -> Answer<Done> {
-    known_analyst(&state, &wanted.by).await?;
-    let call = call_of(&state, TicketNumber(number)).await?;
+    let ticket = ticket(&state, TicketNumber(number)).await?;
     let SetDisposition { by, code, solved, note } = wanted;
     let disposition = Disposition { code, solved, note };
-    let actor = peer.actor().await;
-    let command = Command::SetDisposition { call, by, disposition, actor };
+    let (call, hospital, actor) = (ticket.call, ticket.hospital, peer.actor().await);
+    let command = Command::SetDisposition { call, ticket: ticket.number, hospital, by, disposition, actor };
     change(&state, command, format!("ticket {number} is set")).await
 }
 
-/// The switch takes a disposition by anybody: whether the analyst exists is asked here, and said with the nearest name.
-async fn known_analyst(state: &ApiState, by: &AnalystId) -> Result<(), Problem> {
-    let reply = state.ask(Command::Analysts).await?;
-    let Reply::Analysts { analysts } = &reply else { return Err(unexpected(&reply)) };
-    let names: Vec<&str> = analysts.iter().filter_map(|analyst| analyst.get("analyst")?.as_str()).collect();
-    if names.contains(&by.as_str()) {
-        return Ok(());
-    }
-    let hint = crate::diagnostic::nearest(by.as_str(), names.iter().copied());
-    let hint = hint.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-    Err(Problem::refused(format!("no analyst is called {by}{hint}")))
-}
-
-async fn call_of(state: &ApiState, number: TicketNumber) -> Result<CallId, Problem> {
+async fn ticket(state: &ApiState, number: TicketNumber) -> Result<Ticket, Problem> {
     let mut view = crate::store::open_readonly(&state.data_dir).await?;
-    match view.by_number(number).await? {
-        Some(ticket) => Ok(ticket.call),
-        None => Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no ticket {number}"))),
-    }
+    let found = view.by_number(number).await?;
+    found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no ticket {number}")))
 }
 
 async fn incidents(State(state): State<Arc<ApiState>>) -> Answer<IncidentList> {

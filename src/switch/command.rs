@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::identity::Suspect;
-use crate::ids::{AnalystId, CallId, CommandId, HospitalId};
+use crate::ids::{AnalystId, CallId, CommandId, HospitalId, TicketNumber};
 use crate::routing::{self, Attestation, Presence};
 use crate::switch::{Action, Command, Reply, Switch};
 use crate::ticket::{AnalystStateRecord, Disposition, DispositionCode, Event, HangupCause};
@@ -19,8 +19,8 @@ impl Switch {
             Command::SetAnalystState { analyst, state, actor, reason } => {
                 self.set_analyst_state(now, &analyst, state, actor, reason)
             }
-            Command::SetDisposition { call, by, disposition, actor } => {
-                self.set_disposition(now, call, by, disposition, actor)
+            Command::SetDisposition { call, ticket, hospital, by, disposition, actor } => {
+                self.set_disposition(now, (call, ticket, &hospital), by, disposition, actor)
             }
             Command::Incidents => Reply::Incidents { incidents: self.incidents.iter().cloned().collect() },
             Command::OpenIncident { what, by, actor } => self.open_incident(now, what, by, actor),
@@ -97,16 +97,26 @@ impl Switch {
         self.staff.get(analyst).ok_or_else(|| format!("no analyst is called {analyst}{}", hint()))
     }
 
+    /// By somebody who serves the ticket's hospital: no other hospital's people settle what is owed to its callers.
     fn set_disposition(
         &mut self,
         now: Instant,
-        call: CallId,
+        (call, ticket, hospital): (CallId, TicketNumber, &HospitalId),
         by: AnalystId,
         disposition: Disposition,
         actor: String,
     ) -> Reply {
-        self.audit(now, actor, "set disposition", &call.to_string(), Some(format!("for {by}")));
+        match self.known_analyst(&by) {
+            Err(reason) => return Reply::Refused { reason },
+            Ok(analyst) if !analyst.hospitals.contains(hospital) => {
+                let reason = format!("{by} does not serve {hospital}, whose ticket {ticket} is");
+                return Reply::Refused { reason };
+            }
+            Ok(_) => {}
+        }
         let code = disposition.code;
+        let reason = format!("{}, by {by}", code.as_str());
+        self.audit(now, actor, "set disposition", &format!("ticket {ticket}"), Some(reason));
         self.record(now, Some(call), Event::DispositionSet { by: by.clone(), disposition });
         self.callbacks.settle(call, code);
         self.open_tickets.set(call, code == DispositionCode::Open);

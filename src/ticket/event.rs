@@ -385,6 +385,15 @@ pub enum DispositionCode {
 }
 
 impl DispositionCode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DispositionCode::Solved => "solved",
+            DispositionCode::Open => "open",
+            DispositionCode::NotForUs => "not-for-us",
+            DispositionCode::Test => "test",
+        }
+    }
+
     /// Nobody has to call back any more, though Wardline would still try.
     pub fn settles_callback(self) -> bool {
         match self {

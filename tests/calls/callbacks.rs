@@ -1,10 +1,7 @@
 //! What is owed to callers whom nobody answered: who is called back, how often, until when, and what the ticket says.
 
-use wardline::ids::AnalystId;
-use wardline::switch::Command;
-use wardline::ticket::{
-    CallbackOutcome, CallbackState, Disposition, DispositionCode, Event, HangupCause, Lifecycle, Party,
-};
+use wardline::switch::Reply;
+use wardline::ticket::{CallbackOutcome, CallbackState, DispositionCode, Event, HangupCause, Lifecycle, Party};
 
 use crate::lines_a::talking;
 use crate::phone::Pickup;
@@ -76,10 +73,8 @@ fn tries(world: &World) -> Vec<(u8, CallbackOutcome)> {
 }
 
 fn set(world: &mut World, code: DispositionCode) {
-    let call = world.ticket().call;
-    let disposition = Disposition { code, solved: None, note: None };
-    let by = AnalystId::new("ana");
-    world.command(Command::SetDisposition { call, by, disposition, actor: "test".to_owned() });
+    let ticket = world.ticket();
+    assert!(matches!(world.dispose(&ticket, "ana", code), Reply::Done));
 }
 
 #[test]

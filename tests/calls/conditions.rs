@@ -3,7 +3,7 @@
 use wardline::ids::{AnalystId, ModuleId};
 use wardline::routing::Priority;
 use wardline::switch::Command;
-use wardline::ticket::{AnalystStateRecord, Disposition, DispositionCode, Ticket};
+use wardline::ticket::{AnalystStateRecord, DispositionCode, Ticket};
 
 use crate::phone::Pickup;
 use crate::restart::killed;
@@ -76,9 +76,7 @@ fn an_open_ticket_of_the_unit_is_known_until_it_is_closed_also_after_a_restart()
     killed(&mut world);
     assert_eq!(call(&mut world, "4710"), Priority::Urgent);
     for ticket in world.tickets().into_values() {
-        let disposition = Disposition { code: DispositionCode::Solved, solved: Some(true), note: None };
-        let (by, actor) = (AnalystId::new("ana"), "test".to_owned());
-        world.command(Command::SetDisposition { call: ticket.call, by, disposition, actor });
+        world.dispose(&ticket, "ana", DispositionCode::Solved);
     }
     assert_eq!(call(&mut world, "4711"), Priority::Normal);
 }

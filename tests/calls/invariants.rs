@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wardline::ids::{AnalystId, CallId, ModuleId, OfferId, SystemId};
 use wardline::routing::{Need, replay};
 use wardline::switch::{Command, Reply};
-use wardline::ticket::{AnalystStateRecord, Disposition, DispositionCode, Event, Lifecycle};
+use wardline::ticket::{AnalystStateRecord, DispositionCode, Event, Lifecycle};
 use wardline::time::Duration;
 
 use crate::phone::{Pickup, State};
@@ -54,11 +54,9 @@ impl World {
 
     /// Whom Wardline could not call back, a person has.
     fn settle_callbacks(&mut self) {
-        for (call, ticket) in self.tickets() {
+        for ticket in self.tickets().into_values() {
             if ticket.owes_callback() {
-                let disposition = Disposition { code: DispositionCode::Solved, solved: None, note: None };
-                let by = AnalystId::new("ivy");
-                self.command(Command::SetDisposition { call, by, disposition, actor: "test".to_owned() });
+                self.dispose(&ticket, "ivy", DispositionCode::Solved);
             }
         }
     }

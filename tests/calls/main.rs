@@ -19,6 +19,7 @@ mod lines_d;
 mod lines_f;
 mod lines_g;
 mod media;
+mod operators;
 mod phone;
 mod publishes;
 mod raw;

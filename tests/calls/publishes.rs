@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wardline::config::Config;
 use wardline::ids::AnalystId;
 use wardline::switch::{Command, Reply};
-use wardline::ticket::{AnalystStateRecord, Disposition, DispositionCode, Event};
+use wardline::ticket::{AnalystStateRecord, DispositionCode, Event};
 
 use crate::lines_a::talking;
 use crate::phone::Pickup;
@@ -202,10 +202,8 @@ fn f79_a_waiting_call_keeps_its_place_and_a_lease_is_answered_after_a_version() 
     world.run(500);
     // The answer to the next lease comes 200 ms after it was asked for: a version comes between.
     world.net.reserve_delay = (200, 201);
-    let call = *world.tickets().keys().next().expect("a call");
-    let disposition = Disposition { code: DispositionCode::Solved, solved: Some(true), note: None };
-    let (by, actor) = (AnalystId::new("ana"), "test".to_owned());
-    world.command(Command::SetDisposition { call, by, disposition, actor });
+    let ticket = world.tickets().into_values().next().expect("a call");
+    world.dispose(&ticket, "ana", DispositionCode::Solved);
     world.run(100);
     world.publish(&other_plan());
     world.run(5_000);

@@ -19,8 +19,8 @@ use wardline::digit::{Digit, DigitSource};
 use wardline::ids::{AnalystId, CallId, CommandId, ConnId, LegId, OfferId, QueryId, Seq};
 use wardline::routing::Presence;
 use wardline::sip::{Flow, Message, Transport};
-use wardline::switch::{Action, Answer, Command, Input, Memory, Publication, Query, Reply, Status, Switch};
-use wardline::ticket::{Event, Record, Ticket};
+use wardline::switch::{Action, Answer, Command, Input, Memory, Publication, Query, Reply, Status, Switch, TurnedDown};
+use wardline::ticket::{Disposition, DispositionCode, Event, Record, Ticket};
 use wardline::time::{Duration, Instant};
 
 use crate::hush::Offers;
@@ -207,6 +207,8 @@ pub struct World {
     pub net: Net,
     pub rng: Rng,
     pub replies: Vec<Reply>,
+    /// Lines of the log on refusals.
+    pub turned_down: Vec<TurnedDown>,
     /// Final responses to INVITEs that opened or would open a call: by Call-ID, CSeq and branch.
     pub finals: BTreeMap<(String, u32, String), BTreeSet<(u16, String)>>,
     /// INVITEs that reached the desk: Call-ID, CSeq, branch.
@@ -302,6 +304,7 @@ impl World {
             net: Net::default(),
             rng,
             replies: Vec::new(),
+            turned_down: Vec::new(),
             finals: BTreeMap::new(),
             invites: BTreeSet::new(),
             signed_in: signed_in.iter().map(|analyst| AnalystId::new(analyst)).collect(),
@@ -408,6 +411,19 @@ impl World {
     pub fn command(&mut self, command: Command) -> Reply {
         self.handle(Input::Command { id: CommandId(1), command });
         self.replies.pop().expect("every command is answered")
+    }
+
+    /// Somebody says how a call ended for the desk.
+    pub fn dispose(&mut self, ticket: &Ticket, by: &str, code: DispositionCode) -> Reply {
+        let disposition = Disposition { code, solved: None, note: None };
+        self.command(Command::SetDisposition {
+            call: ticket.call,
+            ticket: ticket.number,
+            hospital: ticket.hospital.clone(),
+            by: AnalystId::new(by),
+            disposition,
+            actor: "test".to_owned(),
+        })
     }
 
     pub fn media_event(&mut self, event: MediaEvent) {
@@ -628,6 +644,7 @@ impl World {
                 Action::Transmit { flow, bytes } => self.transmit(flow, bytes),
                 Action::CloseStream { .. } => {}
                 Action::PeerNames(names) => self.peer_names = names,
+                Action::TurnedDown(told) => self.turned_down.push(*told),
                 Action::Media(command) => self.media_command(command),
                 Action::Query { id, query } => self.query(id, query),
                 Action::Reply { reply, .. } => self.replies.push(reply),
@@ -854,7 +871,7 @@ impl World {
     }
 
     pub fn counter(&self, name: &str) -> u64 {
-        self.status().counters.get(name).copied().unwrap_or(0)
+        self.status().counters[name]
     }
 
     /// Every ticket by its call, as the store would project it.

@@ -81,6 +81,8 @@ fn a_day_in_the_log_names_nobody_and_no_number() {
         assert_eq!(called.code, 0, "{}{}", called.out, called.err);
     }
     let _ = answer.0.wait();
+    let wrong_number = format!("sip:7999@{}:5060", site.address);
+    site.run(&["call", &wrong_number, "--from", "4711", "--bind", "127.0.0.1:0", "--duration", "0s"]);
     let mut wrong =
         site.command(&["answer", "--listen", "127.0.0.1:0", "--register", &at, "--user", "amara", "--for", "1s"]);
     let _ = spawned(wrong.args(["--password-env", "PW"]).env("PW", "not-hers-at-all")).0.wait();
@@ -107,6 +109,16 @@ fn a_day_in_the_log_names_nobody_and_no_number() {
     let lines = lines();
     assert!(lines.iter().filter(|line| line.get("call").is_some()).count() > 20, "a call's steps are lines of the log");
     assert!(!lines.iter().any(|line| line["level"] == "DEBUG" || line["level"] == "TRACE"));
+    let line = |message: &str, field: &str| {
+        let found = lines.iter().find(|line| line["message"] == message && line[field] != Value::Null);
+        found.unwrap_or_else(|| panic!("no {message} with {field}: {lines:#?}"))[field].clone()
+    };
+    assert_eq!(line("call-opened", "ticket"), 1000);
+    assert_eq!(line("offer-ended", "outcome"), "answered");
+    assert!(line("offer-sent", "rung").is_string());
+    assert!(line("call-ended", "cause").is_string() && line("call-ended", "by").is_string());
+    assert_eq!((line("INVITE refused", "status"), line("INVITE refused", "trunk")), (404.into(), "lab-pbx".into()));
+    assert_eq!(line("REGISTER refused", "reason"), "a wrong password, or no such user");
     let secret = [password.as_str(), "not-hers-at-all", "204170"];
     let numbers = ["4711", "5101"];
     let people = ["amara", "osei", "lena", "brandt", "anika", "rao", "bell", "ines", "ferreira", "lunch"];
