@@ -71,66 +71,96 @@ pub fn serve(chosen: Chosen) -> anyhow::Result<()> {
 async fn run(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Result<()> {
     // Before anything serves: a signal that comes while the node starts is obeyed once it has.
     let signals = Signals::caught()?;
-    let clock = MonotonicClock::new();
-    let (content, (config, versions)) = (chosen.content.clone(), chosen.settled()?);
-    let inbox = Arc::new(Inbox::new(clock));
-    let memory = recall::memory(&config, &restored, MonotonicClock::wall());
-    let library = library(&content, &config)?;
-    let media = Arc::new(start_media(&library, &config, &inbox)?);
-    let (udp, tcp, secure) = bind(&config, &inbox).await?;
-    let rehearsing = rehearsing(&config, &memory);
-    let switch = Switch::new(Arc::clone(&config), memory, seed()?, clock.now(), MonotonicClock::wall());
-    let desk = Arc::new(Replies::default());
-    let carrier = Carrier {
-        clock,
-        inbox: Arc::clone(&inbox),
-        journal: Arc::clone(&store.journal),
-        udp: Arc::clone(&udp),
-        tcp: Arc::clone(&tcp),
-        secure: secure.clone(),
-        media: Arc::clone(&media),
-        names: Names::new(tokio::runtime::Handle::current(), Arc::clone(&inbox))?,
-        desk: Arc::clone(&desk),
-    };
-    let (switch_thread, ended) = on_its_thread(carrier, switch)?;
-    follow_journal(store, &inbox);
+    Serving::begun(chosen, store, restored).await?.until_stopped(signals).await
+}
 
-    let canary = canary::start(&config, clock)?;
-    let (ready, ready_seen) = watch::channel(true);
-    let (changes, wanted) = mpsc::channel(MAX_CHANGES);
-    let published = versions.clone();
-    let (told, config_seen) = watch::channel(Arc::clone(&config));
-    let state = Arc::new(ApiState {
-        inbox: Arc::clone(&inbox),
-        desk: Arc::clone(&desk),
-        data_dir: config.node.data_dir.clone(),
-        ready: ready_seen,
-        changes: changes.clone(),
-        config: config_seen,
-        published: Arc::new(move || published.status()),
-        gauges: gauges(clock, store, &media, &inbox, (&udp, &tcp), canary),
-    });
-    let control = open_api(state, &config).await?;
-    let (name, drain, plain) = (config.node.name.clone(), config.node.drain, unencrypted(&config));
-    let (changed, asked) = (Arc::clone(&inbox), Arc::clone(&desk));
-    let publisher = Publisher { versions, current: config, told, library, inbox: changed, desk: asked, media, secure };
-    let publisher = publisher.start(wanted).await;
-    tracing::info!(node = %name, version = env!("CARGO_PKG_VERSION"), %plain, rehearsal = %rehearsing, "ready");
+/// A node that serves, by what it takes to stop it.
+struct Serving {
+    inbox: Arc<Inbox>,
+    desk: Arc<Replies>,
+    /// The thread that owns the switch, and what resolves when it has ended.
+    switch: (std::thread::JoinHandle<()>, oneshot::Receiver<()>),
+    /// Whether new calls are welcome; /readyz shows it.
+    ready: watch::Sender<bool>,
+    changes: mpsc::Sender<ChangeRequest>,
+    publisher: JoinHandle<()>,
+    control: JoinHandle<()>,
+    drain: Duration,
+}
 
-    let fault = tokio::select! {
-        () = signals.wait_for_stop(&changes) => None,
-        _ = ended => Some(anyhow::anyhow!("the switch ended by a fault of ours; the message above says where")),
-    };
-    ready.send_replace(false);
-    if fault.is_none() {
-        stop(&inbox, &desk, drain).await;
+impl Serving {
+    /// Ears first, then the switch, then what asks it: by the line "ready" everything serves.
+    async fn begun(chosen: Chosen, store: &Store, restored: Restored) -> anyhow::Result<Serving> {
+        let clock = MonotonicClock::new();
+        let (content, (config, versions)) = (chosen.content.clone(), chosen.settled()?);
+        let inbox = Arc::new(Inbox::new(clock));
+        let memory = recall::memory(&config, &restored, MonotonicClock::wall());
+        let library = library(&content, &config)?;
+        let media = Arc::new(start_media(&library, &config, &inbox)?);
+        let (udp, tcp, secure) = bind(&config, &inbox).await?;
+        let rehearsing = rehearsing(&config, &memory);
+        let switch = Switch::new(Arc::clone(&config), memory, seed()?, clock.now(), MonotonicClock::wall());
+        let desk = Arc::new(Replies::default());
+        let carrier = Carrier {
+            clock,
+            inbox: Arc::clone(&inbox),
+            journal: Arc::clone(&store.journal),
+            udp: Arc::clone(&udp),
+            tcp: Arc::clone(&tcp),
+            secure: secure.clone(),
+            media: Arc::clone(&media),
+            names: Names::new(tokio::runtime::Handle::current(), Arc::clone(&inbox))?,
+            desk: Arc::clone(&desk),
+        };
+        let switch = on_its_thread(carrier, switch)?;
+        follow_journal(store, &inbox);
+
+        let canary = canary::start(&config, clock)?;
+        let (ready, ready_seen) = watch::channel(true);
+        let (changes, wanted) = mpsc::channel(MAX_CHANGES);
+        let published = versions.clone();
+        let (told, config_seen) = watch::channel(Arc::clone(&config));
+        let state = Arc::new(ApiState {
+            inbox: Arc::clone(&inbox),
+            desk: Arc::clone(&desk),
+            data_dir: config.node.data_dir.clone(),
+            ready: ready_seen,
+            changes: changes.clone(),
+            config: config_seen,
+            published: Arc::new(move || published.status()),
+            gauges: gauges(clock, store, &media, &inbox, (&udp, &tcp), canary),
+        });
+        let control = open_api(state, &config).await?;
+        let (name, drain, plain) = (config.node.name.clone(), config.node.drain, unencrypted(&config));
+        let (changed, asked) = (Arc::clone(&inbox), Arc::clone(&desk));
+        let publisher =
+            Publisher { versions, current: config, told, library, inbox: changed, desk: asked, media, secure };
+        let publisher = publisher.start(wanted).await;
+        tracing::info!(node = %name, version = env!("CARGO_PKG_VERSION"), %plain, rehearsal = %rehearsing, "ready");
+        Ok(Serving { inbox, desk, switch, ready, changes, publisher, control, drain })
     }
-    publisher.abort();
-    control.abort();
-    inbox.close();
-    // A panic of that thread is on stderr already.
-    let _ = switch_thread.join();
-    fault.map_or(Ok(()), Err)
+
+    /// Until a signal, or until the switch breaks.
+    ///
+    /// # Errors
+    /// The latter: nothing can be served any more.
+    async fn until_stopped(self, signals: Signals) -> anyhow::Result<()> {
+        let (switch, ended) = self.switch;
+        let fault = tokio::select! {
+            () = signals.wait_for_stop(&self.changes) => None,
+            _ = ended => Some(anyhow::anyhow!("the switch ended by a fault of ours; the message above says where")),
+        };
+        self.ready.send_replace(false);
+        if fault.is_none() {
+            stop(&self.inbox, &self.desk, self.drain).await;
+        }
+        self.publisher.abort();
+        self.control.abort();
+        self.inbox.close();
+        // A panic of that thread is on stderr already.
+        let _ = switch.join();
+        fault.map_or(Ok(()), Err)
+    }
 }
 
 // -- Starting ---------------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ use crate::ids::{Extension, HospitalId};
 use crate::routing::Presence;
 use crate::sip::{Flow, Message, Method, Request, Response, Status};
 
+mod short_calls;
+
 /// The sample desk, which owes 4710 a call.
 pub(super) fn owing(call: CallId) -> Switch {
     let wall: Timestamp = "2026-11-24T15:00:00Z".parse().expect("a time");

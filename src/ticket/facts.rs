@@ -353,35 +353,18 @@ impl Ticket {
             Event::IncidentTold { incident, note } => self.incident = Some(Told::new(*incident, note)),
             Event::RouteDecided { decision } => push(&mut self.decisions, Routed::new(at, decision), MAX_KEPT),
             Event::OfferSent { .. } => self.offer_sent(call, at, event),
-            Event::OfferRinging { offer, .. } => {
-                if let Some(offer) = self.offer(call, *offer) {
-                    offer.ringing.get_or_insert(at);
-                }
-            }
+            Event::OfferRinging { offer, .. } => self.offer_rings(call, *offer, at),
             Event::OfferEnded { offer, outcome, .. } => self.offer_ended(call, *offer, at, *outcome),
-            Event::AnalystAnswered { offer, analyst } => {
-                self.offer_ended(call, *offer, at, OfferOutcome::Answered);
-                self.owners.retain(|owner| owner != analyst);
-                push(&mut self.owners, analyst.clone(), MAX_KEPT);
-            }
+            Event::AnalystAnswered { offer, analyst } => self.analyst_answered(call, *offer, at, analyst),
             Event::Bridged { with } => self.bridged = Some(*with),
             Event::HumanHeard => self.heard(at),
             Event::Held { by } => push(&mut self.holds, Hold { by: *by, from: at, to: None }, MAX_KEPT),
             Event::Resumed { by } => self.resumed(*by, at),
-            Event::TransferAsked { target } => {
-                push(&mut self.transfers, Transfer { at, target: target.clone(), ok: None }, MAX_KEPT);
-            }
+            Event::TransferAsked { target } => self.transfer_asked(at, target),
             Event::TransferEnded { target, ok } => self.transfer_ended(target, *ok),
             Event::MediaProblem { party, problem } => push(&mut self.problems, (at, *party, *problem), MAX_KEPT),
-            Event::MediaMeasured { party, report } => {
-                self.media.retain(|(measured, _)| measured != party);
-                push(&mut self.media, (*party, report.as_ref().clone()), MAX_KEPT);
-            }
-            Event::DispositionSet { by, disposition } => {
-                let set = SetDisposition { at, by: by.clone(), disposition: disposition.clone() };
-                push(&mut self.dispositions, set, MAX_KEPT);
-                self.settle_callback(at, disposition.code);
-            }
+            Event::MediaMeasured { party, report } => self.measured(*party, report),
+            Event::DispositionSet { by, disposition } => self.disposition_set(at, by, disposition),
             Event::CallEnded { cause, by } => self.ended(at, *cause, *by),
             Event::CallbackBooked { .. }
             | Event::CallbackAttempted { .. }
@@ -445,11 +428,40 @@ impl Ticket {
         self.offers.iter_mut().rev().find(|offer| offer.offer == id && offer.call == call)
     }
 
+    fn offer_rings(&mut self, call: CallId, id: OfferId, at: Timestamp) {
+        if let Some(offer) = self.offer(call, id) {
+            offer.ringing.get_or_insert(at);
+        }
+    }
+
     fn offer_ended(&mut self, call: CallId, id: OfferId, at: Timestamp, outcome: OfferOutcome) {
         if let Some(offer) = self.offer(call, id) {
             offer.ended.get_or_insert(at);
             offer.outcome.get_or_insert(outcome);
         }
+    }
+
+    /// Who answered last owns it.
+    fn analyst_answered(&mut self, call: CallId, offer: OfferId, at: Timestamp, analyst: &AnalystId) {
+        self.offer_ended(call, offer, at, OfferOutcome::Answered);
+        self.owners.retain(|owner| owner != analyst);
+        push(&mut self.owners, analyst.clone(), MAX_KEPT);
+    }
+
+    fn transfer_asked(&mut self, at: Timestamp, target: &str) {
+        push(&mut self.transfers, Transfer { at, target: target.to_owned(), ok: None }, MAX_KEPT);
+    }
+
+    /// The last report of a party counts.
+    fn measured(&mut self, party: Party, report: &MediaReport) {
+        self.media.retain(|(measured, _)| *measured != party);
+        push(&mut self.media, (party, report.clone()), MAX_KEPT);
+    }
+
+    fn disposition_set(&mut self, at: Timestamp, by: &AnalystId, disposition: &Disposition) {
+        let set = SetDisposition { at, by: by.clone(), disposition: disposition.clone() };
+        push(&mut self.dispositions, set, MAX_KEPT);
+        self.settle_callback(at, disposition.code);
     }
 
     /// "Seconds to human" is an analyst's voice; the operator's is kept apart.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::bridge::MediaReport;
 use crate::identity::{Caller, Confidence, PhoneClass, Tally};
-use crate::ids::{IncidentId, Seq, StepId};
+use crate::ids::{Extension, IncidentId, Seq, StepId};
 use crate::plural::counted;
 use crate::routing::{Choice, Decision, Level, Need, OfferOutcome, Priority};
 
@@ -51,12 +51,9 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         Event::PrioritySet { priority } => priority_words(*priority).to_owned(),
         Event::IncidentTold { incident, note } => told_words(*incident, note),
         Event::RouteDecided { decision } => decision_words(decision),
-        Event::OfferSent { analyst, rung, outside: false, .. } => format!("Ringing {analyst} (rung {rung})."),
-        Event::OfferSent { analyst, rung, .. } => format!("Ringing {analyst} on an outside phone (rung {rung})."),
-        Event::OfferRinging { analyst, .. } => format!("{analyst}'s phone rings."),
-        // The answer has a line of its own.
-        Event::OfferEnded { outcome: OfferOutcome::Answered, .. } => return None,
-        Event::OfferEnded { analyst, outcome, .. } => format!("{analyst} {}.", outcome_words(*outcome)),
+        Event::OfferSent { .. } | Event::OfferRinging { .. } | Event::OfferEnded { .. } => {
+            return offer_words(&record.event);
+        }
         Event::AnalystAnswered { analyst, .. } => format!("{analyst} answered."),
         Event::Bridged { with } => format!("Caller joined with {}.", party_words(*with)),
         Event::HumanHeard => "The caller hears a human.".to_owned(),
@@ -71,21 +68,8 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         }
         Event::DispositionSet { by, disposition } => format!("{by} set: {}.", disposition_words(disposition)),
         Event::CallEnded { cause, by } => format!("{}.", cause.words(*by)),
-        Event::CallbackBooked { number, reason: CallbackReason::Incident, .. } => {
-            format!("Callback to {number} booked for when the known problem is fixed.")
-        }
-        Event::CallbackBooked { number, due, reason } => {
-            let (due, reason) = (due_words(record.at, *due), callback_reason_words(*reason));
-            format!("Callback to {number} booked, due {due}: {reason}.")
-        }
-        Event::CallbackAttempted { attempt, outcome } => {
-            let words = callback_outcome_words(*outcome);
-            if outcome.rang() {
-                format!("Callback attempt {attempt}: {words}.")
-            } else {
-                format!("Callback tried, the ward was not rung: {words}.")
-            }
-        }
+        Event::CallbackBooked { number, due, reason } => booked_words(number, *reason, record.at, *due),
+        Event::CallbackAttempted { attempt, outcome } => attempted_words(*attempt, *outcome),
         Event::CallbackGivenUp => "Callback given up by Wardline; a person must call.".to_owned(),
         Event::CallbackClosed => "Callback closed.".to_owned(),
         Event::WrongCounted(tally) => counted_words(tally, record.at)?,
@@ -104,6 +88,35 @@ fn words(record: &Record, asked: &[Transfer]) -> Option<String> {
         | Event::NonceUsed { .. }
         | Event::TallyCleared { .. } => return None,
     })
+}
+
+/// A phone is rung, rings, and stops to; that it was answered is said by a line of its own.
+fn offer_words(event: &Event) -> Option<String> {
+    if let Event::OfferSent { analyst, rung, outside, .. } = event {
+        let phone = if *outside { " on an outside phone" } else { "" };
+        return Some(format!("Ringing {analyst}{phone} (rung {rung})."));
+    }
+    if let Event::OfferRinging { analyst, .. } = event {
+        return Some(format!("{analyst}'s phone rings."));
+    }
+    let Event::OfferEnded { analyst, outcome, .. } = event else { return None };
+    (*outcome != OfferOutcome::Answered).then(|| format!("{analyst} {}.", outcome_words(*outcome)))
+}
+
+fn booked_words(number: &Extension, reason: CallbackReason, now: Timestamp, due: Timestamp) -> String {
+    if reason == CallbackReason::Incident {
+        return format!("Callback to {number} booked for when the known problem is fixed.");
+    }
+    format!("Callback to {number} booked, due {}: {}.", due_words(now, due), callback_reason_words(reason))
+}
+
+fn attempted_words(attempt: u8, outcome: CallbackOutcome) -> String {
+    let words = callback_outcome_words(outcome);
+    if outcome.rang() {
+        format!("Callback attempt {attempt}: {words}.")
+    } else {
+        format!("Callback tried, the ward was not rung: {words}.")
+    }
 }
 
 fn audit_words(actor: &str, action: &str, object: &str, reason: Option<&str>) -> String {

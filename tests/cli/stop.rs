@@ -29,7 +29,7 @@ pub fn until(log: &mut BufReader<ChildStderr>, what: &str) {
 
 fn serve(site: &Site) -> (Running, BufReader<ChildStderr>) {
     let mut command = site.command(&["serve"]);
-    command.env("WARDLINE__DRAIN", "3s").stdout(Stdio::null()).stderr(Stdio::piped());
+    command.env("WARDLINE__DRAIN", "6s").stdout(Stdio::null()).stderr(Stdio::piped());
     let mut node = Running(command.spawn().expect("the program runs"));
     let mut log = BufReader::new(node.0.stderr.take().expect("piped"));
     until(&mut log, " ready ");

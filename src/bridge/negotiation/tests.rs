@@ -1,6 +1,7 @@
 //! Offer/answer by the lines of the checklist.
 
 use super::*;
+use crate::sip::sdp::work;
 
 const V4: &str = "192.0.2.1";
 
@@ -119,6 +120,39 @@ fn b30_the_worst_legal_description_is_answered() {
     leg.prefer(Some(Codec::Pcma));
     leg.answer(&peer(1, &body)).unwrap();
     assert_eq!(leg.session().unwrap().send_payload_type, 8);
+}
+
+/// Two passes over each line to parse it and find `o=`, one for each thing that is asked of a stream: a description that is as
+/// large as may be costs as much as its size, whatever stands in it.
+#[test]
+fn b30_no_description_is_looked_at_more_often_than_a_stream_is_asked() {
+    const QUESTIONS: usize = 8;
+    let formats: Vec<String> = (0..128).map(|number| number.to_string()).collect();
+    let audio = format!("m=audio 4000 RTP/AVP {}", formats.join(" "));
+    let head = "c=IN IP4 192.0.2.9";
+    let bodies = [
+        // Formats that are all sought among maps of which only the last is ours, and among none.
+        format!("{head}|{audio}|{}a=rtpmap:99 PCMA/8000", "a=rtpmap:1 X/1|".repeat(3_700)),
+        format!("{head}|m=audio 4000 RTP/AVP 0|{}a=x", "a=x:1|".repeat(8_000)),
+        // Lines of the session, before streams that none of them serves.
+        format!(
+            "{head}|{}{}m=audio 4000 RTP/AVP 8",
+            "a=x:1|".repeat(5_000),
+            format!("{audio}|a=rtpmap:8 X/1|").repeat(31)
+        ),
+        // Streams with many lines of their own, none of which can be served.
+        format!("{head}|{}", format!("m=audio 4000 RTP/AVP 18|{}", "a=x:1|".repeat(240)).repeat(32)),
+    ];
+    for (place, body) in bodies.iter().enumerate() {
+        let body = peer(1, body.trim_end_matches('|'));
+        assert!(body.len() > 40_000 && body.len() < 65_536, "{place}: {} bytes", body.len());
+        let lines = body.iter().filter(|byte| **byte == b'\n').count();
+        work::taken();
+        let answered = leg().answer(&body);
+        let looked_at = work::taken();
+        assert_eq!(answered.is_ok(), place < 3, "{place}: {answered:?}");
+        assert!(looked_at <= QUESTIONS * lines, "{place}: {looked_at} looks at {lines} lines");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod tests;
 
 pub use types::{Connection, Direction, Host, MediaLine, Origin, RtcpAddress, RtpMap};
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::sip::Status;
@@ -214,9 +215,11 @@ impl Media {
         self.attributes(name).next().is_some()
     }
 
-    /// All well-formed `a=rtpmap` in their order; others are passed over, as their formats may not be wanted at all.
+    /// The first well-formed `a=rtpmap` of each payload type, in their order; broken ones are passed over, as their formats may
+    /// not be wanted at all. At most 128, however many lines there are.
     pub fn rtpmaps(&self) -> Vec<RtpMap> {
-        self.attributes("rtpmap").filter_map(RtpMap::parse).collect()
+        let mut known = BTreeSet::new();
+        self.attributes("rtpmap").filter_map(RtpMap::parse).filter(|map| known.insert(map.payload_type)).collect()
     }
 
     /// Format parameters of a payload type: `a=fmtp:101 0-15` gives "0-15".
@@ -243,22 +246,47 @@ impl Media {
     }
 }
 
+/// Every look at lines goes through here.
+fn each(lines: &[Line]) -> impl Iterator<Item = &Line> {
+    lines.iter().inspect(|_| {
+        #[cfg(test)]
+        work::looked_at_a_line();
+    })
+}
+
 fn first(lines: &[Line], kind: char) -> Option<&str> {
-    lines.iter().find(|line| line.kind == kind).map(|line| line.value.as_str())
+    each(lines).find(|line| line.kind == kind).map(|line| line.value.as_str())
 }
 
 fn attributes<'a>(lines: &'a [Line], name: &'a str) -> impl Iterator<Item = &'a str> {
-    lines.iter().filter(|line| line.kind == 'a').filter_map(move |line| {
+    each(lines).filter(|line| line.kind == 'a').filter_map(move |line| {
         let rest = line.value.strip_prefix(name)?;
         if rest.is_empty() { Some(rest) } else { rest.strip_prefix(':').map(str::trim) }
     })
 }
 
 fn direction(lines: &[Line]) -> Option<Direction> {
-    lines.iter().filter(|line| line.kind == 'a').find_map(|line| Direction::parse(line.value.trim()))
+    each(lines).filter(|line| line.kind == 'a').find_map(|line| Direction::parse(line.value.trim()))
 }
 
 /// RFC 8866 section 6.4 allows a fraction, as in `ptime:33.3`.
 fn milliseconds(value: &str) -> Option<u32> {
     value.split('.').next().and_then(|whole| whole.trim().parse().ok())
+}
+
+/// For tests of what a large description costs.
+#[cfg(test)]
+pub mod work {
+    use std::cell::Cell;
+
+    thread_local! { static LINES: Cell<usize> = const { Cell::new(0) } }
+
+    pub(super) fn looked_at_a_line() {
+        LINES.set(LINES.get() + 1);
+    }
+
+    /// Lines that were looked at on this thread since it was last asked; one that was looked at twice counts twice.
+    pub fn taken() -> usize {
+        LINES.take()
+    }
 }
