@@ -13,8 +13,13 @@ use crate::cli::exit::Outcome;
 use crate::cli::out::{Out, green};
 use crate::cli::place::Place;
 use crate::cli::proofs;
-use crate::config::{self, Config, Node, Surroundings, cover, render};
+use crate::config::{self, Config, Folder, Loaded, Node, Surroundings, cover, render};
 use crate::diagnostic::Report;
+use crate::runtime::drafts;
+use crate::simulate::Cases;
+
+/// Hex digits, as `wardline versions` shows them.
+const DIGEST_SHOWN: usize = 12;
 use crate::plural::counted;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -36,21 +41,26 @@ pub struct CheckArgs {
 pub fn run(folder: &Path, args: &CheckArgs, out: &mut Out) -> anyhow::Result<Outcome> {
     let now = Timestamp::now();
     let mut result = config::load(folder, &Surroundings::of_process(now));
+    let mut digest = String::new();
     if let Ok(loaded) = &mut result {
-        let staff = Place::attested_staff(&loaded.config)?;
-        loaded.warnings.extend(cover::warnings(&loaded.config, &staff, now));
-        loaded.warnings.sort();
+        add_warnings(loaded, now)?;
+        // The digest by which `wardline versions` and the log know the same content.
+        if let Ok(drafts) = drafts::read(folder) {
+            digest = config::digest(&drafts.content);
+            read_cases(&drafts.files, loaded);
+        }
     }
+    let result = result.and_then(|loaded| if loaded.warnings.has_errors() { Err(loaded.warnings) } else { Ok(loaded) });
     let (report, config) = match &result {
         Ok(loaded) => (&loaded.warnings, Some(&loaded.config)),
         Err(report) => (report, None),
     };
     match args.format {
-        Format::Text => text(folder, report, config, out)?,
+        Format::Text => text(folder, report, config, &digest, out)?,
         Format::Json => {
             let mut value = render::json(report);
             value["valid"] = json!(config.is_some());
-            value["version"] = json!(config.map(|config| &config.version));
+            value["digest"] = json!(config.map(|_| &digest));
             value["proofs"] = json!(config.map(|config| proofs::json(&config.proofs)));
             value["plain"] = json!(config.map(|config| config.node.plain().collect::<BTreeMap<_, _>>()));
             value["node"] = json!(config.map(|config| node(&config.node)));
@@ -60,7 +70,22 @@ pub fn run(folder: &Path, args: &CheckArgs, out: &mut Out) -> anyhow::Result<Out
     Ok(if config.is_some() { Outcome::Done } else { Outcome::Refused })
 }
 
-fn text(folder: &Path, report: &Report, config: Option<&Config>, out: &mut Out) -> anyhow::Result<()> {
+/// What the rota leaves open, attestations of the data directory counted.
+pub fn add_warnings(loaded: &mut Loaded, now: Timestamp) -> anyhow::Result<()> {
+    let staff = Place::attested_staff(&loaded.config)?;
+    loaded.warnings.extend(cover::warnings(&loaded.config, &staff, now));
+    loaded.warnings.sort();
+    Ok(())
+}
+
+/// Cases are no part of what runs, so only here an error in them counts.
+fn read_cases(files: &Folder, loaded: &mut Loaded) {
+    for file in &files.cases {
+        Cases::read(&file.name, &file.bytes, &loaded.config, &mut loaded.warnings);
+    }
+}
+
+fn text(folder: &Path, report: &Report, config: Option<&Config>, digest: &str, out: &mut Out) -> anyhow::Result<()> {
     // The writer takes the colours out where they are not wanted.
     write!(out, "{}", render::text(report, true))?;
     let Some(config) = config else { return Ok(()) };
@@ -72,8 +97,8 @@ fn text(folder: &Path, report: &Report, config: Option<&Config>, out: &mut Out) 
         counted(config.staff.len(), "analyst"),
         counted(config.node.trunks.len(), "trunk"),
     ];
-    let (folder, version) = (folder.display(), &config.version);
-    writeln!(out, "{folder} is {}: {} (version {version})", green("valid"), counts.join(", "))?;
+    let (folder, digest) = (folder.display(), digest.get(..DIGEST_SHOWN).unwrap_or(digest));
+    writeln!(out, "{folder} is {}: {} ({digest})", green("valid"), counts.join(", "))?;
     for (trunk, reason) in config.node.plain() {
         writeln!(out, "trunk {trunk} goes unencrypted: {reason}")?;
     }

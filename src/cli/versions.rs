@@ -11,15 +11,17 @@ use serde_json::{Value, json};
 
 use crate::api::text;
 use crate::api::wire::{self, NodeStatus};
+use crate::cli::check;
 use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Refused, Unreachable, Usage};
 use crate::cli::out::{Out, green, padded, tell};
 use crate::config::compare::{Comparison, Kind, compare, text_difference};
 use crate::config::{Content, Surroundings, Whereabouts, render, whereabouts};
+use crate::diagnostic::Report;
 use crate::runtime::drafts::{self, Restored};
 use crate::runtime::publish::{self, Invalid, Wish, draft_of};
 use crate::runtime::versions::own_user;
-use crate::store::published::{Published, Version};
+use crate::store::published::{Published, Version, Whole};
 
 #[derive(Debug, Args)]
 pub struct PublishArgs {
@@ -110,6 +112,30 @@ impl Site {
         }
     }
 
+    /// What a new version changes, whoever made the one before it, and what `wardline check` warns of in it.
+    fn tell_new(&self, before: Option<&Whole>, number: u32, out: &mut Out) -> anyhow::Result<()> {
+        if before.is_some_and(|before| before.version.number == number) {
+            return Ok(());
+        }
+        let is = self.published.whole(number)?;
+        if let Some(Whole { version: was, content }) = before {
+            tell_difference(
+                &format!("version {}", was.number),
+                &format!("version {number}"),
+                content,
+                &is.content,
+                out,
+            )?;
+        }
+        let files = publish::of_version(&is.content, &self.folder);
+        let mut loaded = publish::check(&files, Report::new(), &self.surroundings)?;
+        check::add_warnings(&mut loaded, self.surroundings.now)?;
+        if !loaded.warnings.is_empty() {
+            write!(out, "{}", render::text(&loaded.warnings, true))?;
+        }
+        Ok(())
+    }
+
     fn drafts(&self) -> anyhow::Result<Content> {
         let drafts = drafts::read(&self.folder);
         Ok(drafts.map_err(|report| Refused(render::text(&report, false)))?.content)
@@ -128,9 +154,10 @@ fn said(message: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn offline(version: &Version, new: bool) -> String {
+fn offline(version: &Version, new: bool, published: &Published) -> String {
     if new {
-        format!("version {} is published; no node runs: the next start runs it", version.label())
+        let (label, data_dir) = (version.label(), published.data_dir());
+        format!("version {label} is published in {data_dir}; no node runs: the next start runs it")
     } else {
         format!("nothing has changed: version {} has this content", version.number)
     }
@@ -145,15 +172,18 @@ pub fn publish(folder: &Path, args: &PublishArgs, out: &mut Out) -> anyhow::Resu
     // The node has a working directory of its own.
     let folder = Some(site.folder.canonicalize()?);
     let wanted = wire::Publish { folder, message: message.clone(), onto: *onto, at_restart: *at_restart };
+    let before = site.published.newest()?.whole;
     if let Some(published) = site.ask(|client| client.post::<wire::Published>("/v1/publish", &wanted))? {
         writeln!(out, "{}", published.done)?;
+        site.tell_new(before.as_ref(), published.version, out)?;
         return Ok(Outcome::Done);
     }
     let wish = Wish { folder: site.folder.clone(), author: own_user(), message: message.clone(), onto: *onto };
     let judged = publish::judge(wish, &site.folder, &site.published, &site.surroundings).map_err(refused)?;
     let (version, new) = publish::without_node(judged, &site.published)?;
     publish::note_base(&site.folder, &version);
-    writeln!(out, "{}", offline(&version, new))?;
+    writeln!(out, "{}", offline(&version, new, &site.published))?;
+    site.tell_new(before.as_ref(), version.number, out)?;
     Ok(Outcome::Done)
 }
 
@@ -162,10 +192,11 @@ pub fn rollback(folder: &Path, args: &RollbackArgs, out: &mut Out) -> anyhow::Re
     said(&args.message)?;
     let RollbackArgs { version: to, message, at_restart } = args;
     let wanted = site.published.whole(*to)?;
+    let before = site.published.newest()?.whole;
     // What the files were taken from: whatever differs from it was edited by hand.
     let base = match drafts::base(&site.folder, &site.published) {
         Some(base) => site.published.whole(base).ok(),
-        None => site.published.newest()?.whole,
+        None => before.clone(),
     };
     let request = wire::Rollback { to: *to, message: message.clone(), at_restart: *at_restart };
     let (number, done) = match site.ask(|client| client.post::<wire::Published>("/v1/rollback", &request))? {
@@ -175,7 +206,7 @@ pub fn rollback(folder: &Path, args: &RollbackArgs, out: &mut Out) -> anyhow::Re
             let judged = publish::judge_rollback(*to, draft, &site.folder, &site.published, &site.surroundings);
             let judged = judged.map_err(refused)?;
             let (version, new) = publish::without_node(judged, &site.published)?;
-            (version.number, offline(&version, new))
+            (version.number, offline(&version, new, &site.published))
         }
     };
     writeln!(out, "{done}")?;
@@ -191,6 +222,7 @@ pub fn rollback(folder: &Path, args: &RollbackArgs, out: &mut Out) -> anyhow::Re
     for path in &kept {
         writeln!(out, "  what was edited by hand is kept as {}", path.display())?;
     }
+    site.tell_new(before.as_ref(), number, out)?;
     Ok(Outcome::Done)
 }
 
@@ -219,8 +251,9 @@ pub fn versions(folder: &Path, args: &VersionsArgs, out: &mut Out) -> anyhow::Re
     let zone = TimeZone::system();
     for number in numbers {
         let mark = match (active == Some(number), running) {
+            (true, Some(running)) if running != number => "  from the next start on".to_owned(),
             (true, _) => format!("  {}", green("active")),
-            (false, Some(running)) if running == number => "  runs until the next start".to_owned(),
+            (false, Some(running)) if running == number => format!("  {} until the next start", green("runs")),
             (false, _) => String::new(),
         };
         match site.published.version(number) {
@@ -266,20 +299,28 @@ pub fn diff(folder: &Path, args: &DiffArgs, out: &mut Out) -> anyhow::Result<Out
     }
     let from = was.version.number;
     let to = args.to.map_or_else(|| "the files".to_owned(), |number| format!("version {number}"));
-    let comparison = compare(&was.content, &is);
-    let files = drafts::differences(&was.content, &is);
     if args.json {
-        out.json(&json!({ "from": from, "to": args.to, "files": files, "groups": comparison.groups }))?;
-    } else if files.is_empty() {
-        writeln!(out, "version {from} and {to} are the same")?;
-    } else if comparison.is_empty() {
-        let files = files.join(", ");
-        writeln!(out, "from version {from} to {to} only comments or layout differ ({files}); see --text")?;
+        let files = drafts::differences(&was.content, &is);
+        let groups = compare(&was.content, &is).groups;
+        out.json(&json!({ "from": from, "to": args.to, "files": files, "groups": groups }))?;
     } else {
-        writeln!(out, "from version {from} to {to}, {}:", counted(&comparison))?;
-        write!(out, "{}", comparison.text(usize::MAX))?;
+        tell_difference(&format!("version {from}"), &to, &was.content, &is, out)?;
     }
     Ok(Outcome::Done)
+}
+
+fn tell_difference(from: &str, to: &str, was: &Content, is: &Content, out: &mut Out) -> anyhow::Result<()> {
+    let (comparison, files) = (compare(was, is), drafts::differences(was, is));
+    if files.is_empty() {
+        writeln!(out, "{from} and {to} are the same")?;
+    } else if comparison.is_empty() {
+        let files = files.join(", ");
+        writeln!(out, "from {from} to {to} only comments or layout differ ({files}); see `wardline diff --text`")?;
+    } else {
+        writeln!(out, "from {from} to {to}, {}:", counted(&comparison))?;
+        write!(out, "{}", comparison.text(usize::MAX))?;
+    }
+    Ok(())
 }
 
 fn counted(comparison: &Comparison) -> String {

@@ -83,12 +83,15 @@ impl Folder {
     }
 
     /// The bytes of every file that is read; recordings when they are held.
-    pub fn content(&self) -> Content {
-        let top = self.node.iter().chain(&self.hospitals).chain(&self.analysts);
+    pub fn content<'a>(&'a self) -> Content {
+        let top = self.node.iter().chain(&self.hospitals).chain(&self.analysts).chain(&self.rules);
         let top = top.map(|file| (format!("{}.toml", file.stem), file));
-        let plans = self.plans.iter().map(|file| (format!("plans/{}.toml", file.stem), file));
+        let within = |folder: &'static str, files: &'a [File]| {
+            files.iter().map(move |file| (format!("{folder}/{}.toml", file.stem), file))
+        };
+        let inner = within("plans", &self.plans).chain(within("cases", &self.cases));
         let mut content: Content =
-            top.chain(plans).map(|(name, file)| (name, Bytes::copy_from_slice(&file.bytes))).collect();
+            top.chain(inner).map(|(name, file)| (name, Bytes::copy_from_slice(&file.bytes))).collect();
         if let Recordings::Held(held) = &self.recordings {
             content.extend(held.iter().map(|(name, bytes)| (format!("{PROMPTS}{name}"), bytes.clone())));
         }
@@ -109,6 +112,10 @@ impl Folder {
             let file = File { name: format!("{name}/{path}"), stem: stem.clone(), bytes: bytes.to_vec() };
             if path.starts_with("plans/") {
                 folder.plans.push(file);
+            } else if path.starts_with("cases/") {
+                folder.cases.push(file);
+            } else if stem == "import" {
+                folder.rules = Some(file);
             } else if stem == "wardline" {
                 folder.node = Some(file);
             } else if stem == "hospital" || stem.starts_with("hospital-") {

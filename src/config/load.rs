@@ -57,6 +57,8 @@ pub struct Folder {
     pub plans: Vec<File>,
     /// import.toml: checked with the others, but no part of what runs.
     pub rules: Option<File>,
+    /// cases/*.toml: kept with the others, and judged by `wardline simulate`.
+    pub cases: Vec<File>,
     /// Files that belong to nothing.
     pub strange: Vec<String>,
     pub recordings: Recordings,
@@ -112,14 +114,42 @@ pub fn gather(path: &Path, report: &mut Report) -> Option<Folder> {
             folder.strange.push(name);
         }
     }
-    let plans = path.join("plans");
-    if plans.is_dir() {
-        for (stem, path) in toml_files(&plans, report)? {
-            let name = format!("{}/plans/{stem}.toml", folder.name);
-            folder.plans.extend(read_file(name, stem, &path, report));
-        }
-    }
+    folder.plans = within("plans", path, &mut folder, report)?;
+    folder.cases = within("cases", path, &mut folder, report)?;
     Some(folder)
+}
+
+/// The TOML files of a folder within the folder; what else lies there is noted as belonging to nothing.
+fn within(inner: &str, path: &Path, folder: &mut Folder, report: &mut Report) -> Option<Vec<File>> {
+    let path = path.join(inner);
+    if !path.is_dir() {
+        return Some(Vec::new());
+    }
+    let mut files = Vec::new();
+    for (stem, path) in toml_files(&path, report)? {
+        files.extend(read_file(format!("{}/{inner}/{stem}.toml", folder.name), stem, &path, report));
+    }
+    let entries = fs::read_dir(&path).into_iter().flatten().filter_map(Result::ok);
+    let mut strange: Vec<String> = entries
+        .filter(|entry| is_strange(&entry.path()))
+        .map(|entry| entry.file_name().to_string_lossy().into())
+        .collect();
+    strange.sort();
+    strange.truncate(MAX_FILES);
+    folder.strange.extend(strange.into_iter().map(|name| format!("{}/{inner}/{name}", folder.name)));
+    Some(files)
+}
+
+/// Neither a file that is read, nor one that nobody takes for it: hidden, a note, or what a rollback has kept beside.
+fn is_strange(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let is = |ends: &str| path.extension().is_some_and(|extension| extension == ends);
+    if path.is_dir() {
+        let inside = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+        return inside.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|ends| ends == "toml"));
+    }
+    let passed_over = name.starts_with('.') || name.ends_with('~') || name.contains(".toml.draft-");
+    !(is("toml") || is("md") || is("txt") || passed_over)
 }
 
 /// Stems and paths of a folder's TOML files, in order.
@@ -260,9 +290,9 @@ fn missing_files(folder: &Folder, report: &mut Report) {
         let finding =
             Diagnostic::warning(&Arc::from(file.as_str()), 0..0, "this file belongs to nothing and is not read");
         let finding = finding.nearest(stem, known);
-        report.push(
-            finding.remedy("files are wardline.toml, hospital*.toml, analysts*.toml, import.toml and plans/*.toml"),
-        );
+        report.push(finding.remedy(
+            "files are wardline.toml, hospital*.toml, analysts*.toml, import.toml, plans/*.toml and cases/*.toml",
+        ));
     }
 }
 

@@ -47,9 +47,7 @@ pub fn differences(one: &Content, other: &Content) -> Vec<String> {
 
 /// As the folder says; where it says nothing of this node, the newest version that was published from this very folder.
 pub fn base(folder: &Path, published: &Published) -> Option<u32> {
-    let said = fs::read_to_string(folder.join(BASE)).unwrap_or_default();
-    let mut words = said.split_whitespace();
-    if let (Some(number), Some(digest)) = (words.next().and_then(|word| word.parse().ok()), words.next())
+    if let Some((number, digest)) = noted(folder)
         && published.version(number).is_ok_and(|version| version.digest == digest)
     {
         return Some(number);
@@ -60,6 +58,13 @@ pub fn base(folder: &Path, published: &Published) -> Option<u32> {
         published.version(*number).is_ok_and(|version| version.folder.as_deref() == Some(here.as_path()))
     };
     numbers.into_iter().rev().find(from_here)
+}
+
+/// What the folder says: number and digest of a version of whatever node.
+pub fn noted(folder: &Path) -> Option<(u32, String)> {
+    let said = fs::read_to_string(folder.join(BASE)).ok()?;
+    let mut words = said.split_whitespace();
+    Some((words.next()?.parse().ok()?, words.next()?.to_owned()))
 }
 
 /// Notes that the files are those of `version`.

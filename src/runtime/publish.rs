@@ -82,7 +82,10 @@ pub fn judge(wish: Wish, home: &Path, published: &Published, surroundings: &Surr
             return Ok(Judged::Same(active.version.clone()));
         }
         Some(active) => Some(based_on(&wish, active, published, &drafts.content)?),
-        None => None,
+        None => {
+            not_of_another_node(&wish, published)?;
+            None
+        }
     };
     let files = Folder { base: base_of(home), ..drafts.files };
     let loaded = check(&files, drafts.report, surroundings)?;
@@ -131,6 +134,21 @@ pub fn check(files: &Folder, report: Report, surroundings: &Surroundings) -> any
     Ok(compose(files, surroundings, report).map_err(Invalid::from)?)
 }
 
+/// Where nothing is published, files that were taken from a version are most likely those of a node that lives elsewhere.
+fn not_of_another_node(wish: &Wish, published: &Published) -> Result<(), Conflict> {
+    let Some((number, _)) = drafts::noted(&wish.folder).filter(|_| drafts::base(&wish.folder, published).is_none())
+    else {
+        return Ok(());
+    };
+    let (files, data_dir) = (wish.folder.display(), published.data_dir());
+    Err(Conflict(format!(
+        "{files} was taken from version {number} of another node: nothing is published in {data_dir}, the data directory \
+         of these files.\nPublish in the folder that its node is started in, or name its data directory by \
+         WARDLINE__DATA_DIR. If this is to be a node of its own: rm {files}/{}",
+        drafts::BASE
+    )))
+}
+
 /// The version that the drafts are based on: it must be the active one.
 fn based_on(wish: &Wish, active: &Whole, published: &Published, drafts: &Content) -> Result<u32, Conflict> {
     let now = active.version.number;
@@ -141,9 +159,16 @@ fn based_on(wish: &Wish, active: &Whole, published: &Published, drafts: &Content
     let again = format!("wardline publish --onto {now} -m \"…\"");
     let Some(base) = base else {
         let changes = compare(&active.content, drafts).text(MAX_SHOWN);
-        let files = wish.folder.display();
+        let (files, data_dir) = (wish.folder.display(), published.data_dir());
+        let taken = match drafts::noted(&wish.folder) {
+            Some((number, digest)) => {
+                let digest = digest.get(..12).unwrap_or(&digest);
+                format!("{files} was taken from a version {number} ({digest}) that {data_dir} does not know")
+            }
+            None => format!("{files} does not say which version it was taken from"),
+        };
         return Err(Conflict(format!(
-            "{files} does not say which version it was taken from, and version {now} is active:\n  {}\n\
+            "{taken}, and version {now} is active there:\n  {}\n\
              Publishing it would change:\n{}\nIf that is what you want: {again}",
             active.version.told(),
             or_nothing(changes)
@@ -285,6 +310,32 @@ mod tests {
                 }
             }
         });
+    }
+
+    #[test]
+    fn a_copied_folder_makes_no_first_version_of_a_node_that_is_not_there() {
+        let (data, elsewhere) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let node = Published::of(data.path());
+        let content = drafts::read(&sample()).expect("the sample").content;
+        let version = node.add(draft("the sample"), &content).expect("added");
+        let folder = elsewhere.path().join("sip-config");
+        drafts::restore(&folder, &content, &Content::new(), 1).expect("written");
+        note_base(&folder, &version);
+        let published = Published::of(&elsewhere.path().join("data"));
+        let wish = || Wish { folder: folder.clone(), author: "ben".to_owned(), message: "why".to_owned(), onto: None };
+        let refused = judge(wish(), &folder, &published, &surroundings()).err().expect("of another node");
+        assert!(refused.is::<Conflict>());
+        let told = refused.to_string();
+        assert!(told.contains("was taken from version 1 of another node: nothing is published in /"), "{told}");
+        assert!(told.contains("/data, the data directory of these files"), "{told}");
+        assert_eq!(fs::read_to_string(folder.join(drafts::BASE)).expect("kept"), format!("1 {}\n", version.digest));
+        // Another node's version 1 has another content: that is not the same as to say nothing.
+        published.add(draft("its own"), &Content::new()).expect("added");
+        let told = judge(wish(), &folder, &published, &surroundings()).err().expect("of another node").to_string();
+        assert!(told.contains("was taken from a version 1 ("), "{told}");
+        fs::remove_file(folder.join(drafts::BASE)).expect("removed");
+        let told = judge(wish(), &folder, &published, &surroundings()).err().expect("of no version").to_string();
+        assert!(told.contains("does not say which version it was taken from, and version 1 is active there"), "{told}");
     }
 
     #[test]

@@ -210,6 +210,20 @@ impl Versions {
         }
     }
 
+    /// `needs`: what cannot change while the node runs. A version that waits for the restart stands before all later ones.
+    fn why_not_now(&self, needs: &str) -> String {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = format!(
+            "{needs} cannot change while the node runs; `wardline publish --at-restart` makes it the version of the next start"
+        );
+        let (now, Some(waiting)) = (running.version.number, running.waiting) else { return refused };
+        format!(
+            "{refused}.\nVersion {waiting} waits for the restart and may hold that change. If yours cannot wait: \
+             `wardline rollback {now}` first (version {now} runs, and its files come back; yours are kept beside), make your \
+             change again and publish it; then bring back what version {waiting} had, with --at-restart"
+        )
+    }
+
     /// Tells the journal of versions that it does not know: made while no node ran, or just before a crash.
     pub async fn audit(&self, inbox: &Inbox, desk: &Replies) -> anyhow::Result<()> {
         let known = self.published.audited();
@@ -331,10 +345,7 @@ impl Publisher {
         };
         let Ready { content, mut loaded, draft } = *ready;
         let needs = needs_restart(&self.current.node, &loaded.config.node).join(", ");
-        anyhow::ensure!(
-            needs.is_empty() || at_restart,
-            "{needs} cannot change while the node runs; `wardline publish --at-restart` makes it the version of the next start"
-        );
+        anyhow::ensure!(needs.is_empty() || at_restart, self.versions.why_not_now(&needs));
         let (library, was) = (self.recordings(&content, &loaded.config).await?, self.current.version.clone());
         let credentials = store::credentials(&self.current.node.data_dir).await?;
         let accounts = recall::accounts(&loaded.config, &credentials);

@@ -137,7 +137,6 @@ fn read_case(
     let pins: Vec<Spanned<String>> = fields.or("pins", Vec::new());
     let tickets: Vec<Spanned<String>> = fields.or("tickets", Vec::new());
     let troubles = fields.tables("incidents", "an incident");
-    let expected = fields.table("expect").map(|table| read_expected(&table, problems));
     let name = name?;
     let place = match report.position(&name.place.file, name.place.span.start) {
         Some(position) => format!("{}:{}", name.place.file, position.line),
@@ -158,6 +157,14 @@ fn read_case(
         Some(dial) => dial.value,
         None => config.hospital(&hospital)?.hotlines.keys().next()?.clone(),
     };
+    let expected = fields.table("expect").map(|table| {
+        let plan = config.hospital(&hospital).and_then(|hospital| hospital.hotlines.get(&dial));
+        let plan = plan.and_then(|hotline| config.plans.get(&hotline.plan));
+        let steps = plan.map(|plan| plan.steps().iter().map(|step| step.id.to_string()).collect());
+        let analysts = config.staff.iter().map(|analyst| analyst.id.to_string()).collect();
+        let names = Names { steps, analysts, targets: targets.iter().map(TargetId::to_string).collect() };
+        read_expected(&table, &names, problems)
+    });
     let deeds = read_deeds(deeds, &targets, config, problems)?;
     let until = match until {
         None => UNTIL,
@@ -318,19 +325,53 @@ fn span_of(text: &Spanned<String>, problems: &Problems) -> Option<Duration> {
     read
 }
 
-fn read_expected(fields: &Fields<'_>, problems: &Problems) -> Expected {
+/// What an expectation may name.
+struct Names {
+    /// Of the plan that is dialled, if there is one.
+    steps: Option<Vec<String>>,
+    analysts: Vec<String>,
+    targets: Vec<String>,
+}
+
+/// Stands for nobody and nothing.
+const NONE: &str = "none";
+
+fn read_expected(fields: &Fields<'_>, names: &Names, problems: &Problems) -> Expected {
+    let one = |key: &'static str, what: &str, known: &[&[String]]| -> Option<String> {
+        let named: Spanned<String> = fields.optional(key)?;
+        if named.value != NONE {
+            known_name(&named, what, known, problems);
+        }
+        Some(named.value)
+    };
+    let list = |key: &'static str, what: &str, known: &[&[String]]| -> Option<Vec<String>> {
+        let named: Vec<Spanned<String>> = fields.optional(key)?;
+        named.iter().for_each(|name| known_name(name, what, known, problems));
+        Some(named.into_iter().map(|name| name.value).collect())
+    };
+    let steps: Vec<&[String]> = names.steps.as_deref().into_iter().collect();
+    let people: [&[String]; 2] = [&names.analysts, &names.targets];
     let within = fields.optional::<Spanned<String>>("first_offer_within");
     Expected {
-        steps: fields.optional("steps"),
-        skipped: fields.optional("skipped"),
+        steps: list("steps", "step", &steps),
+        skipped: list("skipped", "step", &steps),
         need: fields.optional("need"),
-        rung: fields.optional("rung"),
+        rung: list("rung", "analyst", &[&names.analysts]),
         first_offer_within: within.and_then(|text| span_of(&text, problems)),
         says: fields.optional("says"),
-        target: fields.optional("target"),
-        answered_by: fields.optional("answered_by"),
+        target: one("target", "target", &[&names.targets]),
+        answered_by: one("answered_by", "analyst or target", &people),
         callback: fields.optional("callback"),
         ends: fields.optional("ends"),
+    }
+}
+
+/// Nothing is said where nothing is known to compare with.
+fn known_name(name: &Spanned<String>, what: &str, known: &[&[String]], problems: &Problems) {
+    let known = || known.iter().copied().flatten().map(String::as_str);
+    if known().next().is_some() && !known().any(|known| known == name.value) {
+        let finding = name.place.error(format!("unknown {what} `{}`", name.value));
+        problems.push(finding.nearest(&name.value, known()));
     }
 }
 

@@ -119,6 +119,12 @@ impl Published {
         Published { folder: data_dir.join(FOLDER) }
     }
 
+    /// The data directory as people find it, from wherever they stand.
+    pub fn data_dir(&self) -> String {
+        let data_dir = self.folder.parent().unwrap_or(&self.folder);
+        std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_path_buf()).display().to_string()
+    }
+
     /// Every number that is taken, lowest first.
     ///
     /// # Errors

@@ -39,8 +39,10 @@ impl Site {
     fn working_copy(&self, name: &str) -> PathBuf {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
         let to = self.home.path().join(name);
-        fs::create_dir_all(to.join("plans")).expect("made");
-        for folder in ["", "plans"] {
+        for folder in ["plans", "cases"] {
+            fs::create_dir_all(to.join(folder)).expect("made");
+        }
+        for folder in ["", "plans", "cases"] {
             for entry in fs::read_dir(from.join(folder)).expect("the sample") {
                 let path = entry.expect("an entry").path();
                 if path.extension().is_some_and(|extension| extension == "toml") {
@@ -207,7 +209,8 @@ fn object_of(site: &Site, number: u32, name: &str) -> PathBuf {
 #[test]
 fn versions_are_made_compared_and_brought_back_without_a_node() {
     let site = Site::new();
-    says(&site.done(&["publish", "-m", "the sample"]), &["version 1 (", "no node runs: the next start runs it"]);
+    let data = format!("{}; no node runs: the next start runs it", site.home.path().join("data").display());
+    says(&site.done(&["publish", "-m", "the sample"]), &["version 1 (", " is published in ", &data]);
     says(&site.done(&["publish", "-m", "again"]), &["nothing has changed: version 1"]);
     site.edit(PLAN, "wait = \"1.5s\"", "wait = \"2s\" # slow fingers");
     says(&site.done(&["diff"]), &["from version 1 to the files, 1 changed", "~ steps.question: wait 1.5s → 2s"]);
@@ -232,6 +235,73 @@ fn versions_are_made_compared_and_brought_back_without_a_node() {
     site.done(&["show-version", "2", "--out", out.to_str().expect("UTF-8")]);
     assert!(fs::read_to_string(out.join("sip-config").join(PLAN)).expect("written").contains("# slow fingers"));
     assert!(out.join("prompts/en/manifest.toml").is_file());
+}
+
+/// Of Dana Kowalski, who is on call for Mercy Harbor at night and on weekends.
+const NIGHTS: &str = r#"on_call = [
+    { days = ["sun", "mon", "tue", "wed", "thu", "fri"], from = "17:00", to = "08:00" },
+    { days = ["sat", "sun"], from = "00:00", to = "24:00" },
+]
+"#;
+
+#[test]
+fn publish_tells_what_changes_and_what_it_leaves_to_nobody() {
+    let site = Site::new();
+    let digest = |text: &str| text.split_once(" (").and_then(|(_, rest)| rest.get(..12)).expect("a digest").to_owned();
+    let first = site.done(&["publish", "-m", "the sample"]);
+    assert!(!first.contains("changed"), "there is nothing to compare with: {first}");
+    let checked = site.done(&["check"]);
+    assert!(checked.contains(&format!("({})", digest(&first))), "{checked} and {first} name one content");
+    site.edit("analysts.toml", NIGHTS, "");
+    let expected =
+        ["from version 1 to version 2, ", "~ analysts.dana-kowalski: on_call", "have no analyst for `meridian-prod`"];
+    says(&site.done(&["publish", "-m", "no nights"]), &expected);
+    let node = site.serve();
+    site.edit("analysts.toml", "name = \"Amara Osei\"", "name = \"Amara O\"");
+    let expected = ["in force", "~ analysts.amara-osei: name", "have no analyst for `meridian-prod`"];
+    says(&site.done(&["publish", "-m", "a name"]), &expected);
+    // A change of another is undone: it is said at least.
+    site.edit("analysts.toml", "name = \"Amara O\"", "name = \"Amara Osei\"");
+    says(&site.done(&["publish", "--onto", "3", "-m", "my copy"]), &["~ analysts.amara-osei: name"]);
+    says(
+        &site.done(&["rollback", "1", "-m", "nights"]),
+        &["from version 4 to version 5, ", "~ analysts.dana-kowalski: on_call"],
+    );
+    node.stop();
+}
+
+#[test]
+fn cases_and_rules_of_import_are_part_of_a_version_and_check_reads_them() {
+    let site = Site::new();
+    site.done(&["publish", "-m", "the sample"]);
+    let cases = "cases/hotline.toml";
+    site.edit(cases, "answered_by = ", "answerd_by = ");
+    let wrong = || {
+        let run = site.run(&["check"]);
+        assert_eq!(run.code, 1, "{}", run.err);
+        run.out
+    };
+    says(&wrong(), &["sip-config/cases/hotline.toml:", "answerd_by", "answered_by"]);
+    site.edit(cases, "answerd_by = ", "answered_by = ");
+    for (right, slip) in
+        [("rung = [\"joel-whitaker", "whitacker"), ("steps = [\"who", "whom"), ("answered_by = \"amara-osei", "osie")]
+    {
+        let start = right.rfind(['-', '"']).expect("a name") + 1;
+        let slip = format!("{}{slip}", &right[..start]);
+        site.edit(cases, right, &slip);
+        says(&wrong(), &["unknown ", "did you mean "]);
+        site.edit(cases, &slip, right);
+    }
+    fs::write(site.file("plans/night.tml"), "").expect("written");
+    let checked = site.run(&["check"]);
+    says(&checked.out, &["plans/night.tml", "belongs to nothing"]);
+    let kept = site.text(cases);
+    fs::remove_file(site.file(cases)).expect("removed");
+    fs::remove_file(site.file("import.toml")).expect("removed");
+    says(&site.done(&["publish", "-m", "without cases"]), &["version 2 ("]);
+    let told = site.done(&["rollback", "1", "-m", "with cases"]);
+    says(&told, &["cases/hotline.toml is as in version 1", "import.toml is as in version 1"]);
+    assert_eq!(site.text(cases), kept);
 }
 
 #[test]
@@ -439,11 +509,20 @@ fn what_needs_a_restart_is_said_and_waits_for_it() {
         &site.done(&["publish", "--at-restart", "-m", "shorter"]),
         &["version 2 (", "runs from the next start", "1 ("],
     );
-    says(&site.done(&["versions"]), &["shorter  active", "first start  runs until the next start"]);
-    says(&site.run(&["doctor"]).out, &["version 1 runs", "version 2 is published and waits for a restart"]);
+    says(&site.done(&["versions"]), &["shorter  from the next start on", "first start  runs until the next start"]);
+    // What cannot wait for the restart: the way to it is told, and leads there.
+    site.edit(PLAN, "wait = \"1.5s\"", "wait = \"2s\"");
+    let expected = ["drain cannot change", "Version 2 waits for the restart", "wardline rollback 1"];
+    says(&site.refused(&["publish", "-m", "urgent"]), &expected);
+    says(&site.done(&["rollback", "1", "-m", "for what is urgent"]), &["version 3 (", "is in force"]);
+    site.edit(PLAN, "wait = \"1.5s\"", "wait = \"2s\"");
+    says(&site.done(&["publish", "-m", "urgent"]), &["version 4 (", "is in force"]);
+    site.edit("wardline.toml", "drain = \"60s\"", "drain = \"5s\"");
+    site.done(&["publish", "--at-restart", "-m", "shorter again"]);
+    says(&site.run(&["doctor"]).out, &["version 4 runs", "version 5 is published and waits for a restart"]);
     node.stop();
     let node = site.serve();
-    says(&site.done(&["doctor"]), &["version 2 runs"]);
+    says(&site.done(&["doctor"]), &["version 5 runs"]);
     node.stop();
 }
 
