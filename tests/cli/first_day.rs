@@ -255,7 +255,7 @@ fn a_file_that_is_no_export_and_rules_that_are_wrong_are_refused_with_a_reason()
     fs::write(folder.path().join("odd.csv"), "colour,shape\nred,round\n").expect("written");
     let odd = wardline(folder.path(), &["import", "phones", "odd.csv", "--write"]);
     assert_eq!(odd.code, 1);
-    says(&odd.err, &["no header", "colour, shape", "--number-column"]);
+    says(&odd.err, &["no header", "its first row has 2 cells", "--number-column"]);
     let rules = RULES.replace("unit = \"icu\"", "unit = \"icu\"\nclas = \"ward\"");
     fs::write(folder.path().join("sip-config/import.toml"), rules).expect("written");
     let wrong = wardline(folder.path(), &["import", "phones", "phones.csv"]);

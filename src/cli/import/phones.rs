@@ -16,6 +16,7 @@ use crate::config::import::columns::{self, Export, Named};
 use crate::config::import::map::{self, Key, Present, Range, ranges};
 use crate::config::import::phones::{self, Proposal, Removal, Wishes};
 use crate::config::import::rules::{Facts, Rule};
+use crate::config::import::sheet::rows;
 use crate::config::import::suggest::{self, Suggestion};
 use crate::config::{self, File, Folder, render};
 use crate::diagnostic::Report;
@@ -93,7 +94,13 @@ pub fn run(folder: &Path, args: &PhonesArgs, out: &mut Out) -> anyhow::Result<Ou
     }
     match (refused, proposal.is_of_use()) {
         (Some(why), _) => Err(Refused(format!("{why}. Nothing was written")).into()),
-        (None, false) => Err(Refused("no row of the export could be placed".to_owned()).into()),
+        (None, false) => {
+            let refused = match rows(&proposal.wrong) {
+                0 => String::new(),
+                count => format!(", and {} refused", counted(count, "row")),
+            };
+            Err(Refused(format!("no row of the export could be placed{refused}")).into())
+        }
         (None, true) => Ok(import::ended(&proposal.wrong, writes)),
     }
 }
@@ -192,7 +199,8 @@ impl Shown<'_> {
             (true, _) => {
                 format!("written to {}; `wardline diff` shows it, `wardline publish` puts it into force", self.file)
             }
-            (false, true) => "nothing to write: the map says all of this already".to_owned(),
+            (false, true) if proposal.is_of_use() => "nothing to write: the map says all of this already".to_owned(),
+            (false, true) => "nothing to write".to_owned(),
             (false, false) if asked_to_write => "nothing to write".to_owned(),
             (false, false) => "nothing is written yet; --write does it".to_owned(),
         };

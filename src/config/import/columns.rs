@@ -253,7 +253,7 @@ fn kind(columns: &[Column]) -> Kind {
     let has = |key: &str| columns.iter().any(|column| column.key == key);
     if has("directory number 1") || has("device pool") {
         Kind::Cucm
-    } else if has("cor") || has("cos") || has("coverage path 1") || has("set type") {
+    } else if has("cor") || has("cos") || has("coverage path 1") || has("set type") || (has("port") && has("name")) {
         Kind::Avaya
     } else if has("extension") && (has("voicemail") || has("ringtimer") || has("outboundcid") || has("tech")) {
         Kind::FreePbx

@@ -101,8 +101,9 @@ pub struct Declared {
 /// What a hospital's file says that an import must know.
 #[derive(Debug, Default)]
 pub struct Present {
-    /// One for each `[[extensions]]`, in the file's order; `None` where it cannot be read.
-    pub entries: Vec<Option<Entry>>,
+    /// One for each `[[extensions]]` that can be read, in the file's order: those that an import wrote, and others.
+    imported: Vec<Entry>,
+    own: Vec<Entry>,
     pub units: BTreeMap<UnitId, Declared>,
     pub sites: Vec<SiteId>,
     pub systems: Vec<SystemId>,
@@ -113,9 +114,9 @@ impl Present {
     /// # Errors
     /// When the map is written in a way that an import cannot add to, in one sentence.
     pub fn read(document: &DocumentMut) -> Result<Present, String> {
-        let tables = match document.get("extensions") {
+        let entries: Vec<Entry> = match document.get("extensions") {
             None => Vec::new(),
-            Some(Item::ArrayOfTables(tables)) => tables.iter().map(entry).collect(),
+            Some(Item::ArrayOfTables(tables)) => tables.iter().filter_map(entry).collect(),
             Some(Item::Value(_) | Item::Table(_) | Item::None) => {
                 return Err("`extensions` is written as one list; write each entry as [[extensions]] first".to_owned());
             }
@@ -130,8 +131,10 @@ impl Present {
             let name = word("name").unwrap_or(id).to_owned();
             (UnitId::new(id), Declared { name, site: word("site").map(SiteId::new) })
         });
+        let (imported, own) = entries.into_iter().partition(|entry| entry.imported);
         Ok(Present {
-            entries: tables,
+            imported,
+            own,
             units: units.collect(),
             sites: keys("sites").iter().map(|site| SiteId::new(site)).collect(),
             systems: keys("systems").iter().map(|system| SystemId::new(system)).collect(),
@@ -139,20 +142,21 @@ impl Present {
         })
     }
 
-    fn of(&self, imported: bool) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().flatten().filter(move |entry| entry.imported == imported)
+    /// Of every entry.
+    pub fn ranges(&self) -> impl Iterator<Item = Range> {
+        self.imported.iter().chain(&self.own).map(|entry| entry.range)
     }
 
     /// The entry of somebody's own that a number falls under: a single number is an exception from its range.
     pub fn own(&self, key: Key) -> Option<&Entry> {
-        let found = || self.of(false).filter(move |entry| entry.range.holds(key));
+        let found = || self.own.iter().filter(move |entry| entry.range.holds(key));
         found().find(|entry| entry.range.is_one()).or_else(|| found().next())
     }
 
     /// Every number that an import put on the map, with what it said.
     pub fn imported(&self) -> BTreeMap<Key, Facts> {
         let mut all = BTreeMap::new();
-        for entry in self.of(true) {
+        for entry in &self.imported {
             let Some(facts) = &entry.facts else { continue };
             for value in entry.range.first.value..=entry.range.last.value.min(entry.range.first.value + MOST) {
                 all.insert(Key { digits: entry.range.first.digits, value }, facts.clone());
@@ -210,6 +214,11 @@ pub fn write(document: &mut DocumentMut, wanted: &BTreeMap<Key, Facts>, units: &
     let mut new = ArrayOfTables::new();
     let mut orphaned = String::new();
     let mut position = old.iter().filter_map(Table::position).last();
+    if old.is_empty() && !lines.is_empty() {
+        // The first entries stand at the end, below the remarks that stand there.
+        orphaned.push_str(document.trailing().as_str().filter(|end| end.contains('#')).unwrap_or_default());
+        document.set_trailing("");
+    }
     for mut table in old {
         let known = entry(&table);
         if let Some(known) = known.filter(|entry| entry.imported) {
@@ -372,6 +381,19 @@ name = "Dr. Rao"
         );
         assert_eq!(present.own(key("4705")), None);
         assert_eq!(present.imported().len(), 10);
+    }
+
+    #[test]
+    fn the_first_entries_stand_below_the_remarks_at_the_end_of_the_file() {
+        let bare = "[units]\nicu = { site = \"main\" }\n# med = { site = \"main\" }\n\n# The map; by hand:\n# [[extensions]]\n";
+        let mut document: DocumentMut = bare.parse().expect("TOML");
+        write(&mut document, &wanted("icu", 4700..=4701), &[]);
+        let text = document.to_string();
+        let entry = "\n[[extensions]]\nnumber = \"4700-4701\"                    # imported\nunit = \"icu\"\n";
+        assert_eq!(text, format!("{bare}{entry}"));
+        let mut again: DocumentMut = text.parse().expect("TOML");
+        write(&mut again, &BTreeMap::new(), &[]);
+        assert_eq!(again.to_string().trim_end(), bare.trim_end());
     }
 
     #[test]

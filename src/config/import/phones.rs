@@ -101,6 +101,9 @@ impl Proposal {
                 counted(rows(&self.wrong), "refused row")
             ));
         }
+        if !self.is_of_use() {
+            return Err("no row of the export could be placed, and by such a one nothing goes".to_owned());
+        }
         let lost = counted(self.lost.len(), "number");
         match removal.confirmed {
             Some(count) if count != self.lost.len() => {
@@ -219,18 +222,23 @@ impl Proposal {
 
 fn no_extension(written: &str) -> String {
     let shown: String = written.chars().take(40).collect();
-    let remedy = match shown.contains('+') {
+    let remedy = match shown.trim_start_matches('\\').starts_with('+') {
         true => "name what stands before the extension in the trunk's strip_prefixes",
-        false => "a rule with match and skip = true leaves such rows out",
+        false => "write its digits alone, or leave such rows out by a rule with match and skip = true",
     };
     format!("`{shown}` is no extension of 1 to 15 digits; {remedy}")
 }
 
-/// As PBXs write extensions: CUCM escapes "+", and prefixes of the trunk are taken off.
+/// As PBXs and spreadsheets write extensions: CUCM escapes "+", a spreadsheet guards zeros (`="0700"`, `'0700`), and prefixes
+/// of the trunk are taken off. "2702.0" and "2705-2709" are no numbers: only long ones are written with signs in between.
 fn number(written: &str, numbering: &NumberRules) -> Option<Key> {
-    let number = Number::read(&written.replace('\\', ""), numbering)?;
-    let short = number.stripped.as_deref().and_then(Key::of);
-    short.or_else(|| Key::of(&number.full))
+    let guarded = written.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
+    let plain = guarded.or_else(|| written.strip_prefix('\'')).unwrap_or(written).trim();
+    let number = Number::read(&plain.replace('\\', ""), numbering)?;
+    match &number.stripped {
+        Some(short) => Key::of(short),
+        None => Key::of(plain),
+    }
 }
 
 impl Proposal {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use csv::{ReaderBuilder, StringRecord};
 
 use crate::config::import::quotes;
+use crate::plural::counted;
 
 /// A PBX of 50,000 phones with 500 columns each exports some 100 MB; more is the wrong file.
 pub const MAX_BYTES: usize = 128 << 20;
@@ -94,7 +95,14 @@ pub fn read(bytes: &[u8], is_header: impl Fn(&[Column]) -> bool, wanted: &str) -
     if let Some((_, what)) = NO_TABLES.iter().find(|(mark, _)| bytes.starts_with(mark)) {
         return Err(format!("this is {what}, no table: open it and save it as CSV (UTF-8)"));
     }
-    let (text, encoding) = decode(bytes);
+    let (text, encoding) = decode_whole(bytes);
+    if text.chars().take(MAX_SNIFFED).filter(|letter| is_obeyed(*letter)).count() * 4 > text.len().min(MAX_SNIFFED) {
+        return Err("this file is no text; export the table as CSV".to_owned());
+    }
+    let text = text.replace(is_obeyed, " ");
+    if text.trim().is_empty() {
+        return Err("the file is empty".to_owned());
+    }
     // Lines are counted by "\n"; between "\r" and "\n" they would be counted one row late.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     for separator in SEPARATORS {
@@ -114,6 +122,9 @@ pub fn read(bytes: &[u8], is_header: impl Fn(&[Column]) -> bool, wanted: &str) -
     }
     Err(why)
 }
+
+/// Letters that tell text from something else: no table has a quarter of them without a shape.
+const MAX_SNIFFED: usize = 1_000;
 
 /// What people take for a table, by its first bytes.
 const NO_TABLES: [(&[u8], &str); 3] = [
@@ -141,31 +152,24 @@ fn below(
         let (has, header) = (cells.len(), columns.len());
         let separator = if separator == b'\t' { "a tab".to_owned() } else { format!("`{}`", char::from(separator)) };
         let why = format!(
-            "this row has {has} cells and the header {header}; put quotes around a text that holds {separator}"
+            "this row has {has} cells and the header {header}; put quotes around a text that holds {separator}, or end the \
+             header with one, too, where every row does"
         );
         wrong.push(Wrong { line, why });
     }
     Ok(Sheet { encoding, columns, rows, wrong })
 }
 
-/// What stands where a header should. Cells of a row of data are not told: one may be a password.
+/// What stands where a header should. None of its cells is told: without a header, any may be a password.
 fn first_row(text: &str) -> String {
     let of = |separator: u8| records(text, separator).next().map(|(_, record)| record);
-    let Some(row) = SEPARATORS.into_iter().filter_map(of).max_by_key(StringRecord::len) else {
-        return "the file is empty".to_owned();
-    };
+    let row = SEPARATORS.into_iter().filter_map(of).max_by_key(StringRecord::len).unwrap_or_default();
     let is_data = |cell: &str| cell.contains(char::is_numeric) && !cell.contains(char::is_alphabetic);
-    if row.iter().any(is_data) {
-        return "it begins with rows of numbers: write a row with the columns' names above them".to_owned();
+    match row.iter().any(is_data) {
+        true => "it begins with a row of data: write one with the columns' names above it".to_owned(),
+        false => format!("its first row has {}", counted(row.len(), "cell")),
     }
-    let name =
-        |cell: &str| cell.trim().chars().filter(|letter| !letter.is_control()).take(MAX_SHOWN).collect::<String>();
-    let names: Vec<String> = row.iter().take(8).map(name).collect();
-    format!("its first row is: {}", names.join(", "))
 }
-
-/// Letters of a cell that a message tells.
-const MAX_SHOWN: usize = 40;
 
 /// Which of two columns of one name is meant, nobody can say.
 ///
@@ -200,8 +204,17 @@ pub fn words(text: &str) -> Vec<String> {
     parts.map(str::to_owned).collect()
 }
 
-/// The text of a file, however it is written.
+/// The text of a file, however it is written. A letter that a terminal would obey is a blank.
 pub fn decode(bytes: &[u8]) -> (String, Encoding) {
+    let (text, encoding) = decode_whole(bytes);
+    (text.replace(is_obeyed, " "), encoding)
+}
+
+fn is_obeyed(letter: char) -> bool {
+    letter.is_control() && !matches!(letter, '\n' | '\r' | '\t')
+}
+
+fn decode_whole(bytes: &[u8]) -> (String, Encoding) {
     if let Some(rest) = bytes.strip_prefix(b"\xEF\xBB\xBF") {
         return (String::from_utf8_lossy(rest).into_owned(), Encoding::Utf8);
     }
