@@ -169,7 +169,7 @@ mod tests {
         // A port that was just free: bound once to learn its number, then closed.
         let gone = UdpSocket::bind(loopback).and_then(|socket| socket.local_addr()).expect("a free port");
         listener.send(gone, b"OPTIONS sip:x SIP/2.0\r\n\r\n").expect("sent");
-        let deadline = Instant::from_millis(5_000);
+        let deadline = Instant::from_millis(60_000);
         let inputs = inbox.take(Some(deadline)).expect("open");
         assert!(
             matches!(inputs.as_slice(), [Input::Unreachable { flow }] if flow.remote == gone && flow.local == listener.local),

@@ -16,7 +16,7 @@ use crate::publish::Site;
 use crate::says;
 use crate::stop::signal;
 
-const SINGS_WITHIN: Duration = Duration::from_secs(40);
+const SINGS_WITHIN: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 const HOSPITAL: &str = r#"

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::publish::Site;
 use crate::says;
 
-const READY_WITHIN: Duration = Duration::from_secs(20);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Fields whose digits are no numbers of people.
 const COUNTED: [&str; 4] = ["timestamp", "call", "seq", "digest"];

@@ -17,7 +17,7 @@ use crate::pjsua::WARD_HZ;
 use crate::tone::write_tone;
 
 /// Answers of the local control socket.
-const TOLD_WITHIN: Duration = Duration::from_secs(15);
+const TOLD_WITHIN: Duration = Duration::from_secs(40);
 const RTP_PORTS: u16 = 20;
 /// Where Debian keeps its modules.
 const MODULES: &str = "/usr/lib/baresip/modules";

@@ -11,7 +11,7 @@ use crate::node::Node;
 use crate::peer::{LOCAL, Peer, free_ports, installed, until};
 use crate::tone::write_tone;
 
-const TOLD_WITHIN: Duration = Duration::from_secs(15);
+const TOLD_WITHIN: Duration = Duration::from_secs(40);
 /// Of the codec that is agreed with it: PCMU.
 const RATE: u32 = 8_000;
 

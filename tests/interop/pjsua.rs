@@ -13,7 +13,7 @@ use crate::papers::Papers;
 use crate::peer::{LOCAL, Peer, free_ports, installed, until};
 use crate::tone::write_tone;
 
-const TOLD_WITHIN: Duration = Duration::from_secs(15);
+const TOLD_WITHIN: Duration = Duration::from_secs(40);
 const RTP_PORTS: u16 = 16;
 /// Sampling rate of its conference bridge.
 const RATE: u32 = 16_000;

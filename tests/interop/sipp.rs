@@ -109,7 +109,7 @@ impl Sipp {
     /// Waits until it listens.
     pub fn listening(self, port: u16) -> Sipp {
         let taken = || std::net::UdpSocket::bind((LOCAL, port)).is_err().then_some(());
-        until("SIPp listens", Duration::from_secs(5), taken);
+        until("SIPp listens", Duration::from_secs(30), taken);
         self
     }
 }
