@@ -28,6 +28,7 @@ pub const EXAMPLES: &str = "Examples:
   wardline coverage --from 2027-03-06 --weeks 2      after a release has gone live
   wardline coverage --hospital mercy-harbor --svg cover.svg
   wardline coverage --level expert                   if every call asked for experts
+  wardline coverage --holes                          only the hours with nobody, and those with one person
 
 Counted is who is on shift or on call, holds the qualification on that day and for the release that runs then, and
 would be rung by the hotline's own plan. Hotlines whose plans ring others, other languages, and levels that keys ask for
@@ -53,6 +54,9 @@ pub struct CoverageArgs {
     /// As if every call came in this language; without it, as hotlines and plans have it
     #[arg(long, value_name = "ID")]
     language: Option<String>,
+    /// Only the hours with nobody and those with one person: nothing of what is covered, expires or is announced
+    #[arg(long, conflicts_with = "json")]
+    holes: bool,
     /// Draw it as a heat map
     #[arg(long, value_name = "FILE.svg")]
     svg: Option<PathBuf>,
@@ -84,6 +88,10 @@ pub fn run(folder: &Path, args: &CoverageArgs, out: &mut Out) -> anyhow::Result<
     }
     if args.json {
         out.json(&json!({ "whole": whole, "hospitals": seen.iter().map(as_json).collect::<Vec<_>>() }))?;
+    } else if args.holes {
+        for seen in &seen {
+            only_holes(seen, out)?;
+        }
     } else {
         for seen in &seen {
             text(seen, args.weeks, out)?;
@@ -145,13 +153,49 @@ fn ahead(staff: &Staff, asked: &Asked, window: Window, weeks: u8) -> Vec<(GoLive
 
 // -- For people -------------------------------------------------------------------------------------------------------
 
-fn text(seen: &Seen, weeks: u8, out: &mut Out) -> anyhow::Result<()> {
-    let Seen { asked, cover, ahead, unlooked } = seen;
+fn heading(seen: &Seen) -> String {
+    let Seen { asked, cover, .. } = seen;
     let until = cover.zone.to_datetime(cover.window.until);
     let from = cover.zone.to_datetime(cover.window.from);
     let zone = cover.zone.iana_name().unwrap_or("local time");
     let (hospital, apart) = (&cover.hospital, &asked.apart);
-    writeln!(out, "{hospital}{apart}: {} to {} ({zone})", from.strftime("%a %F"), until.strftime("%a %F"))?;
+    format!("{hospital}{apart}: {} to {} ({zone})", from.strftime("%a %F"), until.strftime("%a %F"))
+}
+
+/// Rows without either are left out; a hospital of which all are says so.
+fn only_holes(seen: &Seen, out: &mut Out) -> anyhow::Result<()> {
+    let cover = &seen.cover;
+    let alone = |row: &Row| row.when(|stretch| stretch.people() == 1);
+    let thin: Vec<&Row> = cover.rows.iter().filter(|row| !row.holes().is_empty() || !alone(row).is_empty()).collect();
+    if thin.is_empty() {
+        writeln!(out, "{}: {}", heading(seen), green("at least two people at every hour"))?;
+        return Ok(());
+    }
+    writeln!(out, "{}", heading(seen))?;
+    for row in thin {
+        let (holes, single) = (row.holes(), alone(row));
+        let nobody = (!holes.is_empty()).then(|| red(&format!("nobody for {}", hours(&holes))));
+        let one = (!single.is_empty()).then(|| format!("one person for {}", hours(&single)));
+        let both: Vec<String> = nobody.into_iter().chain(one).collect();
+        writeln!(out, "  {}: {}", row.name(), both.join("; "))?;
+        times(cover, &holes, &single, out)?;
+    }
+    Ok(())
+}
+
+fn times(cover: &Cover, holes: &[Window], single: &[Window], out: &mut Out) -> anyhow::Result<()> {
+    for words in spells(holes, &cover.zone, cover.window) {
+        writeln!(out, "    nobody  {words}")?;
+    }
+    for words in spells(single, &cover.zone, cover.window) {
+        writeln!(out, "    one     {words}")?;
+    }
+    Ok(())
+}
+
+fn text(seen: &Seen, weeks: u8, out: &mut Out) -> anyhow::Result<()> {
+    let Seen { asked, cover, ahead, unlooked } = seen;
+    writeln!(out, "{}", heading(seen))?;
     for what in unlooked {
         writeln!(out, "  asked at some hours only, and not looked at: {what}")?;
     }
@@ -206,12 +250,7 @@ fn of_row(cover: &Cover, row: &Row, out: &mut Out) -> anyhow::Result<()> {
         _ => red(&format!("nobody for {} of {}", hours(&holes), hours(&total))),
     };
     writeln!(out, "  {}: {state}; one person for {}", row.name(), hours(&single))?;
-    for words in spells(&holes, &cover.zone, cover.window) {
-        writeln!(out, "    nobody  {words}")?;
-    }
-    for words in spells(&single, &cover.zone, cover.window) {
-        writeln!(out, "    one     {words}")?;
-    }
+    times(cover, &holes, &single, out)?;
     if !row.whenever.is_empty() {
         writeln!(out, "    whenever signed in, and not counted: {}", joined(&row.whenever))?;
     }

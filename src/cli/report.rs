@@ -23,6 +23,9 @@ pub struct ReportArgs {
     /// Of this hospital alone
     #[arg(long)]
     pub hospital: Option<String>,
+    /// Of the calls of hospitals in rehearsal instead, which the report leaves out otherwise
+    #[arg(long)]
+    pub rehearsal: bool,
     /// As JSON
     #[arg(long)]
     pub json: bool,
@@ -43,7 +46,13 @@ pub fn run(place: &Place, args: &ReportArgs, out: &mut Out) -> anyhow::Result<Ou
         return Err(Usage("--since must be before --until".to_owned()).into());
     }
     let period = Period { from, to };
-    let report = blocking(async || open_readonly(&place.data_dir).await?.report(period, hospital.as_ref()).await)??;
+    let report = blocking(async || {
+        let mut view = open_readonly(&place.data_dir).await?;
+        match args.rehearsal {
+            true => view.rehearsal(period, hospital.as_ref()).await,
+            false => view.report(period, hospital.as_ref()).await,
+        }
+    })??;
     if args.json {
         out.json(&report)?;
     } else {

@@ -155,8 +155,9 @@ impl Check<'_> {
         let start = raw.start.as_ref().and_then(|name| self.find(name, &by_name));
         let person = raw.person.as_ref().and_then(|name| self.find(name, &by_name));
         let operator = raw.operator.as_ref().and_then(|name| self.find(name, &by_name));
-        self.must_be("person", raw.person.as_ref(), person, "alert");
-        self.must_be("operator", raw.operator.as_ref(), operator, "transfer");
+        // What else such an entry would make wrong follows from it, and is not told.
+        complete &= self.must_be("person", raw.person.as_ref(), person, "alert");
+        complete &= self.must_be("operator", raw.operator.as_ref(), operator, "transfer");
         self.operator_is_rung(operator);
         let entries = [start?, person?, operator?];
         complete.then_some(Graph { next, entries, by_name })
@@ -175,14 +176,16 @@ impl Check<'_> {
     }
 
     /// `0` rings somebody and `9` reaches the operator without a detour.
-    fn must_be(&mut self, key: &str, name: Option<&Name>, index: Option<usize>, kind: &str) {
+    fn must_be(&mut self, key: &str, name: Option<&Name>, index: Option<usize>, kind: &str) -> bool {
         let step = index.and_then(|index| self.raw.steps.get(index));
         if let (Some(name), Some(step)) = (name, step)
             && step.kind.name() != kind
         {
             let what = format!("`{key}` names a step of type `{}`", step.kind.name());
             self.error(name.span.clone(), what, &format!("name a step of type `{kind}`"));
+            return false;
         }
+        true
     }
 
     /// Somebody keying 911 reaches the hospital's own operator, not some other desk and not a number outside.

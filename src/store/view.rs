@@ -19,7 +19,7 @@ use super::sqlite::{position, reader};
 use super::tickets::{Filter, callback_due, load_list, load_records, load_whole, number_of};
 use crate::ids::{CallId, HospitalId, Seq, TicketNumber};
 use crate::routing::Attestation;
-use crate::ticket::{Event, Period, REPEAT_HOURS, Record, Report, Ticket, figures};
+use crate::ticket::{Event, Period, REPEAT_HOURS, Record, Report, Ticket, figures, rehearsed};
 
 /// What was attested in a data directory, in the order of time; nothing where no server has run.
 ///
@@ -205,6 +205,21 @@ impl View {
 
     /// The desk's figures of a period.
     pub async fn report(&mut self, period: Period, hospital: Option<&HospitalId>) -> Result<Report> {
+        let tickets = self.around(period, hospital).await?;
+        Ok(figures(&tickets, period, hospital, Timestamp::now()))
+    }
+
+    /// The figures of calls of a rehearsal, which [`View::report`] leaves out.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn rehearsal(&mut self, period: Period, hospital: Option<&HospitalId>) -> Result<Report> {
+        let tickets = self.around(period, hospital).await?;
+        Ok(rehearsed(&tickets, period, hospital, Timestamp::now()))
+    }
+
+    /// With what may be repeated before it, and repeat it after.
+    async fn around(&mut self, period: Period, hospital: Option<&HospitalId>) -> Result<Vec<Ticket>> {
         let beyond = SignedDuration::from_hours(REPEAT_HOURS);
         let mut tickets = Vec::new();
         let until = Some(period.to.checked_add(beyond).unwrap_or(Timestamp::MAX));
@@ -212,7 +227,7 @@ impl View {
         let filter = Filter { hospital: hospital.cloned(), since, until, tests: true, ..Filter::default() };
         self.each(filter, |ticket| tickets.push(ticket)).await?;
         tickets.sort_by_key(|ticket| ticket.number);
-        Ok(figures(&tickets, period, hospital, Timestamp::now()))
+        Ok(tickets)
     }
 }
 

@@ -28,7 +28,7 @@ pub use line::{Line, line_of};
 pub use one_number::{MAX_CALLS as MAX_CALLS_COMPARED, OneNumber, one_number};
 pub use report::{
     Abandonment, CallbackFigures, Exclusion, FirstContact, HoldFigures, Period, RepeatFigures, Report, SecondsToHuman,
-    Wait, figures, fold,
+    Wait, figures, fold, rehearsed,
 };
 pub use report_text::render;
 pub use standing::{Confirmation, Passage, Standing, Standings, Vouched};

@@ -146,6 +146,8 @@ pub struct Exclusion {
 pub struct Report {
     pub period: Period,
     pub hospital: Option<HospitalId>,
+    /// Of the calls of a rehearsal, and of no others.
+    pub rehearsal: bool,
     /// All tickets of the period, excluded ones too.
     pub tickets: usize,
     /// Those that the figures are of.
@@ -209,6 +211,7 @@ pub fn figures(tickets: &[Ticket], period: Period, hospital: Option<&HospitalId>
     Report {
         period,
         hospital: hospital.cloned(),
+        rehearsal: false,
         tickets: inside.len(),
         counted: counted.len(),
         still_open: counted.len() - over.len(),
@@ -226,6 +229,13 @@ pub fn figures(tickets: &[Ticket], period: Period, hospital: Option<&HospitalId>
         exclusions: exclusions(&inside),
         unmapped: unmapped(&counted),
     }
+}
+
+/// The same figures of the calls of a rehearsal alone, as if each had come to a hospital that is live.
+pub fn rehearsed(tickets: &[Ticket], period: Period, hospital: Option<&HospitalId>, now: Timestamp) -> Report {
+    let of_rehearsal = tickets.iter().filter(|ticket| ticket.rehearsal);
+    let as_if_live: Vec<Ticket> = of_rehearsal.map(|ticket| Ticket { rehearsal: false, ..ticket.clone() }).collect();
+    Report { rehearsal: true, ..figures(&as_if_live, period, hospital, now) }
 }
 
 /// Why and by whom a ticket is left out of the figures.

@@ -159,6 +159,26 @@ fn excluded_calls_are_listed_with_count_and_author_and_stand_in_no_figure() {
 }
 
 #[test]
+fn the_calls_of_a_rehearsal_have_figures_of_their_own_with_what_is_left_out_of_every_figure() {
+    let mut script = Script::new();
+    script.open(4, 50.0).helped(52.0, 1, "ben").ended(70.0, HangupCause::Normal, Party::Caller);
+    for number in [5, 6] {
+        script.push(80.0, Some(call(number)), Event::CallOpened(CallOpened { rehearsal: true, ..opened(number) }));
+        script.on(number).helped(82.0, 1, "ada").ended(95.0, HangupCause::Normal, Party::Caller);
+    }
+    script.disposition(96.0, "ada", DispositionCode::Test, None);
+    let tickets: Vec<Ticket> = fold(&script.records).into_values().collect();
+    let period = Period { from: at(0.0), to: at(1_000.0) };
+    let report = rehearsed(&tickets, period, None, at(2_000.0));
+    assert_eq!((report.tickets, report.counted), (2, 1), "the live call is none of them");
+    assert_eq!(report.seconds_to_human.calls, 1);
+    assert_eq!(report.exclusions[0].reason, "test");
+    let text = render(&report);
+    assert!(text.starts_with("Report of all hospitals in rehearsal, "), "{text}");
+    assert!(!render(&figures(&tickets, period, None, at(2_000.0))).contains("in rehearsal,"));
+}
+
+#[test]
 fn hold_in_the_first_minute_is_summed() {
     let mut script = Script::new();
     script.open(1, 0.0).helped(2.0, 1, "ada").event(5.0, Event::Held { by: Party::Analyst });

@@ -18,6 +18,7 @@ pub fn render(report: &Report) -> String {
 
 fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     let hospital = report.hospital.as_ref().map_or("all hospitals", |hospital| hospital.as_str());
+    let hospital = if report.rehearsal { format!("{hospital} in rehearsal") } else { hospital.to_owned() };
     writeln!(out, "Report of {hospital}, {:.0} to {:.0}", report.period.from, report.period.to)?;
     writeln!(
         out,

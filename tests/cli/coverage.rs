@@ -41,6 +41,23 @@ fn coverage_exits_0_without_a_hole_and_1_with_one_that_it_tells_in_words_json_an
 }
 
 #[test]
+fn coverage_holes_tells_the_hours_with_nobody_and_with_one_person_and_nothing_else() {
+    let site = Site::new();
+    let both = ["coverage", "--holes"];
+    let whole = site.run(&both);
+    assert_eq!(whole.code, 0, "one person is no hole: {}", whole.out);
+    says(&whole.out, &["cedar-point: ", "cedar-ehr: one person for "]);
+    for word in ["nobody  ", "covered throughout", "whenever signed in", "ahead"] {
+        assert!(!whole.out.contains(word), "{word}: {}", whole.out);
+    }
+    site.edit("analysts-cedar-point.toml", WEEKENDS, "");
+    let holes = site.run(&coverage(&["--holes"]));
+    assert_eq!(holes.code, 1, "{}", holes.err);
+    says(&holes.out, &["cedar-ehr: nobody for 72 h; one person for ", "    nobody  Sat, Sun 07:00–16:00, every week"]);
+    assert!(!holes.out.contains("mercy-harbor"));
+}
+
+#[test]
 fn an_attestation_at_a_running_node_is_shown_at_once_and_after_a_restart() {
     let site = Site::new();
     let node = site.serve();

@@ -98,6 +98,24 @@ fn key_nine_and_911_must_ring_the_hospitals_own_operator() {
 }
 
 #[test]
+fn an_entry_that_names_the_wrong_kind_of_step_is_one_error_whatever_follows_from_it() {
+    let expected = r#"error: `operator` names a step of type `alert`
+ --> sip-config/plans/hotline.toml:5:12
+  |
+5 | operator = "ring"
+  |            ^^^^^^
+  |
+  = help: name a step of type `transfer`
+
+1 error
+"#;
+    assert_eq!(report(HOSPITAL, ANALYSTS, &changed(PLAN, "operator = \"operator\"", "operator = \"ring\"")), expected);
+    let said = report(HOSPITAL, ANALYSTS, &changed(PLAN, "person = \"ring\"", "person = \"operator\""));
+    assert!(said.starts_with("error: `person` names a step of type `transfer`\n"), "{said}");
+    assert!(said.ends_with("\n1 error\n"), "{said}");
+}
+
+#[test]
 fn who_is_told_to_dial_the_code_number_is_told_one() {
     let plan = changed(PLAN, "say = [\"connecting-operator\"]", "say = [\"no-answer-dial\", \"{code}\"]");
     let hospital = changed(HOSPITAL, "code_numbers = [\"5555\"]\n", "");
