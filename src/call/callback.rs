@@ -14,12 +14,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::call::context::Context;
-use crate::call::guide::{Guided, RINGBACK};
+use crate::call::guide::Guided;
 use crate::call::leg::Role;
 use crate::call::open::need_of;
 use crate::call::{Call, EndedTicket, KnownTicket, Owner, Stage};
+use crate::config::Hospital;
 use crate::identity::Caller;
 use crate::ids::{CallId, Extension, HospitalId, IncidentId, Language, LegId, PromptId, TicketNumber};
+use crate::ivr::prompts::{CALL_BACK_FOR, RINGBACK};
 use crate::ivr::{CallbackCause, Origin, Plan};
 use crate::routing::{Need, Priority};
 use crate::ticket::{CallbackOutcome, CallbackReason, DispositionCode, Event, Party};
@@ -134,6 +136,15 @@ impl Call {
     /// outside that the hospital does not allow (toll fraud).
     pub(super) fn call_back_number(&self) -> Option<&Extension> {
         self.caller.call_back_number()
+    }
+
+    /// On which side of the PBX a keyed number is called back, while the hospital allows it; `None` where nobody is, and where
+    /// the trunk would dial 911.
+    pub(super) fn way_to_keyed(ctx: &Context<'_>, hospital: &Hospital, number: &Extension) -> Option<Origin> {
+        let way = hospital.way_to(number)?;
+        let trunk = ctx.config.trunk(&hospital.trunk);
+        let emergency = trunk.is_some_and(|trunk| trunk.dials_emergency(number, way == Origin::Outside));
+        (!emergency).then_some(way)
     }
 
     /// The plan books it.
@@ -293,12 +304,12 @@ impl Call {
             let number = self.call_back_number()?;
             // What was keyed must be allowed still.
             let outside =
-                if self.caller.call_back.is_some() { hospital.way_to(number)? == Origin::Outside } else { false };
+                self.caller.call_back.is_some() && Call::way_to_keyed(ctx, hospital, number)? == Origin::Outside;
             ctx.reach.number(&hospital.trunk, number.as_str(), outside)
         });
         let clinician = target.and_then(|target| self.invite(ctx, Role::Caller, target));
         self.stage = Stage::Dialling(Dialling { analyst, clinician, until: ctx.now + CLINICIAN_RINGS_FOR });
-        let mut words = vec![PromptId::new("call-back-for")];
+        let mut words = vec![PromptId::new(CALL_BACK_FOR)];
         words.extend(self.unit_prompt(ctx));
         let language = self.language.clone();
         if let Some(leg) = self.legs.get_mut(&analyst) {

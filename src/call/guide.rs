@@ -6,18 +6,15 @@ use std::sync::Arc;
 use crate::call::context::Context;
 use crate::call::open::ACK_WITHIN;
 use crate::call::ring::{Offer, TargetRing};
-use crate::call::talk::HOLD_MUSIC;
 use crate::call::{Call, OpenTickets, Stage};
 use crate::digit::{Digit, DigitSource};
 use crate::ids::{AnalystId, IncidentId, LegId, PromptId, TrunkId};
+use crate::ivr::prompts::{HOLD, RINGBACK};
 use crate::ivr::timing::{SPEECH_AFTER_200, SPEECH_AFTER_ACK};
 use crate::ivr::{self, Facts, Input, Interpreter, KnownProblem, NeedPatch, Origin, Plan, SettledBy};
 use crate::routing::{Continuity, Desk, Hunt, Hunting, Incidents, Need, Question, Staff, would_change};
 use crate::ticket::{Event, HangupCause, NeedSource, Party};
 use crate::time::{Duration, Instant};
-
-/// What plays while a phone rings, recorded like every prompt.
-pub(super) const RINGBACK: &str = "ringback";
 
 /// The stage in which nobody has the call yet.
 pub(super) struct Guided {
@@ -348,7 +345,7 @@ impl Call {
             ivr::Effect::Hold => {
                 let language = self.language.clone();
                 if let Some(leg) = self.caller_leg() {
-                    leg.play_loop(ctx, &language, PromptId::new(HOLD_MUSIC));
+                    leg.play_loop(ctx, &language, PromptId::new(HOLD));
                 }
             }
             ivr::Effect::Told { incident } => self.told(ctx, incident),

@@ -92,7 +92,7 @@ impl Call {
         let number = Extension::new(digits);
         let ours = hospital.code_numbers.contains(&number) || hospital.hotlines.contains_key(&number);
         let emergency = is_public_emergency(digits) && hospital.directory.phone(&number).is_none();
-        if ours || emergency || hospital.way_to(&number).is_none() {
+        if ours || emergency || Call::way_to_keyed(ctx, hospital, &number).is_none() {
             return Verdict::Wrong;
         }
         claim_callback(&mut self.caller, number, ctx.wall);

@@ -10,13 +10,12 @@ use crate::call::transfer::Transfer;
 use crate::call::{Call, Stage};
 use crate::digit::{Digit, DigitSource};
 use crate::ids::{AnalystId, LegId, PromptId};
+use crate::ivr::prompts::HOLD;
 use crate::routing::Earlier;
 use crate::sip::Status;
 use crate::ticket::{Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
 
-/// What a held phone hears, recorded like every prompt.
-pub(super) const HOLD_MUSIC: &str = "hold";
 /// Length of a key that came by INFO and goes on by telephone-event.
 const KEY_LENGTH: Duration = Duration::from_millis(160);
 /// Keys of one talk that stand on the record; whoever dials on for longer is not written down.
@@ -156,7 +155,7 @@ impl Call {
             let Some(leg) = self.legs.get_mut(&listener) else { continue };
             match hears {
                 Hears::Peer | Hears::Nothing => leg.stop_playing(ctx),
-                Hears::HoldMusic => leg.play_loop(ctx, &language, PromptId::new(HOLD_MUSIC)),
+                Hears::HoldMusic => leg.play_loop(ctx, &language, PromptId::new(HOLD)),
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::call::media::MediaCommand;
 use crate::call::{Call, Stage};
 use crate::dialog::ReferRequest;
 use crate::ids::{LegId, PromptId, TargetId};
+use crate::ivr::prompts::RINGBACK;
 use crate::sip::{Headers, Status, Uri};
 use crate::ticket::{Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
@@ -127,7 +128,7 @@ impl Call {
         self.free_analyst(ctx, analyst);
         let language = self.language.clone();
         if let Some(leg) = self.caller_leg() {
-            leg.play_loop(ctx, &language, PromptId::new(super::guide::RINGBACK));
+            leg.play_loop(ctx, &language, PromptId::new(RINGBACK));
         }
     }
 
@@ -141,7 +142,7 @@ impl Call {
         self.stage = Stage::Guided(Box::new(super::guide::Guided::again(std::sync::Arc::clone(&hunting))));
         let language = self.language.clone();
         if let Some(leg) = self.caller_leg() {
-            leg.play_loop(ctx, &language, PromptId::new(super::guide::RINGBACK));
+            leg.play_loop(ctx, &language, PromptId::new(RINGBACK));
         }
         self.begin_hunt(ctx, &hunting);
     }

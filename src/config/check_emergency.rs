@@ -5,13 +5,11 @@
 use std::collections::BTreeMap;
 
 use crate::config::check::Files;
-use crate::config::node::Trunk;
+use crate::config::node::{Trunk, is_emergency};
 use crate::config::raw_analysts::Reach;
 use crate::config::raw_hospital::HospitalFile;
 use crate::config::reader::{Problems, Spanned};
 use crate::ids::{Extension, HospitalId, TrunkId};
-
-const EMERGENCY: &str = "911";
 
 pub fn check(hospitals: &BTreeMap<HospitalId, HospitalFile>, files: &Files, problems: &Problems) {
     for file in hospitals.values() {
@@ -52,11 +50,7 @@ fn hotlines(file: &HospitalFile, files: &Files, problems: &Problems) {
     }
 }
 
-fn is_emergency(digits: &str, prefix: &str) -> bool {
-    digits.strip_prefix(prefix) == Some(EMERGENCY)
-}
-
-/// What the desk would dial for somebody. Outside, a PBX may act on the first digits that it knows.
+/// What the desk would dial for somebody.
 fn dialled(
     what: &str,
     number: &Spanned<Extension>,
@@ -67,9 +61,9 @@ fn dialled(
 ) {
     let trunk = trunk.and_then(|trunk| files.node.node.trunks.get(trunk));
     let digits = trunk.map_or_else(|| number.value.to_string(), |trunk| trunk.dial(&number.value, outside));
-    let prefix = trunk.and_then(|trunk| trunk.outside_prefix.as_deref()).unwrap_or_default();
-    let acted_on = outside && digits.starts_with(EMERGENCY);
-    if is_emergency(&digits, "") || is_emergency(&digits, prefix) || acted_on {
+    let emergency =
+        trunk.map_or_else(|| is_emergency(&digits, ""), |trunk| trunk.dials_emergency(&number.value, outside));
+    if emergency {
         let finding = number.place.error(format!("for {what} the desk would dial {digits}, an emergency call"));
         let finding = finding.why("the desk never dials 911: key 9 and 911 ring the hospital operator");
         problems.push(finding.remedy("write the number of those who are meant"));

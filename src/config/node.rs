@@ -14,6 +14,8 @@ use crate::time::Duration;
 
 /// Half an hour: what RFC 4028 section 4 recommends.
 pub const SESSION_TIMER: Duration = Duration::from_secs(1800);
+/// The public emergency line, which the PBX reaches and the desk never dials.
+pub(super) const EMERGENCY: &str = "911";
 
 /// The checked `wardline.toml`. Relative paths are resolved against the folder that holds sip-config/.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,6 +150,19 @@ impl Trunk {
             Some(_) | None => number.to_string(),
         }
     }
+
+    /// Whether dialling it over this trunk calls 911, with the digit for an outside line or without. Outside, a PBX may act
+    /// on the first digits that it knows.
+    pub fn dials_emergency(&self, number: &Extension, outside: bool) -> bool {
+        let digits = self.dial(number, outside);
+        let prefix = self.outside_prefix.as_deref().unwrap_or_default();
+        is_emergency(&digits, "") || is_emergency(&digits, prefix) || (outside && digits.starts_with(EMERGENCY))
+    }
+}
+
+/// Whether the digits are those of the public emergency line, behind `prefix`.
+pub(super) fn is_emergency(digits: &str, prefix: &str) -> bool {
+    digits.strip_prefix(prefix) == Some(EMERGENCY)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

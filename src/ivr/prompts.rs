@@ -22,6 +22,21 @@ pub const MAX_WAV_BYTES: usize = 8 << 20;
 /// Largest number that is spoken in words; larger ones are spoken digit by digit.
 const MAX_SPOKEN_NUMBER: u32 = 999_999;
 
+/// To a phone outside: who presses takes the call.
+pub const PRESS_ONE: &str = "press-one-to-accept";
+/// To the analyst: a callback, and no call.
+pub const CALL_BACK_FOR: &str = "call-back-for";
+/// To the analyst, when the caller has hung up.
+pub const SOLVED: &str = "solved-question";
+/// Where the plan has no words of its own for whom nobody can promise to call back.
+pub const FAULT: &str = "please-call-again";
+/// What plays while a phone rings.
+pub const RINGBACK: &str = "ringback";
+/// What a held phone hears, and a caller who waits while no phone rings.
+pub const HOLD: &str = "hold";
+/// Heard whatever plans say, so recorded in every language of a hospital.
+pub const BY_ITSELF: [&str; 6] = [PRESS_ONE, CALL_BACK_FOR, SOLVED, FAULT, RINGBACK, HOLD];
+
 /// Why a WAV cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PromptError {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::digit::Digit;
 use crate::ids::PromptId;
+use crate::ivr::prompts::{CALL_BACK_FOR, PRESS_ONE, SOLVED};
 use crate::routing::ACCEPT_WITHIN;
 use crate::time::Instant;
 
@@ -60,10 +61,10 @@ pub struct AcceptWhisper {
 impl AcceptWhisper {
     /// `unit` and `module` are the recorded names, where there are any; a callback says so first.
     pub fn new(callback: bool, unit: Option<PromptId>, module: Option<PromptId>) -> AcceptWhisper {
-        let mut words: Vec<PromptId> = callback.then(|| PromptId::new("call-back-for")).into_iter().collect();
+        let mut words: Vec<PromptId> = callback.then(|| PromptId::new(CALL_BACK_FOR)).into_iter().collect();
         words.extend(unit);
         words.extend(module);
-        words.push(PromptId::new("press-one-to-accept"));
+        words.push(PromptId::new(PRESS_ONE));
         AcceptWhisper { words, speaking: false, again: None, until: None, over: false, effects: VecDeque::new() }
     }
 
@@ -148,7 +149,7 @@ impl SolvedQuestion {
                 if self.until.is_none() {
                     self.until = Some(now + ANSWER_WITHIN);
                     self.speaking = true;
-                    self.effects.push_back(WhisperEffect::Say(vec![PromptId::new("solved-question")]));
+                    self.effects.push_back(WhisperEffect::Say(vec![PromptId::new(SOLVED)]));
                 }
             }
             WhisperInput::SpokenDone => self.speaking = false,

@@ -433,7 +433,7 @@ fn no_emergency_no_code_number_and_nothing_outside_is_called_back() {
 #[test]
 fn a_number_outside_is_called_back_where_the_hospital_allows_it() {
     let allowed = desk_with(&[
-        ("hospital", "[hotlines.7099]", "callbacks_outside = [\"1202555*\"]\n[hotlines.7099]"),
+        ("hospital", "[hotlines.7099]", "callbacks_outside = [\"1202555*\", \"11*\"]\n[hotlines.7099]"),
         ("hotline", SAMPLE, &asking("callback-number")),
     ]);
     let mut world = World::planned(&asking("callback-number"), &[]);
@@ -444,6 +444,8 @@ fn a_number_outside_is_called_back_where_the_hospital_allows_it() {
     }
     assert_eq!(call_back_at(&mut world, "12025550199").as_deref(), Some("12025550199"));
     assert_eq!(call_back_at(&mut world, "12125550188").as_deref(), Some("4710"));
+    // The trunk would dial 9, and 911 would answer at the third digit.
+    assert_eq!(call_back_at(&mut world, "11202555123").as_deref(), Some("4710"));
     let (state, actor) = (wardline::ticket::AnalystStateRecord::Available, "test".to_owned());
     world.command(Command::SetAnalystState { analyst: AnalystId::new("ana"), state, actor, reason: None });
     world.pickup("ana", Pickup::Answers(500));
