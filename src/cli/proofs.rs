@@ -140,7 +140,7 @@ fn witness(witness: &Witness) -> Value {
 fn step(walked: &Walked) -> Value {
     let spoken = walked.stay.spoken();
     let (wait, times, tries) = match walked.stay {
-        Stay::Passes | Stay::Speaks { .. } => (None, 1, 1),
+        Stay::Passes | Stay::Speaks { .. } | Stay::Unpromised { .. } => (None, 1, 1),
         Stay::Promises { wait, .. } => (Some(wait), 1, 1),
         Stay::Asks { wait, tries, .. } => (Some(wait), 1, tries),
         Stay::Number { wait, digits, tries, .. } => (Some(wait), digits, tries),

@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::config::raw_analysts::RawAnalyst;
+use crate::config::raw_analysts::{RawAnalyst, Reach};
 use crate::config::raw_hospital::{HospitalFile, RawTarget, known};
 use crate::config::raw_node::NodeFile;
 use crate::config::reader::{Problems, Spanned};
-use crate::config::{Hospital, Hotline, Node, Surroundings, Target, check_emergency, check_node, check_staff};
+use crate::config::{
+    Hospital, Hotline, Node, Surroundings, Target, check_asked, check_emergency, check_node, check_staff,
+};
 use crate::diagnostic::Diagnostic;
 use crate::digit::Digit;
 use crate::identity::Directory;
 use crate::ids::{Extension, HospitalId, Language, PlanId, PromptId, TargetId, TrunkId};
-use crate::ivr::{NeedPatch, Plan, Prompts, Slot, Step, StepKind, Word};
+use crate::ivr::{Plan, Prompts, Slot, Step, Word, prompts};
 use crate::routing::Staff;
 
 /// A hotline and a code number that differ in less are one slip of a finger apart.
@@ -36,7 +38,7 @@ pub struct Files {
 }
 
 impl Files {
-    fn plan(&self, id: &PlanId) -> Option<&Plan> {
+    pub fn plan(&self, id: &PlanId) -> Option<&Plan> {
         self.plans.get(id)?.as_deref()
     }
 }
@@ -113,11 +115,14 @@ fn check_hospital(file: &HospitalFile, files: &Files, problems: &Problems) {
         }
     }
     check_plan_languages(file, files, problems);
-    check_asked(file, files, problems);
+    check_asked::check(file, files, problems);
     check_code_is_told(file, files, problems);
     check_numbers(file, problems);
+    check_operator_is_not_told(file, problems);
+    check_dials_no_hotline(file, files, problems);
     check_code_numbers(file, files, problems);
     check_spoken(file, files, problems);
+    check_spoken_by_itself(file, files, problems);
 }
 
 /// A plan is checked in its own language; a hotline may speak it in another.
@@ -142,83 +147,6 @@ fn check_plan_languages(file: &HospitalFile, files: &Files, problems: &Problems)
     }
 }
 
-/// Whatever a key or an `alert` step asks for, somebody of the hospital is qualified for it. Of a hospital without any analyst
-/// this says nothing: there it is not the plan that is wrong.
-fn check_asked(file: &HospitalFile, files: &Files, problems: &Problems) {
-    let staffed = files.analysts.iter().any(|analyst| serves(analyst, file));
-    let mut told: BTreeSet<(&PlanId, &NeedPatch)> = BTreeSet::new();
-    for hotline in file.hotlines.iter().filter(|_| files.analysts_complete && staffed) {
-        let Some(plan) = files.plan(&hotline.plan.value) else { continue };
-        for (step, key, patch) in asked(plan) {
-            // A plan may serve several hospitals: what it says of a system of another is not for this one.
-            let foreign = patch.system.as_ref().is_some_and(|system| !file.names.systems.contains_key(system));
-            if patch.is_empty() || foreign || held(patch, file, files) || !told.insert((&hotline.plan.value, patch)) {
-                continue;
-            }
-            let who = key.map_or_else(|| "the step".to_owned(), |key| format!("key {}", key.as_char()));
-            let what = format!("{who} asks for {}, which nobody of `{}` may take", needed(patch), file.id.value);
-            let why = format!("calls of step `{}` would ring nobody who is qualified", step.id);
-            let remedy = "qualify somebody in analysts.toml, or take it out of the plan";
-            let finding = Diagnostic::error(&plan.file, step.span.clone(), what).why(why).remedy(remedy);
-            let place = &hotline.number.place;
-            problems.push(finding.related(&place.file, place.span.clone(), "the hotline that the plan answers"));
-        }
-    }
-}
-
-/// Everything that a plan settles of the need: by which step, and by which key of it.
-pub(super) fn asked(plan: &Plan) -> impl Iterator<Item = (&Step, Option<Digit>, &NeedPatch)> {
-    plan.steps().iter().flat_map(|step| {
-        let patches: Vec<(Option<Digit>, &NeedPatch)> = match &step.kind {
-            StepKind::Menu(menu) => menu.keys.iter().map(|(key, answer)| (Some(*key), &answer.set)).collect(),
-            StepKind::Alert(alert) => vec![(None, &alert.set)],
-            StepKind::Set(step) => vec![(None, &step.set)],
-            StepKind::Play(_)
-            | StepKind::Notice(_)
-            | StepKind::Collect(_)
-            | StepKind::Branch(_)
-            | StepKind::Connect(_)
-            | StepKind::Callback(_)
-            | StepKind::Transfer(_)
-            | StepKind::Hangup(_) => Vec::new(),
-        };
-        patches.into_iter().map(move |(key, patch)| (step, key, patch))
-    })
-}
-
-/// Whether some analyst holds what is asked for, on whatever day; language apart, which an analyst has for all.
-fn held(patch: &NeedPatch, file: &HospitalFile, files: &Files) -> bool {
-    let own = |analyst: &&RawAnalyst| {
-        serves(analyst, file) && patch.language.as_ref().is_none_or(|language| analyst.languages.contains(language))
-    };
-    files.analysts.iter().filter(own).flat_map(|analyst| &analyst.qualifications).any(|held| {
-        let here = held.hospital.as_ref().is_none_or(|hospital| hospital.value == file.id.value);
-        let system = patch.system.as_ref().is_none_or(|system| *system == held.system.value);
-        let level = patch.level.is_none_or(|level| held.level >= level);
-        let of_system = file.names.systems.get(&held.system.value);
-        let module = patch.module.as_ref().is_none_or(|module| match &held.modules {
-            None => of_system.is_some_and(|modules| modules.contains(module)),
-            Some(modules) => modules.iter().any(|own| own.value == *module),
-        });
-        here && system && level && module
-    })
-}
-
-fn serves(analyst: &RawAnalyst, file: &HospitalFile) -> bool {
-    analyst.hospitals.iter().any(|hospital| hospital.value == file.id.value)
-}
-
-/// "module `charting` with level `expert`".
-pub(super) fn needed(patch: &NeedPatch) -> String {
-    let parts = [
-        patch.system.as_ref().map(|system| format!("system `{system}`")),
-        patch.module.as_ref().map(|module| format!("module `{module}`")),
-        patch.level.map(|level| format!("level `{}`", level.as_str())),
-        patch.language.as_ref().map(|language| format!("language `{language}`")),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" with ")
-}
-
 /// A plan that tells the code number needs one to tell.
 fn check_code_is_told(file: &HospitalFile, files: &Files, problems: &Problems) {
     if !file.code_numbers.is_empty() {
@@ -226,11 +154,8 @@ fn check_code_is_told(file: &HospitalFile, files: &Files, problems: &Problems) {
     }
     for hotline in &file.hotlines {
         let Some(plan) = files.plan(&hotline.plan.value) else { continue };
-        let tells = |step: &&Step| {
-            let words = step.kind.utterances().into_iter().flat_map(|said| &said.0);
-            words.into_iter().any(|word| matches!(word, Word::Slot { slot: Slot::Code, otherwise: None }))
-        };
-        if let Some(step) = plan.steps().iter().find(tells) {
+        let tells = |word: &Word| matches!(word, Word::Slot { slot: Slot::Code, otherwise: None });
+        if let Some(step) = plan.steps().iter().find(|step| speaks(step, tells)) {
             let what = format!("step `{}` tells the code number, and `{}` declares none", step.id, file.id.value);
             let finding = Diagnostic::error(&plan.file, step.span.clone(), what)
                 .why("whoever could not reach the operator would be told to dial nothing")
@@ -240,6 +165,10 @@ fn check_code_is_told(file: &HospitalFile, files: &Files, problems: &Problems) {
             return;
         }
     }
+}
+
+fn speaks(step: &Step, wanted: impl Fn(&Word) -> bool) -> bool {
+    step.kind.utterances().into_iter().flat_map(|said| &said.0).any(wanted)
 }
 
 /// Hospital isolation: whatever a hospital dials goes over its own trunks.
@@ -274,6 +203,45 @@ fn check_numbers(file: &HospitalFile, problems: &Problems) {
             let finding = number.place.error(format!("{what} cannot be the hotline {}", hotline.value));
             let finding = finding.remedy("write the number of the PBX's own line");
             problems.push(finding.related(&hotline.place.file, hotline.place.span.clone(), "the hotline"));
+        }
+    }
+}
+
+/// Whoever could not reach the operator is told another number than the operator's.
+fn check_operator_is_not_told(file: &HospitalFile, problems: &Problems) {
+    let Some(operator) = &file.operator else { return };
+    if let Some(code) = file.code_numbers.iter().find(|code| code.value == operator.value) {
+        let finding = operator.place.error(format!("the operator cannot be the code number {}", code.value));
+        let finding = finding.why("whoever could not reach the operator would be told to dial the same phone");
+        let finding = finding.remedy("write the operator's own number, or a code number that somebody else answers");
+        problems.push(finding.related(&code.place.file, code.place.span.clone(), "the code number"));
+    }
+}
+
+/// What the desk dials must not ring the desk.
+fn check_dials_no_hotline(file: &HospitalFile, files: &Files, problems: &Problems) {
+    let is_ours = |trunk: &TrunkId| {
+        let owner = files.node.trunk_names.get(trunk).and_then(|places| places.hospital.as_ref());
+        owner.map_or(file.trunk.as_ref().is_some_and(|own| own.value == *trunk), |owner| owner.value == file.id.value)
+    };
+    let targets = file.targets.iter().filter(|target| !target.outside);
+    let targets = targets.map(|target| (format!("target `{}`", target.id), &target.number));
+    let phones = files.analysts.iter().flat_map(|analyst| {
+        let inside = analyst.phones.iter().filter(|phone| !phone.outside);
+        inside.filter_map(|phone| match &phone.reach {
+            Reach::Trunk { trunk, number } if is_ours(&trunk.value) => {
+                Some((format!("a phone of `{}`", analyst.id), number))
+            }
+            Reach::Trunk { .. } | Reach::Registered(_) | Reach::Sip(_) => None,
+        })
+    });
+    for (what, number) in targets.chain(phones) {
+        if let Some(hotline) = file.hotlines.iter().find(|hotline| hotline.number.value == number.value) {
+            let finding = number.place.error(format!("{what} cannot be the hotline {}", number.value));
+            let finding =
+                finding.why("the desk would call itself, and ring as a new call").remedy("write another number");
+            let place = &hotline.number.place;
+            problems.push(finding.related(&place.file, place.span.clone(), "the hotline"));
         }
     }
 }
@@ -324,6 +292,29 @@ fn check_spoken(file: &HospitalFile, files: &Files, problems: &Problems) {
                 let remedy = format!("record prompt `{prompt}`, or name another by spoken = \"…\"");
                 problems.push(finding.remedy(remedy));
             }
+        }
+    }
+}
+
+/// What is spoken whatever plans say, and every digit where one of them tells a number.
+fn check_spoken_by_itself(file: &HospitalFile, files: &Files, problems: &Problems) {
+    let plans = || file.hotlines.iter().filter_map(|hotline| files.plan(&hotline.plan.value));
+    let code = |word: &Word| matches!(word, Word::Slot { slot: Slot::Code, .. });
+    let told = plans().any(|plan| plan.steps().iter().any(|step| speaks(step, code)));
+    let digits = if told { prompts::digits("0123456789") } else { Vec::new() };
+    let needed: BTreeSet<PromptId> = prompts::BY_ITSELF.iter().map(|id| PromptId::new(id)).chain(digits).collect();
+    for language in &file.languages {
+        let (place, language) = (&language.place, &language.value);
+        if !files.prompts.has_language(language) {
+            continue;
+        }
+        let missing: Vec<&str> =
+            needed.iter().filter(|id| !files.prompts.contains(language, id)).map(PromptId::as_str).collect();
+        if !missing.is_empty() {
+            let finding = place.error(format!("prompts of `{language}` that the desk speaks by itself are missing"));
+            let finding = finding.why(format!("missing: {}", missing.join(", ")));
+            let remedy = format!("add them to prompts/{language}/manifest.toml and run `make prompts`");
+            problems.push(finding.remedy(remedy));
         }
     }
 }

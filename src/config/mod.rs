@@ -4,6 +4,7 @@
 //! collect every error, `raw_*` are the files as written, `check` ties them together, `render` shows what is wrong.
 
 mod check;
+mod check_asked;
 mod check_emergency;
 mod check_node;
 mod check_staff;

@@ -1,5 +1,5 @@
 //! How the steps of a plan hang together: every name leads somewhere, nothing is circular or unreachable, every way
-//! rings somebody before it waits, and no way ends before a person, a callback or the operator was tried.
+//! rings somebody before it waits, lets them ring, and no way ends before a callback was booked or refused in words.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::ids::{Language, PlanId, PromptId, TargetId};
 use crate::ivr::facts::CallbackCause;
 use crate::ivr::grammar::PLAN;
 use crate::ivr::parse::{Known, Name, Parser, RawPlan, RawStep};
-use crate::ivr::plan::{At, Declared, LONGEST_PROMPT, Plan, Step, StepKind, Utterance, Word};
+use crate::ivr::plan::{At, Declared, LONGEST_PROMPT, Plan, Step, StepKind, Utterance, Way, Word};
 use crate::ivr::prompts::Prompts;
 use crate::ivr::read::{Reader, Table};
 
@@ -59,7 +59,7 @@ impl Plan {
 
 /// Steps by number, where they lead, and where a call may enter: start, person, operator.
 struct Graph {
-    next: Vec<Vec<usize>>,
+    next: Vec<Vec<(Way, usize)>>,
     entries: [usize; 3],
     by_name: BTreeMap<String, usize>,
 }
@@ -79,8 +79,10 @@ struct Before {
     ringing: bool,
     /// Phones rang on some way.
     may_have_rung: bool,
-    /// A person, a callback or the operator was tried, on every way.
-    tried: bool,
+    /// On some way phones were made to ring, and the caller has neither waited for them nor chosen anything since.
+    unawaited: bool,
+    /// A callback was booked, or the caller told that there is no number to call, on every way.
+    promised: bool,
 }
 
 impl Check<'_> {
@@ -144,9 +146,9 @@ impl Check<'_> {
         let mut next = Vec::with_capacity(raw.steps.len());
         for step in &raw.steps {
             let mut ways = Vec::new();
-            for (_, name) in step.kind.ways() {
+            for (way, name) in step.kind.ways() {
                 match self.find(name, &by_name) {
-                    Some(index) => ways.push(index),
+                    Some(index) => ways.push((way, index)),
                     None => complete = false,
                 }
             }
@@ -260,16 +262,28 @@ impl Check<'_> {
         let [start, person, operator] = graph.entries;
         // `9` may be pressed while phones ring.
         for (entry, may_have_rung) in [(start, false), (person, false), (operator, true)] {
-            merge(&mut before, entry, Before { ringing: false, may_have_rung, tried: false });
+            merge(&mut before, entry, Before { ringing: false, may_have_rung, unawaited: false, promised: false });
         }
         for &index in order {
             let (Some(step), Some(Some(here))) = (self.raw.steps.get(index), before.get(index).copied()) else {
                 continue;
             };
             let after = self.step_flow(step, here);
-            for &next in graph.next.get(index).into_iter().flatten() {
-                merge(&mut before, next, after);
+            for &(way, next) in graph.next.get(index).into_iter().flatten() {
+                let chosen = matches!(way, Way::Key(_));
+                merge(&mut before, next, Before { unawaited: after.unawaited && !chosen, ..after });
             }
+        }
+    }
+
+    /// Nobody can answer a phone that is withdrawn in the instant in which it begins to ring.
+    fn withdraws(&mut self, step: &RawStep, here: Before) {
+        if here.unawaited {
+            let what = format!("step `{}` may withdraw phones that hardly rang", step.id);
+            let finding = Diagnostic::error(&self.file, step.span.clone(), what)
+                .why("a way leads to it from an `alert`, and on it the caller neither waits nor chooses")
+                .remedy("lead that way through a `connect`, or by a key that the caller presses");
+            self.report.push(finding);
         }
     }
 
@@ -284,28 +298,34 @@ impl Check<'_> {
                         "ring once a call: lead the ways apart, or let the operator end it",
                     );
                 }
-                Before { ringing: true, may_have_rung: true, ..here }
+                Before { ringing: true, may_have_rung: true, unawaited: true, ..here }
             }
             StepKind::Connect(_) => {
                 if !here.ringing {
                     let what = format!("step `{}` may wait for a person while no phone rings", step.id);
                     self.error(step.span.clone(), what, "lead every way to it through an `alert` step");
                 }
-                Before { ringing: false, tried: true, ..here }
+                Before { ringing: false, unawaited: false, ..here }
             }
-            // What rang is withdrawn: whoever stays on is rung for anew.
-            StepKind::Callback(callback) if callback.cause == CallbackCause::Incident => {
-                Before { ringing: false, may_have_rung: false, tried: true }
+            StepKind::Callback(callback) => {
+                self.withdraws(step, here);
+                // What rang is withdrawn: whoever stays on is rung for anew.
+                let again = callback.cause == CallbackCause::Incident;
+                let may_have_rung = here.may_have_rung && !again;
+                Before { ringing: false, may_have_rung, unawaited: false, promised: true }
             }
-            StepKind::Callback(_) | StepKind::Transfer(_) => Before { ringing: false, tried: true, ..here },
+            StepKind::Transfer(_) => {
+                self.withdraws(step, here);
+                Before { ringing: false, unawaited: false, ..here }
+            }
             StepKind::Hangup(_) => {
-                if !here.tried {
-                    let what = format!("step `{}` may end a call that reached nobody", step.id);
-                    self.error(
-                        step.span.clone(),
-                        what,
-                        "lead every way to it through `connect`, `transfer` or `callback`",
-                    );
+                self.withdraws(step, here);
+                if !here.promised {
+                    let what = format!("step `{}` may end a call that was promised nothing", step.id);
+                    let finding = Diagnostic::error(&self.file, step.span.clone(), what)
+                        .why("whoever reached nobody is called back, or hears that there is no number to call")
+                        .remedy("lead every way to it through a `callback`, or to a `callback` instead");
+                    self.report.push(finding);
                 }
                 here
             }
@@ -326,7 +346,8 @@ fn merge(before: &mut [Option<Before>], index: usize, coming: Before) {
             Some(there) => Before {
                 ringing: there.ringing && coming.ringing,
                 may_have_rung: there.may_have_rung || coming.may_have_rung,
-                tried: there.tried && coming.tried,
+                unawaited: there.unawaited || coming.unawaited,
+                promised: there.promised && coming.promised,
             },
         });
     }
@@ -350,7 +371,7 @@ fn walk(graph: &Graph, entry: usize, mark: &mut [Mark], finished: &mut Vec<usize
     }
     while let Some((index, walked)) = way.last_mut() {
         let index = *index;
-        let next = graph.next.get(index).and_then(|ways| ways.get(*walked)).copied();
+        let next = graph.next.get(index).and_then(|ways| ways.get(*walked)).map(|(_, next)| *next);
         *walked += 1;
         let Some(next) = next else {
             set(mark, index, Mark::Done);

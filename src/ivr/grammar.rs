@@ -7,7 +7,7 @@ use crate::identity::PhoneClass;
 use crate::ivr::condition::DAY_NAMES;
 use crate::ivr::facts::{CallbackCause, Origin};
 use crate::ivr::plan::{
-    Keyed, MAX_DIGITS, MAX_LIMIT, MAX_TARGET_RING, MAX_TRIES, MAX_WAIT, MAX_WHILE_RINGING, MAX_WORDS,
+    Keyed, MAX_DIGITS, MAX_LIMIT, MAX_TARGET_RING, MAX_TRIES, MAX_WAIT, MAX_WHILE_RINGING, MAX_WORDS, MIN_DIGITS,
 };
 use crate::routing::rungs::{MAX_AT_ONCE, MAX_GIVE_UP, MAX_RUNGS, MIN_RING};
 use crate::routing::{Level, Priority, Who};
@@ -37,7 +37,7 @@ const TO_STEP: Kind = Kind::Form(&STEP);
 const IDS: Kind = Kind::OneOrMore(&Kind::Form(&ID), MAX_CHOICES);
 const CLASSES: Kind = Kind::OneOrMore(&Kind::Words(&PhoneClass::NAMES), PhoneClass::NAMES.len());
 const TRIES: Kind = Kind::Number { least: 1, most: MAX_TRIES as u64 };
-const DIGITS: Kind = Kind::Number { least: 1, most: MAX_DIGITS as u64 };
+const DIGITS: Kind = Kind::Number { least: MIN_DIGITS as u64, most: MAX_DIGITS as u64 };
 const HUNTING_TIME: Kind = Kind::Duration { least: Duration::ZERO, most: MAX_GIVE_UP };
 const LIMIT: Kind = Kind::Duration { least: Duration::ZERO, most: MAX_LIMIT };
 const WAIT: Kind = Kind::Duration { least: Duration::ZERO, most: MAX_WAIT };
@@ -150,7 +150,7 @@ pub static HUNTING: Table = Table {
         ),
         key!(
             "give_up_after",
-            HUNTING_TIME,
+            Kind::Duration { least: MIN_RING, most: MAX_GIVE_UP },
             Need::Default("\"90s\""),
             "the call then goes on at `give_up` of its `connect` step"
         ),
@@ -491,8 +491,9 @@ pub static ALERT: Table = Table {
     name: "alert",
     subject: "an `alert` step",
     written: "[steps.NAME] type = \"alert\"",
-    doc: "Phones ring from here, by the ladder of `[hunting]`; the plan goes on at once. A call passes one `alert` only, \
-          and another for those who stay on after a callback of cause `incident`.",
+    doc: "Phones ring from here, by the ladder of `[hunting]`; the plan goes on at once, and comes to a `connect` unless the \
+          caller chooses otherwise by a key. A call passes one `alert` only, and another for those who stay on after a \
+          callback of cause `incident`.",
     tag: Some("alert"),
     keys: &[key!("next", TO_STEP, Need::Required, "what the caller meets while phones ring")],
     with: Some(&NEED),
@@ -591,7 +592,12 @@ pub static CALLBACK: Table = Table {
     keys: &[
         key!("cause", Kind::Words(&CallbackCause::NAMES), Need::Required, "why, for the ticket"),
         key!("say", SAY, Need::Required, "what is said"),
-        key!("no_number", SAY, NO_WORDS, "said instead where there is no number that could be called"),
+        key!(
+            "no_number",
+            SAY,
+            Need::Without("\"Sorry, a fault. Please call again.\""),
+            "said instead where there is no number that could be called"
+        ),
         key!("next", TO_STEP, Need::Without("the call ends"), "the step after it"),
     ],
     example: r#"[steps.asked]
@@ -607,14 +613,14 @@ pub static TRANSFER: Table = Table {
     name: "transfer",
     subject: "a `transfer` step",
     written: "[steps.NAME] type = \"transfer\"",
-    doc: "Withdraws what rings, and rings a target that the hospital declares.",
+    doc: "Withdraws what rings, and rings a target that the hospital declares. Key 9 reaches the operator all the while.",
     tag: Some("transfer"),
     keys: &[
         key!("target", Kind::Form(&ID), Need::Required, "`operator`, or one of `[targets.ID]`"),
         key!("say", SAY, NO_WORDS, "what is said while it rings"),
         key!(
             "ring_for",
-            Kind::Duration { least: Duration::ZERO, most: MAX_TARGET_RING },
+            Kind::Duration { least: MIN_RING, most: MAX_TARGET_RING },
             Need::Default("\"6s\""),
             "how long it rings"
         ),
@@ -634,7 +640,8 @@ pub static HANGUP: Table = Table {
     name: "hangup",
     subject: "a `hangup` step",
     written: "[steps.NAME] type = \"hangup\"",
-    doc: "Says its words and ends the call. Only a call that has tried a person, a callback or the operator may come here.",
+    doc: "Says its words and ends the call. Only a call whose caller a `callback` step has spoken to may come here: somebody \
+          calls back, or there is no number to call.",
     tag: Some("hangup"),
     keys: &[key!("say", SAY, NO_WORDS, "the last words")],
     example: r#"[steps.end]

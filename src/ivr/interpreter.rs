@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::digit::Digit;
 use crate::ids::{IncidentId, Language, PromptId, StepId, TargetId};
+use crate::ivr::ahead::Ahead;
 use crate::ivr::entry::Entry;
 use crate::ivr::facts::{CallbackCause, Facts, HuntNews, NeedPatch, SettledBy, World};
 use crate::ivr::plan::{At, Keyed, Menu, Notice, Plan, Slot, StepKind, Transfer, Utterance, Word};
@@ -27,9 +28,6 @@ use crate::ivr::prompts::{self, Prompts};
 use crate::ivr::ringing::Ringing;
 use crate::routing::{Hunting, Priority};
 use crate::time::Instant;
-
-/// Keys that are kept for the next question. Nobody knows a longer way by heart.
-pub const MAX_TYPED_AHEAD: usize = 16;
 
 /// Everything that can happen to the walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,7 +174,7 @@ pub struct Interpreter {
     held: Option<Vec<PromptId>>,
     pub(super) sounding: Sounding,
     pub(super) typed: VecDeque<Digit>,
-    settled: SettledBy,
+    pub(super) settled: SettledBy,
     pub(super) alerted: Option<Instant>,
     /// Offers or a target ring for this call.
     something_rings: bool,
@@ -219,14 +217,16 @@ impl Interpreter {
         }
     }
 
-    /// At the INVITE: walks to the first words or the first wait. What needs no speech (ringing above all) happens now.
+    /// At the INVITE: walks to the first words or the first wait. What needs no speech (ringing above all) happens now, and
+    /// `0`, `9` and 911 of the dial string do at once what they do anywhere.
     pub fn begin(&mut self, now: Instant, world: &dyn World) {
         if matches!(self.state, State::Idle) {
             let ahead = self.facts.digits.clone().unwrap_or_default();
             for key in ahead.chars().filter_map(Digit::from_char) {
                 self.type_ahead(key);
             }
-            self.go(self.plan.start, now, world);
+            let first = self.first_step();
+            self.go(first, now, world);
             self.settle(now, world);
         }
     }
@@ -403,9 +403,9 @@ impl Interpreter {
             }
             State::Collect { .. } => self.collect_key(now, key, world),
             State::Connect(_) => self.ringing_key(now, key, world),
-            // Somebody is being rung who answers emergencies: there is nothing better to go to.
+            // Of the operator, who answers emergencies, there is nothing better to go to.
             State::Transfer { .. } => {
-                if self.sounding == Sounding::Words {
+                if !self.everywhere(now, key, world) && self.sounding == Sounding::Words {
                     self.quiet();
                     self.ringback();
                 }
@@ -539,7 +539,11 @@ impl Interpreter {
                 Some(alert.next)
             }
             StepKind::Connect(_) => {
+                let ahead = self.ahead();
                 self.typed.clear();
+                if ahead == Ahead::Operator && !self.operator_taken {
+                    return Some(self.plan.operator);
+                }
                 let since = *self.alerted.get_or_insert(now);
                 self.state = State::Connect(Ringing::new(at, since, now));
                 None
@@ -670,6 +674,7 @@ impl Interpreter {
         self.settled = SettledBy::NoKey;
         self.typed.clear();
         self.quiet();
+        self.withdraw();
         self.go(self.plan.person, now, world);
         true
     }
@@ -684,12 +689,6 @@ impl Interpreter {
     }
 
     // -- Small things ------------------------------------------------------------------------------------------------------
-
-    fn type_ahead(&mut self, key: Digit) {
-        if self.typed.len() < MAX_TYPED_AHEAD {
-            self.typed.push_back(key);
-        }
-    }
 
     fn apply(&mut self, patch: &NeedPatch) {
         if patch.is_empty() {

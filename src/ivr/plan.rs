@@ -20,6 +20,8 @@ pub const MAX_STEPS: usize = 500;
 pub const MAX_TRIES: u8 = 3;
 /// Longest wait for a key after a question; longer would break the promise of the first offer.
 pub const MAX_WAIT: Duration = Duration::from_secs(10);
+/// Fewer would end a number before 911 is keyed, which goes to the operator on its last digit.
+pub const MIN_DIGITS: u8 = 3;
 /// Digits of one number; the longest badge and telephone numbers fit.
 pub const MAX_DIGITS: u8 = 20;
 /// Questions and announcements while a phone rings.

@@ -1,9 +1,9 @@
 //! The `callback` step: booked first, kept for good, and only then promised in words.
 //!
 //! ```text
-//!  enter ──no number to call──▶ Closing (no_number)
+//!  enter ──no number to call──▶ Closing (no_number, else "Sorry, a fault. Please call again.")
 //!    └──book──▶ Promising ──Kept──▶ Closing (say)
-//!                   └──PROMISE_WITHIN──▶ Closing (no_number, else "Sorry, a fault. Please call again.")
+//!                   └──PROMISE_WITHIN──▶ Closing (the same)
 //! ```
 //! A callback that could not be kept in time stays booked: it is made if it can be, and promised to nobody.
 
@@ -13,17 +13,17 @@ use crate::ids::PromptId;
 use crate::ivr::facts::{CallbackCause, World};
 use crate::ivr::interpreter::{Interpreter, State};
 use crate::ivr::plan::{At, Callback, StepKind, Utterance, Word};
+use crate::ivr::prompts::FAULT;
 use crate::time::{Duration, Instant};
 
 /// A journal that works keeps a record within some ms; the caller hears the ringing tone or nothing meanwhile.
 pub const PROMISE_WITHIN: Duration = Duration::from_secs(1);
-/// Where the plan has no words of its own for whom nobody can promise to call back.
-const FAULT: &str = "please-call-again";
 
-/// What is said when nobody can promise to call back.
+/// What is said when nobody can promise to call back: never nothing, whatever a slot holds.
 pub fn unpromised<R>(callback: &Callback<R>) -> Utterance {
     let plain = callback.no_number.clone();
-    if plain.0.is_empty() { Utterance(vec![Word::Prompt(PromptId::new(FAULT))]) } else { plain }
+    let is_heard = plain.0.iter().any(|word| word.prompt().is_some());
+    if is_heard { plain } else { Utterance(vec![Word::Prompt(PromptId::new(FAULT))]) }
 }
 
 impl Interpreter {
@@ -34,7 +34,7 @@ impl Interpreter {
             self.alerted = None;
         }
         if !self.facts.can_call_back {
-            return self.last_words(callback, &callback.no_number);
+            return self.last_words(callback, &unpromised(callback));
         }
         self.book(callback.cause);
         if self.kept {

@@ -49,8 +49,10 @@ pub fn judge(plan: &Plan, proof: &Proof, report: &mut Report) {
         let last = witness.walked.last().map_or(0..0, |walked| walked.span.clone());
         let finding = Diagnostic::error(&plan.file, last, "a call may end here, and nobody was rung");
         let finding = finding
-            .why("a path that rings nobody is marked below")
-            .remedy("lead every way through an `alert` or a `transfer`");
+            .why("a path that rings nobody is marked below; a callback rings nobody where there is no number to call")
+            .remedy(
+                "lead every way through an `alert` or a `transfer`, or ask for a callback number before it is booked",
+            );
         report.push(told(plan, witness, finding));
     }
 }

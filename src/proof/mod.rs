@@ -3,14 +3,15 @@
 //!
 //! t0 is the INVITE. The caller is an adversary: keys come at the worst instant or never, wrong ones too; numbers are
 //! keyed as slowly as they may be; `0` and `9` jump wherever they work. The world is free: conditions may change between
-//! two steps, so every case may be taken and every question may be skipped or not; numbers may be known or not; slots
-//! hold the longest that is recorded. Speech begins 1.0 s after the 200, and playback ends at its deadline. On top of all
-//! stands [`MARGIN`], for queues and threads; the caller's ACK is taken to come within the 2 s after which offers are
-//! withdrawn.
+//! two steps, so every case may be taken and every question may be skipped or not; numbers may be known or not, and there
+//! may be none to call back unless one was keyed; slots hold the longest that is recorded. Speech begins 1.0 s after the
+//! 200, and playback ends at its deadline. On top of all stands [`MARGIN`], for queues and threads; the caller's ACK is
+//! taken to come within the 2 s after which offers are withdrawn.
 //!
 //! Each plane holds the plan's steps once, and says what has happened to the call: whether somebody has been offered it,
-//! whether analysts have been alerted, whether they ring, whether `0` or `9` has been used up. A way leads to a later step, a
-//! jump to a later plane, so the longest path is found in one pass: linear in the plan's size.
+//! whether analysts have been alerted, whether they ring, whether a number to call was keyed, whether `0` or `9` has been used
+//! up. A way leads to a later step, a jump to a later plane, so the longest path is found in one pass: linear in the plan's
+//! size.
 //!
 //! The bounds hold in any case. They are exact where conditions are free, unless a path reaches its `connect` only after
 //! ringing has given up, an announcement gives the key of an earlier one another meaning, a path books one callback
@@ -40,7 +41,8 @@ pub const MARGIN: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     /// The first INVITE to anybody: an analyst, given that the rung in force has a candidate, or a declared target.
-    /// A caller who has asked for a call back is owed none. `None` when no path rings anybody.
+    /// A caller who has asked for a call back is owed none, where there is a number to call. `None` when no path rings
+    /// anybody.
     pub first_offer: Option<Bound>,
     /// The first offer to somebody who holds the qualification, given `coverage`. `None` when no path alerts, or no rung
     /// asks for a qualification, or nothing bounds when it begins (see [`Coverage::within`]).
@@ -50,7 +52,7 @@ pub struct Proof {
     pub end: Option<Bound>,
     /// How calls come to ring no analyst at all: the operator, another target.
     pub no_analyst: Vec<Detour>,
-    /// A call may end without anybody being rung, though its caller asked for no call back.
+    /// A call may end without anybody being rung, and no call back that its caller asked for is booked.
     pub rings_nobody: Option<Witness>,
 }
 

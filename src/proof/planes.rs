@@ -10,21 +10,24 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::ivr::plan::Connect;
-use crate::ivr::{At, CallbackCause, Longest, Plan, StepKind, Way};
+use crate::ivr::{At, CallbackCause, Keyed, Longest, Plan, StepKind, Way};
 use crate::proof::Detour;
-use crate::proof::walk;
+use crate::proof::walk::{self, Entered};
 use crate::proof::witness::{Exit, Outcome, Stay};
 
 /// What has happened to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Plane {
     jump: Jump,
-    /// Somebody has been offered the call, or the caller has asked to be called: no first offer is owed any more.
+    /// Somebody has been offered the call, or a callback is booked that the caller asked for: no first offer is owed any
+    /// more.
     served: bool,
     /// Analysts have been alerted, once at least.
     rung: bool,
     /// They count as ringing: another `alert` changes nothing.
     ringing: bool,
+    /// A number was keyed at which the caller can be called. Where none was, there may be one or not.
+    number: bool,
 }
 
 /// How far the keys that jump have been used up.
@@ -38,33 +41,43 @@ enum Jump {
 }
 
 const JUMPS: [Jump; 3] = [Jump::None, Jump::Person, Jump::Operator];
-const PLANES: usize = 24;
+/// Four flags to each jump.
+const PLANES: usize = JUMPS.len() * (1 << 4);
 
 impl Plane {
-    const START: Plane = Plane { jump: Jump::None, served: false, rung: false, ringing: false };
+    const START: Plane = Plane { jump: Jump::None, served: false, rung: false, ringing: false, number: false };
 
     fn of(jump: Jump) -> impl Iterator<Item = Plane> {
-        let flags = [false, true];
-        let all = flags.into_iter().flat_map(move |served| {
-            flags.into_iter().flat_map(move |rung| flags.map(|ringing| Plane { jump, served, rung, ringing }))
-        });
-        all.collect::<Vec<_>>().into_iter()
+        (0..1 << 4u8).map(move |flags: u8| Plane {
+            jump,
+            served: flags & 8 != 0,
+            rung: flags & 4 != 0,
+            ringing: flags & 2 != 0,
+            number: flags & 1 != 0,
+        })
     }
 
     fn index(self) -> usize {
         let flag = |set: bool, bit: usize| if set { bit } else { 0 };
-        self.jump as usize * 8 + flag(self.served, 4) + flag(self.rung, 2) + flag(self.ringing, 1)
+        let flags = flag(self.served, 8) + flag(self.rung, 4) + flag(self.ringing, 2) + flag(self.number, 1);
+        self.jump as usize * (1 << 4) + flags
     }
 
-    /// After a step has been left by one of its ways, or by a key.
-    fn after(self, kind: &StepKind) -> Plane {
+    /// Whether this plane's caller may have no number to call, and stays unserved by a callback that was asked for.
+    fn may_be_unbooked(self, kind: &StepKind) -> bool {
+        let asked = |cause: CallbackCause| matches!(cause, CallbackCause::Asked | CallbackCause::Incident);
+        !self.served && !self.number && matches!(kind, StepKind::Callback(step) if asked(step.cause))
+    }
+
+    /// After a step has been left by one of its ways, or by a key. `booked`: a callback of it was.
+    fn after(self, kind: &StepKind, booked: bool) -> Plane {
         match kind {
             StepKind::Alert(_) => Plane { served: true, rung: true, ringing: true, ..self },
             StepKind::Transfer(_) => Plane { served: true, ..self },
             StepKind::Callback(step) => match step.cause {
-                CallbackCause::Asked => Plane { served: true, ..self },
+                CallbackCause::Asked => Plane { served: self.served || booked, ..self },
                 // Whoever stays on is rung for anew.
-                CallbackCause::Incident => Plane { served: true, ringing: false, ..self },
+                CallbackCause::Incident => Plane { served: self.served || booked, ringing: false, ..self },
                 CallbackCause::NobodyFree
                 | CallbackCause::OperatorSilent
                 | CallbackCause::Waiting
@@ -79,6 +92,13 @@ impl Plane {
             | StepKind::Connect(_)
             | StepKind::Hangup(_) => self,
         }
+    }
+
+    /// After the way out of a question: what was accepted may be a number to call.
+    fn keyed(self, kind: &StepKind, way: Way) -> Plane {
+        let numbers = |what: Keyed| matches!(what, Keyed::CallbackNumber | Keyed::Extension);
+        let known = matches!(kind, StepKind::Collect(step) if way == Way::Accepted && numbers(step.number.what));
+        Plane { number: self.number || known, ..self }
     }
 
     /// Having come to a step. Key `0` and `9` lead to theirs once, however those are reached.
@@ -102,6 +122,8 @@ struct Hop {
     exit: Exit,
     /// The path that leads to it is the one with the latest alert, not the one that arrives last.
     by_alert: bool,
+    /// A callback that was asked for is not booked: there is no number to call.
+    unbooked: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,8 +137,17 @@ struct Arrival {
 #[derive(Clone, Debug)]
 pub(super) struct Latest {
     pub at: Duration,
-    pub path: Vec<(At, Option<Exit>)>,
+    pub path: Vec<Passed>,
     pub outcome: Outcome,
+}
+
+/// A step on the path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passed {
+    pub at: At,
+    pub exit: Option<Exit>,
+    /// There is no number to call.
+    pub unbooked: bool,
 }
 
 /// The same while the search goes on: its last step, and whether it is left.
@@ -168,6 +199,8 @@ pub(super) fn search(plan: &Plan, longest: &Longest<'_>) -> Search {
         no_analyst: BTreeSet::new(),
     };
     planes.arrive(Plane::START, plan.start, Duration::ZERO, None);
+    planes.dialled(plan.person);
+    planes.dialled(plan.operator);
     for jump in JUMPS {
         for index in 0..steps {
             for plane in Plane::of(jump) {
@@ -227,6 +260,13 @@ impl Planes<'_> {
         }
     }
 
+    /// `0` or `9` stood in the dial string: what other ways come to later, this one comes to at once.
+    fn dialled(&mut self, next: At) {
+        let plane = Plane::START.at(self.plan, next);
+        let slot = self.latest.get_mut(plane.index()).and_then(|steps| steps.get_mut(next.index()));
+        later(slot, Arrival { at: Duration::ZERO, from: None });
+    }
+
     fn leads_to_alert(&self, at: At) -> bool {
         self.alerts.get(at.index()).copied().unwrap_or_default()
     }
@@ -234,20 +274,29 @@ impl Planes<'_> {
     /// All ways out of a step that a path has come to, at the last instant.
     fn leave(&mut self, plane: Plane, index: usize) {
         let (Some(arrival), Some(at)) = (self.arrival(plane, index), self.plan.at(index)) else { return };
+        self.leave_as(plane, at, arrival, false);
+        if plane.may_be_unbooked(&self.plan.step(at).kind) {
+            self.leave_as(plane, at, arrival, true);
+        }
+    }
+
+    fn leave_as(&mut self, plane: Plane, at: At, arrival: Arrival, unbooked: bool) {
         let plan = self.plan;
         let kind = &plan.step(at).kind;
-        let alert = self.alert_before(plane, index).filter(|_| plane.ringing);
-        let (stay, left) = walk::stay(plan, self.longest, kind, arrival.at, alert.map(|alert| alert.at));
+        let alert = self.alert_before(plane, at.index()).filter(|_| plane.ringing);
+        let entered = Entered { at: arrival.at, rang: alert.map(|alert| alert.at), unbooked };
+        let (stay, left) = walk::stay(plan, self.longest, kind, entered);
         // Ringing gives up by the alert's time, unless the call came to it later still.
         let by_alert = matches!(kind, StepKind::Connect(_)) && alert.is_some() && left > arrival.at;
-        let hop = |exit: Exit| Hop { plane, at, exit, by_alert };
+        let hop = |exit: Exit| Hop { plane, at, exit, by_alert, unbooked };
         let rings = matches!(kind, StepKind::Alert(_)) && !plane.ringing;
         if rings {
             self.alerted(plane, at, arrival);
         }
-        let to = plane.after(kind);
+        let after = plane.after(kind, !unbooked);
         for (way, next) in ways(plan, kind) {
             let exit = Exit::Way(way);
+            let to = after.keyed(kind, way);
             let when = if way == Way::Skip { arrival.at } else { left };
             self.arrive(to, next, when, Some(hop(exit)));
             let began = if rings { Some(arrival.at) } else { alert.map(|alert| alert.at) };
@@ -258,14 +307,14 @@ impl Planes<'_> {
             }
         }
         if presses_zero(kind, &stay) && plane.jump == Jump::None && !plane.ringing {
-            self.arrive(to, plan.person, left, Some(hop(Exit::Person)));
+            self.arrive(after, plan.person, left, Some(hop(Exit::Person)));
         }
         if presses_nine(kind, &stay) && plane.jump != Jump::Operator {
-            self.arrive(to, plan.operator, left, Some(hop(Exit::Operator)));
+            self.arrive(after, plan.operator, left, Some(hop(Exit::Operator)));
         }
         if ends(kind) {
             let found = Found { at: left, from: Some(hop(Exit::Over)), last: at, outcome: Outcome::Over };
-            if !to.served {
+            if !after.served {
                 latest(&mut self.rings_nobody, found.clone());
             }
             latest(&mut self.end, found);
@@ -288,10 +337,11 @@ impl Planes<'_> {
     /// From the last step back to the start.
     fn path(&self, found: &Found) -> Latest {
         let over = found.from.is_some_and(|hop| hop.exit == Exit::Over);
-        let mut path: Vec<(At, Option<Exit>)> = if over { Vec::new() } else { vec![(found.last, None)] };
+        let last = Passed { at: found.last, exit: None, unbooked: false };
+        let mut path = if over { Vec::new() } else { vec![last] };
         let mut from = found.from;
         while let Some(hop) = from {
-            path.push((hop.at, Some(hop.exit)));
+            path.push(Passed { at: hop.at, exit: Some(hop.exit), unbooked: hop.unbooked });
             let arrival = if hop.by_alert {
                 self.alert_before(hop.plane, hop.at.index())
             } else {
@@ -364,18 +414,16 @@ fn ends(kind: &StepKind) -> bool {
     }
 }
 
-/// Before phones ring. In a number of one digit `0` and `9` are that digit.
+/// Before analysts' phones ring.
 fn presses_zero(kind: &StepKind, stay: &Stay) -> bool {
     match kind {
         StepKind::Play(_) | StepKind::Notice(_) => matches!(stay, Stay::Speaks { .. }),
-        StepKind::Menu(_) => true,
-        StepKind::Collect(step) => step.number.digits > 1,
+        StepKind::Menu(_) | StepKind::Collect(_) | StepKind::Transfer(_) => true,
         StepKind::Branch(_)
         | StepKind::Set(_)
         | StepKind::Alert(_)
         | StepKind::Connect(_)
         | StepKind::Callback(_)
-        | StepKind::Transfer(_)
         | StepKind::Hangup(_) => false,
     }
 }

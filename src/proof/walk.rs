@@ -6,18 +6,22 @@ use crate::ivr::plan::LONGEST_PROMPT;
 use crate::ivr::promise::{PROMISE_WITHIN, unpromised};
 use crate::ivr::timing::{PLAY_GRACE, SPEECH_AFTER_200};
 use crate::ivr::{CallbackCause, Longest, Plan, StepKind, Way};
-use crate::proof::planes::Latest;
+use crate::proof::planes::{Latest, Passed};
 use crate::proof::witness::{Exit, Spoken, Stay, Walked, Witness};
 
-/// What a step entered at `entered` does until the last instant at which it is left, and that instant. `rang`: phones have
-/// rung since then.
-pub(super) fn stay(
-    plan: &Plan,
-    longest: &Longest<'_>,
-    kind: &StepKind,
-    entered: Duration,
-    rang: Option<Duration>,
-) -> (Stay, Duration) {
+/// How a path has come to a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entered {
+    pub at: Duration,
+    /// Phones have rung since then.
+    pub rang: Option<Duration>,
+    /// The step is a callback, and there is no number to call.
+    pub unbooked: bool,
+}
+
+/// What a step does until the last instant at which it is left, and that instant.
+pub(super) fn stay(plan: &Plan, longest: &Longest<'_>, kind: &StepKind, come: Entered) -> (Stay, Duration) {
+    let entered = come.at;
     match kind {
         StepKind::Play(step) => speaks(longest.of(&step.say), entered),
         // The words of an incident are bounded where it is opened.
@@ -38,9 +42,13 @@ pub(super) fn stay(
         }
         StepKind::Branch(_) | StepKind::Set(_) | StepKind::Alert(_) => (Stay::Passes, entered),
         StepKind::Connect(_) => {
-            let since = rang.unwrap_or(entered);
+            let since = come.rang.unwrap_or(entered);
             let give_up_after = plan.hunting.give_up_after;
             (Stay::Waits { since, give_up_after }, entered.max(since + give_up_after))
+        }
+        StepKind::Callback(step) if come.unbooked => {
+            let (spoken, left) = said_at(longest.of(&unpromised(step)), entered);
+            (Stay::Unpromised { spoken }, left)
         }
         StepKind::Callback(step) => {
             // Booked, and kept at the last instant or not at all: one of the two is said.
@@ -81,7 +89,7 @@ fn asked(said: Option<Duration>, tries: u8, wait: Duration, entered: Duration) -
 pub(super) fn witness(plan: &Plan, longest: &Longest<'_>, latest: &Latest) -> Witness {
     let (mut now, mut rang) = (Duration::ZERO, None);
     let mut walked = Vec::with_capacity(latest.path.len());
-    for &(at, exit) in &latest.path {
+    for &Passed { at, exit, unbooked } in &latest.path {
         let step = plan.step(at);
         let entered = now;
         match &step.kind {
@@ -102,7 +110,7 @@ pub(super) fn witness(plan: &Plan, longest: &Longest<'_>, latest: &Latest) -> Wi
             // Not asked at all, or where the path has arrived.
             Some(Exit::Way(Way::Skip)) | None => (Stay::Passes, entered),
             Some(Exit::Way(_) | Exit::Person | Exit::Operator | Exit::Over) => {
-                stay(plan, longest, &step.kind, entered, rang)
+                stay(plan, longest, &step.kind, Entered { at: entered, rang, unbooked })
             }
         };
         now = left;

@@ -70,6 +70,10 @@ pub enum Stay {
         wait: Duration,
         spoken: Option<Spoken>,
     },
+    /// The words of a callback for which there is no number.
+    Unpromised {
+        spoken: Option<Spoken>,
+    },
     /// `wait` after the words, `tries` times.
     Asks {
         spoken: Option<Spoken>,
@@ -162,7 +166,9 @@ impl Walked {
     /// When what holds the call begins: its first word, if it begins with words.
     pub fn begins(&self) -> Duration {
         let spoken = match self.stay {
-            Stay::Speaks { .. } | Stay::Asks { .. } | Stay::Number { .. } => self.stay.spoken(),
+            Stay::Speaks { .. } | Stay::Unpromised { .. } | Stay::Asks { .. } | Stay::Number { .. } => {
+                self.stay.spoken()
+            }
             Stay::Passes | Stay::Promises { .. } | Stay::Waits { .. } | Stay::Dials { .. } => None,
         };
         spoken.map_or(self.entered, |spoken| spoken.from)
@@ -175,13 +181,14 @@ impl Walked {
             spoken.map(|spoken| format!("speaks {}, ", seconds(spoken.length))).unwrap_or_default()
         };
         let times = |tries: u8| if tries > 1 { format!(", {tries} times") } else { String::new() };
+        let then = |spoken: Option<Spoken>| {
+            spoken.map(|spoken| format!(", speaks {}", seconds(spoken.length))).unwrap_or_default()
+        };
         match self.stay {
             Stay::Passes => None,
             Stay::Speaks { spoken } => Some(format!("speaks {}{exit}", seconds(spoken.length))),
-            Stay::Promises { wait, spoken } => {
-                let words = spoken.map(|spoken| format!(", speaks {}", seconds(spoken.length))).unwrap_or_default();
-                Some(format!("books for {}{words}{exit}", seconds(wait)))
-            }
+            Stay::Promises { wait, spoken } => Some(format!("books for {}{}{exit}", seconds(wait), then(spoken))),
+            Stay::Unpromised { spoken } => Some(format!("no number to call{}{exit}", then(spoken))),
             Stay::Asks { spoken, wait, tries } => {
                 Some(format!("{}waits {}{}{exit}", words(spoken), seconds(wait), times(tries)))
             }
@@ -205,7 +212,10 @@ impl Stay {
     pub fn spoken(&self) -> Option<Spoken> {
         match self {
             Stay::Speaks { spoken } => Some(*spoken),
-            Stay::Asks { spoken, .. } | Stay::Number { spoken, .. } | Stay::Promises { spoken, .. } => *spoken,
+            Stay::Asks { spoken, .. }
+            | Stay::Number { spoken, .. }
+            | Stay::Promises { spoken, .. }
+            | Stay::Unpromised { spoken } => *spoken,
             Stay::Passes | Stay::Waits { .. } | Stay::Dials { .. } => None,
         }
     }

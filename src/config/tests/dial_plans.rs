@@ -222,3 +222,48 @@ fn every_recipe_fits_the_sample_configuration() {
     }
     assert_eq!(recipes, 9);
 }
+
+#[test]
+fn what_the_desk_speaks_by_itself_is_there_in_every_language() {
+    let base = two_languages();
+    let hospital = read(&root().join("sip-config/hospital.toml"));
+    let speaks = "languages = [\"en\"]";
+    assert!(hospital.contains(speaks));
+    let both = hospital.replacen(speaks, "languages = [\"en\", \"fr\"]", 1);
+    let changed = [("hospital.toml".to_owned(), both)];
+    assert_eq!(shown(sample(base.path(), &changed)), "");
+    let manifest = base.path().join("prompts/fr/manifest.toml");
+    let whole = read(&manifest);
+    // Neither stands in a plan: one is heard by an outside phone, the other told by `{code}`.
+    for gone in ["press-one-to-accept", "digit-5"] {
+        let less: String = whole
+            .lines()
+            .filter(|line| !line.starts_with(&format!("{gone} =")))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        assert!(less.len() < whole.len(), "{gone} is there");
+        fs::write(&manifest, less).expect("written");
+        let said = shown(sample(base.path(), &changed));
+        assert!(said.starts_with("error: prompts of `fr` that the desk speaks by itself are missing\n"), "{said}");
+        assert!(said.contains(&format!("missing: {gone}\n")), "{said}");
+    }
+}
+
+#[test]
+fn a_plan_asks_a_hospital_for_its_own_systems() {
+    let plan = read(&root().join("sip-config/plans/hotline.toml"));
+    let (key, foreign) = ("keys.1 = { module", "keys.1 = { system = \"meridian-amb\", module");
+    assert!(plan.contains(key));
+    let said = shown(with_plan(&plan.replacen(key, foreign, 1)));
+    let expected =
+        "error: key 1 asks for system `meridian-amb` with module `charting`, which nobody of `cedar-point` may take";
+    assert!(said.contains(expected), "{said}");
+    assert!(!said.contains("`mercy-harbor` may take"), "{said}");
+    // Behind a case that holds at the other hospital alone, it is asked of nobody else.
+    let apart = plan.replacen(key, foreign, 1).replacen("else = \"question\"", "else = \"known\"", 1).replacen(
+        "{ incident = true,",
+        "{ site = \"bayview\", next = \"question\" },\n    { incident = true,",
+        1,
+    );
+    assert_eq!(shown(with_plan(&apart)), "");
+}

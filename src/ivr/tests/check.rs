@@ -165,7 +165,55 @@ fn nobody_waits_without_a_ringing_phone_and_no_call_ends_before_somebody_was_tri
     assert!(said.iter().any(|said| said.ends_with("step `ring` may ring a second time")), "{said:?}");
     let text =
         format!("{}\n[steps.bye]\ntype = \"hangup\"\n", SAMPLE.replace("silence = \"operator\"", "silence = \"bye\""));
-    assert!(findings(&text).1[0].ends_with("step `bye` may end a call that reached nobody"));
+    assert!(findings(&text).1[0].ends_with("step `bye` may end a call that was promised nothing"));
+}
+
+#[test]
+fn a_call_is_not_hung_up_on_after_a_silent_phone_without_a_callback() {
+    let bye = "\n[steps.bye]\ntype = \"hangup\"\n";
+    for (written, by) in [
+        ("no_answer = \"operator-silent\"", "no_answer = \"bye\""),
+        ("give_up = \"nobody\"\n\n[steps.asked]", "give_up = \"bye\"\n\n[steps.asked]"),
+    ] {
+        assert!(SAMPLE.contains(written));
+        let (plan, said, _) = findings(&format!("{}{bye}", SAMPLE.replace(written, by)));
+        assert!(plan.is_none());
+        let wanted = "step `bye` may end a call that was promised nothing";
+        assert!(said.iter().any(|said| said.ends_with(wanted)), "{said:?}");
+    }
+    // The words of a callback are last words, and more may follow.
+    let written = "no_number = [\"nobody-free\", \"call-again\"]";
+    let text = format!("{}{bye}", SAMPLE.replace(written, &format!("{written}\nnext = \"bye\"")));
+    assert_eq!(findings(&text).1, [""; 0]);
+}
+
+#[test]
+fn phones_that_were_made_to_ring_are_not_withdrawn_at_once() {
+    let ring = "[steps.ring]\ntype = \"alert\"\nnext = \"connect\"";
+    assert!(SAMPLE.contains(ring));
+    let leads = |to: &str, step: &str| {
+        SAMPLE.replace(ring, &format!("[steps.ring]\ntype = \"alert\"\nnext = \"{to}\"\n{step}"))
+    };
+    let menu = |keys: &str, silence: &str| {
+        let words = "say = [\"staff-desk\"]\nwrong = \"connect\"\n";
+        format!("[steps.menu]\ntype = \"menu\"\n{words}keys.1 = \"{keys}\"\nsilence = \"{silence}\"\n")
+    };
+    for text in [leads("nobody", ""), leads("operator", ""), leads("menu", &menu("connect", "nobody"))] {
+        let (plan, said, _) = findings(&text);
+        assert!(plan.is_none());
+        assert!(said.iter().any(|said| said.ends_with("may withdraw phones that hardly rang")), "{said:?}");
+    }
+    // By a key the caller has chosen it.
+    assert_eq!(findings(&leads("menu", &menu("nobody", "connect"))).1, [""; 0]);
+    refused("give_up_after = \"90s\"", "give_up_after = \"2s\"", &["+0 `give_up_after` is shorter than 3 s"]);
+    refused("ring_for = \"6s\"", "ring_for = \"0s\"", &["+0 `ring_for` is shorter than 3 s"]);
+}
+
+#[test]
+fn a_number_has_room_for_911() {
+    refused("digits = 6", "digits = 2", &["+0 `digits` is out of range"]);
+    let ask = "number = \"extension\", digits = 4";
+    refused(ask, "number = \"extension\", digits = 1", &["+0 `digits` is out of range"]);
 }
 
 #[test]

@@ -19,8 +19,9 @@ type = "transfer"
 target = "operator"
 no_answer = "end"
 [steps.end]
-type = "hangup"
-say = ["goodbye"]
+type = "callback"
+cause = "nobody-free"
+say = ["nobody-free"]
 "#;
 
 fn small(start: &str, steps: &str) -> std::sync::Arc<crate::ivr::Plan> {
@@ -309,4 +310,70 @@ fn a_language_without_recordings_is_spoken_in_the_plans_own() {
     let said = std::iter::from_fn(|| walk.poll_effect()).last();
     let prompts = ["desk", "unit-4-west"].map(PromptId::new).to_vec();
     assert_eq!(said, Some(Effect::Say { language: Language::new("en"), prompts }));
+}
+
+#[test]
+fn zero_and_nine_of_the_dial_string_act_where_nothing_is_asked() {
+    let plan = small("ring", "");
+    let dialled = |digits: &str| {
+        let facts = Facts { digits: Some(digits.to_owned()), ..ward_phone() };
+        Script { until: 900, ..Script::of(facts) }.ladder_of(&plan)
+    };
+    let operator = "0.000 > op\n0.000 dial operator\n";
+    assert!(dialled("9").starts_with(operator), "{}", dialled("9"));
+    assert!(dialled("911").starts_with(operator), "{}", dialled("911"));
+    assert!(dialled("0").starts_with("0.000 > ring\n0.000 alert"), "{}", dialled("0"));
+    // An answer to nothing is none.
+    assert!(dialled("90210").starts_with("0.000 > ring\n0.000 alert by place\n0.000 > connect\n"));
+    let menu =
+        "[steps.menu]\ntype = \"menu\"\nsay = [\"desk\"]\nkeys.1 = \"ring\"\nsilence = \"ring\"\nwrong = \"ring\"\n";
+    let facts = Facts { digits: Some("19".to_owned()), ..ward_phone() };
+    let after = Script { until: 900, ..Script::of(facts) }.ladder_of(&small("menu", menu));
+    assert!(after.contains("> op\n0.000 withdraw\n0.000 dial operator\n"), "{after}");
+}
+
+/// Patients' calls go to the switchboard of another house first.
+const ELSEWHERE: &str = r#"
+[steps.elsewhere]
+type = "transfer"
+target = "switchboard"
+say = ["transferring"]
+ring_for = "20s"
+no_answer = "ring"
+"#;
+
+#[test]
+fn while_another_target_rings_nine_reaches_the_operator_and_zero_a_person() {
+    let plan = small("elsewhere", ELSEWHERE);
+    let nine = Script { until: 3_000, ..Script::of(ward_phone()) }.keys(2_000, "911").ladder_of(&plan);
+    let expected = "2.000 > op\n2.000 withdraw\n2.000 dial operator\n2.000 ringback\n";
+    assert!(nine.ends_with(expected), "{nine}");
+    let zero = Script { until: 3_000, ..Script::of(ward_phone()) }.keys(2_000, "0").ladder_of(&plan);
+    assert!(zero.contains("2.000 withdraw\n2.000 > ring\n2.000 alert by no key\n2.000 > connect\n"), "{zero}");
+    // Any other key says nothing, and the operator is not rung anew.
+    let other = Script { until: 3_000, ..Script::of(ward_phone()) }.keys(2_000, "5").ladder_of(&plan);
+    assert!(!other.contains("> op") && !other.contains("withdraw"), "{other}");
+    let again = Script { until: 3_000, ..Script::of(ward_phone()) }.keys(2_000, "9999").ladder_of(&plan);
+    assert_eq!(again.matches("dial operator").count(), 1, "{again}");
+}
+
+#[test]
+fn who_asks_for_a_call_back_and_has_no_number_hears_so() {
+    let steps = r#"
+[steps.menu]
+type = "menu"
+say = ["staff-desk"]
+keys.1 = "asked"
+silence = "ring"
+wrong = "ring"
+[steps.asked]
+type = "callback"
+cause = "asked"
+say = ["done", "we-will-call"]
+"#;
+    let plan = small("menu", steps);
+    let facts = Facts { can_call_back: false, ..unmapped_phone() };
+    let ladder = Script { until: 9_000, ..Script::of(facts) }.keys(1_000, "1").ladder_of(&plan);
+    let expected = "1.000 stop\n1.000 > asked\n1.000 say please-call-again\n1.500 hangup\n";
+    assert!(ladder.ends_with(expected), "{ladder}");
 }

@@ -8,7 +8,7 @@ use super::any_plan::Rng;
 use crate::digit::Digit;
 use crate::ids::{IncidentId, Language, PromptId, StepId};
 use crate::ivr::{
-    CallbackCause, Effect, Facts, HuntNews, Input, Interpreter, KnownProblem, NeedPatch, Origin, Plan, Prompts,
+    CallbackCause, Effect, Facts, HuntNews, Input, Interpreter, Keyed, KnownProblem, NeedPatch, Origin, Plan, Prompts,
     StepKind, World,
 };
 use crate::time::{Duration, Instant};
@@ -22,8 +22,12 @@ pub struct Seen {
     pub offer: Option<Instant>,
     pub alert: Option<Instant>,
     pub over: Option<Instant>,
-    /// The caller has asked for a call back: no first offer is owed any more.
+    /// A call back that the caller has asked for is booked: no first offer is owed any more.
     pub asked: bool,
+    /// A call back is booked; or there is no number to call, and the caller has heard what is said then.
+    pub promised: bool,
+    /// Phones were withdrawn that had hardly rung, and the caller had chosen nothing.
+    pub hurried: bool,
 }
 
 /// Somebody of whom everything is known that plans of the tests speak of.
@@ -57,6 +61,14 @@ pub struct Line {
     plan: Arc<Plan>,
     /// Steps entered or skipped so far.
     pub entered: Vec<StepId>,
+    /// Analysts' phones ring since then.
+    rings: Option<Instant>,
+    /// The caller has pressed a key that the plan gives a meaning, then or ahead.
+    chose: bool,
+    /// A number was keyed at which the caller can be called.
+    numbered: bool,
+    /// In a callback for which there is no number.
+    numberless: bool,
 }
 
 /// What happens by itself next.
@@ -79,6 +91,10 @@ impl Line {
             plan: Arc::clone(plan),
             seen: Seen::default(),
             entered: Vec::new(),
+            rings: None,
+            chose: false,
+            numbered: false,
+            numberless: false,
         }
     }
 
@@ -88,15 +104,27 @@ impl Line {
     }
 
     pub fn input(&mut self, input: Input, world: &dyn Verdicts) {
+        self.chose |= matches!(input, Input::Key(key) if self.plan.keys().contains(&key));
         self.walk.handle(self.now, input, world);
         self.carry_out(world);
     }
 
     /// Effects, and the verdict on each number in the same instant.
     fn carry_out(&mut self, world: &dyn Verdicts) {
-        while self.drain() {
-            self.walk.handle(self.now, Input::Checked { accepted: world.accepts() }, world);
+        while let Some(keyed) = self.drain() {
+            let accepted = world.accepts();
+            if accepted && matches!(keyed, Keyed::CallbackNumber | Keyed::Extension) {
+                self.numbered = true;
+                self.learn(self.walk.facts().clone());
+            }
+            self.walk.handle(self.now, Input::Checked { accepted }, world);
         }
+    }
+
+    /// A number that was keyed is not forgotten.
+    pub fn learn(&mut self, facts: Facts) {
+        let can_call_back = facts.can_call_back || self.numbered;
+        self.walk.learn(Facts { can_call_back, ..facts });
     }
 
     pub fn due(&self) -> Option<(Instant, Due)> {
@@ -131,34 +159,45 @@ impl Line {
         }
     }
 
-    /// True when a number waits for its verdict.
-    fn drain(&mut self) -> bool {
-        let mut keyed = false;
+    /// Phones that nobody chose to leave ring as long as the plan says.
+    fn withdrawn(&mut self) {
+        if let Some(since) = self.rings.take() {
+            self.seen.hurried |= !self.chose && self.now.since(since) < self.plan.hunting.give_up_after;
+        }
+    }
+
+    /// The number that waits for its verdict.
+    fn drain(&mut self) -> Option<Keyed> {
+        let mut keyed = None;
         while let Some(effect) = self.walk.poll_effect() {
             match effect {
                 Effect::Say { language, prompts } => {
                     let grace = if self.slow { GRACE } else { Duration::ZERO };
                     self.spoken = Some(self.now + self.prompts.total_length(&language, &prompts) + grace);
+                    self.seen.promised |= self.numberless;
                 }
                 Effect::StopSaying | Effect::Ringback | Effect::Hold => self.spoken = None,
                 Effect::Alert { .. } => {
                     self.offered();
                     self.seen.alert.get_or_insert(self.now);
+                    self.rings = Some(self.now);
                 }
+                Effect::Withdraw => self.withdrawn(),
+                Effect::BookCallback { cause } => {
+                    self.seen.promised = true;
+                    self.seen.asked |= matches!(cause, CallbackCause::Asked | CallbackCause::Incident);
+                }
+                Effect::CancelCallback => self.seen.promised = false,
                 Effect::Dial { .. } => self.offered(),
                 Effect::Hangup => self.seen.over = Some(self.now),
                 Effect::Entered(step) | Effect::Skipped(step) => {
                     let at = self.plan.find(&step).expect("a step of the plan");
-                    self.seen.asked |= matches!(&self.plan.step(at).kind, StepKind::Callback(step) if matches!(step.cause, CallbackCause::Asked | CallbackCause::Incident));
+                    let callback = matches!(self.plan.step(at).kind, StepKind::Callback(_));
+                    self.numberless = callback && !self.walk.facts().can_call_back;
                     self.entered.push(step);
                 }
-                Effect::Set(_)
-                | Effect::Prioritise(_)
-                | Effect::Told { .. }
-                | Effect::Withdraw
-                | Effect::BookCallback { .. }
-                | Effect::CancelCallback => {}
-                Effect::Check { .. } => keyed = true,
+                Effect::Set(_) | Effect::Prioritise(_) | Effect::Told { .. } => {}
+                Effect::Check { what, .. } => keyed = Some(what),
             }
         }
         keyed
@@ -216,7 +255,10 @@ pub fn adversary(plan: &Arc<Plan>, prompts: &Arc<Prompts>, language: &str, seed:
     let mut rng = Rng(seed);
     let world = Fickle(RefCell::new(Rng(seed ^ 0x5555)));
     let start = Instant::from_millis(if rng.once_in(3) { 400 } else { 1_000 });
-    let mut line = Line::new(plan, prompts, facts(language), start);
+    let dialled = [None, None, None, Some("0"), Some("9"), Some("911"), Some("1"), Some("19")];
+    let digits = dialled[rng.below(dialled.len())].map(str::to_owned);
+    let mut line = Line::new(plan, prompts, Facts { digits: digits.clone(), ..facts(language) }, start);
+    line.chose = digits.is_some();
     line.begin(&world);
     let (patience, mut keys) = (1 + rng.below(6), 0);
     for _ in 0..MAX_MOVES {
@@ -224,9 +266,10 @@ pub fn adversary(plan: &Arc<Plan>, prompts: &Arc<Prompts>, language: &str, seed:
         line.slow = !rng.once_in(4);
         if rng.once_in(8) {
             let mut facts = facts(language);
+            facts.digits = digits.clone();
             facts.can_call_back = rng.once_in(2);
             facts.unit_prompt = facts.unit_prompt.filter(|_| !rng.once_in(3));
-            line.walk.learn(facts);
+            line.learn(facts);
         }
         if keys < MAX_KEYS && rng.once_in(patience) {
             keys += 1;

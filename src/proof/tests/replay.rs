@@ -1,14 +1,14 @@
 //! A witness walked again: a caller and a world that do what it says, at the instants it says.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::caller::{Due, Line, Seen, Verdicts, facts, problem};
 use crate::digit::Digit;
-use crate::ivr::plan::Case;
+use crate::ivr::plan::{Callback, Case};
 use crate::ivr::promise::unpromised;
-use crate::ivr::{At, HuntNews, Input, KnownProblem, Longest, NeedPatch, Plan, Prompts, StepKind, Way, World};
+use crate::ivr::{At, Facts, HuntNews, Input, KnownProblem, Longest, NeedPatch, Plan, Prompts, StepKind, Way, World};
 use crate::proof::{Exit, Stay, Walked, Witness};
 use crate::time::{Duration, Instant};
 
@@ -58,11 +58,15 @@ struct Replay<'a> {
     witness: &'a Witness,
     world: Obedient,
     line: Line,
+    pressed: usize,
 }
 
+/// More than any witness needs.
+const MAX_KEYS: usize = 1_000;
+
 /// Whether the witness can be attained: nobody can leave a `connect` by a key once its ringing has given up, and a callback
-/// that is booked already is not waited for again.
-pub fn is_exact(plan: &Plan, witness: &Witness) -> bool {
+/// that is kept already is not waited for again.
+pub fn is_exact(plan: &Plan, longest: &Longest<'_>, witness: &Witness) -> bool {
     let in_time = witness.walked.iter().all(|walked| match walked.stay {
         Stay::Waits { since, give_up_after } => {
             walked.entered < since + give_up_after || walked.exit == Some(Exit::Way(Way::GiveUp))
@@ -70,31 +74,33 @@ pub fn is_exact(plan: &Plan, witness: &Witness) -> bool {
         Stay::Passes
         | Stay::Speaks { .. }
         | Stay::Promises { .. }
+        | Stay::Unpromised { .. }
         | Stay::Asks { .. }
         | Stay::Number { .. }
         | Stay::Dials { .. } => true,
     });
-    let causes = witness.walked.iter().filter_map(|walked| match &plan.step(walked.at).kind {
-        StepKind::Callback(callback) => Some(callback.cause),
-        StepKind::Play(_)
-        | StepKind::Notice(_)
-        | StepKind::Menu(_)
-        | StepKind::Collect(_)
-        | StepKind::Branch(_)
-        | StepKind::Set(_)
-        | StepKind::Alert(_)
-        | StepKind::Connect(_)
-        | StepKind::Transfer(_)
-        | StepKind::Hangup(_) => None,
+    let booked = witness.walked.iter().filter_map(|walked| match (walked.stay, &plan.step(walked.at).kind) {
+        (Stay::Promises { .. }, StepKind::Callback(callback)) => Some((callback.cause, is_kept(callback, longest))),
+        _ => None,
     });
-    let (mut seen, mut once) = (BTreeSet::new(), true);
-    causes.for_each(|cause| once &= seen.insert(cause));
-    in_time && once
+    let booked: Vec<_> = booked.collect();
+    in_time && booked.windows(2).all(|pair| pair[0] != (pair[1].0, true))
+}
+
+/// Whether the longer words are those of a callback that is kept.
+fn is_kept(callback: &Callback<At>, longest: &Longest<'_>) -> bool {
+    longest.of(&callback.say) > longest.of(&unpromised(callback))
 }
 
 pub fn replay(plan: &Arc<Plan>, prompts: &Arc<Prompts>, longest: &Longest<'_>, witness: &Witness) -> Seen {
-    let line = Line::new(plan, prompts, facts("en"), Instant::from_millis(1_000));
-    let mut replay = Replay { plan, longest, witness, world: Obedient::default(), line };
+    let first = witness.walked.first().map(|walked| walked.at);
+    let digits = match first {
+        Some(at) if at == plan.start => None,
+        Some(at) if at == plan.person => Some("0".to_owned()),
+        Some(_) | None => Some("9".to_owned()),
+    };
+    let line = Line::new(plan, prompts, Facts { digits, ..facts("en") }, Instant::from_millis(1_000));
+    let mut replay = Replay { plan, longest, witness, world: Obedient::default(), line, pressed: 0 };
     replay.prepare(0);
     replay.line.begin(&replay.world);
     for (number, walked) in witness.walked.iter().enumerate() {
@@ -113,9 +119,12 @@ fn holds(walked: &Walked) -> bool {
     match walked.stay {
         Stay::Passes => false,
         Stay::Waits { since, give_up_after } => walked.entered < since + give_up_after,
-        Stay::Speaks { .. } | Stay::Promises { .. } | Stay::Asks { .. } | Stay::Number { .. } | Stay::Dials { .. } => {
-            walked.exit.is_some()
-        }
+        Stay::Speaks { .. }
+        | Stay::Promises { .. }
+        | Stay::Unpromised { .. }
+        | Stay::Asks { .. }
+        | Stay::Number { .. }
+        | Stay::Dials { .. } => walked.exit.is_some(),
     }
 }
 
@@ -144,6 +153,7 @@ fn key(exit: Option<Exit>) -> Option<Digit> {
 impl Replay<'_> {
     /// What the steps from here on will ask of the world, up to the one that holds the call next.
     fn prepare(&mut self, from: usize) {
+        self.number_to_call(true);
         for walked in self.witness.walked.iter().skip(from) {
             match &self.plan.step(walked.at).kind {
                 StepKind::Menu(menu) if menu.skip.is_some() => {
@@ -160,6 +170,7 @@ impl Replay<'_> {
                     let answers = cases.map(|(number, case)| (number == taken) == wanted(case));
                     self.world.on_shift.borrow_mut().extend(answers);
                 }
+                StepKind::Callback(_) => self.number_to_call(!matches!(walked.stay, Stay::Unpromised { .. })),
                 StepKind::Menu(_)
                 | StepKind::Play(_)
                 | StepKind::Notice(_)
@@ -167,7 +178,6 @@ impl Replay<'_> {
                 | StepKind::Set(_)
                 | StepKind::Alert(_)
                 | StepKind::Connect(_)
-                | StepKind::Callback(_)
                 | StepKind::Transfer(_)
                 | StepKind::Hangup(_) => {}
             }
@@ -180,7 +190,7 @@ impl Replay<'_> {
     fn leave(&mut self, number: usize, walked: &Walked) {
         let left = Instant::ZERO + walked.left;
         if let (Stay::Promises { wait, .. }, StepKind::Callback(step)) = (walked.stay, &self.plan.step(walked.at).kind)
-            && self.longest.of(&step.say) > self.longest.of(&unpromised(step))
+            && is_kept(step, self.longest)
         {
             self.pass_before(Instant::ZERO + walked.entered + wait);
             self.line.input(Input::Kept, &self.world);
@@ -235,7 +245,14 @@ impl Replay<'_> {
         }
     }
 
+    fn number_to_call(&mut self, can_call_back: bool) {
+        let facts = self.line.walk.facts().clone();
+        self.line.learn(Facts { can_call_back, ..facts });
+    }
+
     fn press(&mut self, key: Digit) {
+        self.pressed += 1;
+        assert!(self.pressed < MAX_KEYS, "another path: {:?}, not {}", self.line.entered, self.witness);
         self.line.input(Input::Key(key), &self.world);
     }
 
