@@ -38,7 +38,7 @@ pub enum IncidentsCommand {
 
 #[derive(Debug, Args)]
 pub struct OpenArgs {
-    /// Needed when there are several hospitals
+    /// Needed when several hospitals have the system
     #[arg(long, value_name = "ID")]
     hospital: Option<String>,
     /// Which system has it
@@ -83,9 +83,10 @@ pub fn run(place: &Place, command: &IncidentsCommand, out: &mut Out) -> anyhow::
 }
 
 fn trouble(place: &Place, args: &OpenArgs) -> anyhow::Result<Trouble> {
+    let system = SystemId::new(&args.system);
     Ok(Trouble {
-        hospital: place.hospital(args.hospital.as_deref())?,
-        system: SystemId::new(&args.system),
+        hospital: place.hospital_with(args.hospital.as_deref(), &system)?,
+        system,
         module: args.module.as_deref().map(ModuleId::new),
         sites: args.sites.iter().map(|site| SiteId::new(site)).collect(),
         prompt: PromptId::new(&args.prompt),

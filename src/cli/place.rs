@@ -13,7 +13,7 @@ use crate::cli::exit::Usage;
 use crate::cli::moment;
 use crate::cli::out::tell;
 use crate::config::{self, Config, Loaded, Surroundings, render};
-use crate::ids::HospitalId;
+use crate::ids::{HospitalId, SystemId};
 use crate::routing::{Attestations, Staff};
 use crate::store::{attested, blocking};
 
@@ -80,6 +80,20 @@ impl Place {
             return Err(Usage(format!("say which hospital: --hospital, one of {}", known.join(", "))).into());
         };
         Ok((*only).clone())
+    }
+
+    /// The hospital that is meant: the named one, or the only one that has this system.
+    ///
+    /// # Errors
+    /// When none is named and several have it, or none.
+    pub fn hospital_with(&self, named: Option<&str>, system: &SystemId) -> anyhow::Result<HospitalId> {
+        let hospitals = self.config.iter().flat_map(|config| &config.hospitals);
+        let mut having =
+            hospitals.filter(|(_, hospital)| hospital.directory.system(system).is_some()).map(|(id, _)| id);
+        match (named, having.next(), having.next()) {
+            (None, Some(only), None) => Ok(only.clone()),
+            (named, ..) => self.hospital(named),
+        }
     }
 
     /// The zone that this hospital's times are shown in; this machine's, where the files do not say it.

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::config::Surroundings;
 use crate::config::check::{Files, own_trunk};
 use crate::config::raw_analysts::{RawAnalyst, RawPhone, RawQualification, Reach};
-use crate::config::raw_hospital::{HospitalFile, known};
+use crate::config::raw_hospital::{HospitalFile, known, unknown};
 use crate::config::reader::{Problems, Spanned};
 use crate::config::tree::Place;
 use crate::ids::{AnalystId, HospitalId, ModuleId, SiteId, SystemId};
@@ -23,13 +23,19 @@ pub fn check(files: &Files, hospitals: &Hospitals, surroundings: &Surroundings, 
     let mut seen: BTreeMap<&AnalystId, &Place> = BTreeMap::new();
     let mut users: BTreeMap<&str, &Place> = BTreeMap::new();
     let mut analysts = Vec::new();
+    let mut nowhere: BTreeMap<&HospitalId, Vec<&Spanned<HospitalId>>> = BTreeMap::new();
     for raw in &files.analysts {
         if let Some(first) = seen.insert(&raw.id, &raw.place) {
             let finding = raw.place.error(format!("analyst `{}` is declared twice", raw.id)).remedy("keep one of them");
             problems.push(finding.related(&first.file, first.span.clone(), "first declared here"));
             continue;
         }
-        let served = served(raw, files, hospitals, problems);
+        for hospital in &raw.hospitals {
+            if files.hospitals_complete && !hospitals.contains_key(&hospital.value) {
+                nowhere.entry(&hospital.value).or_default().push(hospital);
+            }
+        }
+        let served = served(raw, hospitals);
         check_sites(raw, &served, problems);
         check_phones(raw, files, hospitals, &mut users, problems);
         for qualification in &raw.qualifications {
@@ -42,6 +48,7 @@ pub fn check(files: &Files, hospitals: &Hospitals, surroundings: &Surroundings, 
         }
         analysts.push(analyst(raw, served.first().copied()));
     }
+    serve_nowhere(&nowhere, hospitals, problems);
     match Staff::new(analysts) {
         Ok(staff) => with_releases(staff, hospitals),
         Err(error) => {
@@ -63,12 +70,30 @@ fn with_releases(staff: Staff, hospitals: &Hospitals) -> Staff {
 }
 
 /// The hospitals an analyst serves, those that exist.
-fn served<'a>(raw: &RawAnalyst, files: &Files, hospitals: &'a Hospitals, problems: &Problems) -> Vec<&'a HospitalFile> {
-    let names = || hospitals.keys().map(HospitalId::as_str);
-    let judged =
-        |hospital: &&Spanned<HospitalId>| !files.hospitals_complete || known(hospital, "hospital", names(), problems);
-    let existing = raw.hospitals.iter().filter(judged);
-    existing.filter_map(|hospital| hospitals.get(&hospital.value)).collect()
+fn served<'a>(raw: &RawAnalyst, hospitals: &'a Hospitals) -> Vec<&'a HospitalFile> {
+    raw.hospitals.iter().filter_map(|hospital| hospitals.get(&hospital.value)).collect()
+}
+
+/// Other places of one mistake that its finding shows.
+const MAX_PLACES: usize = 4;
+
+/// A slip in the id of a hospital is one mistake, however many people serve there.
+fn serve_nowhere(
+    nowhere: &BTreeMap<&HospitalId, Vec<&Spanned<HospitalId>>>,
+    hospitals: &Hospitals,
+    problems: &Problems,
+) {
+    for places in nowhere.values() {
+        let Some((first, others)) = places.split_first() else { continue };
+        let mut finding = unknown(first, "hospital", hospitals.keys().map(HospitalId::as_str));
+        for other in others.iter().take(MAX_PLACES) {
+            finding = finding.related(&other.place.file, other.place.span.clone(), "and here");
+        }
+        if others.len() > MAX_PLACES {
+            finding = finding.why(format!("{} analysts name it", places.len()));
+        }
+        problems.push(finding);
+    }
 }
 
 fn check_sites(raw: &RawAnalyst, served: &[&HospitalFile], problems: &Problems) {

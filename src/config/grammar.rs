@@ -388,6 +388,8 @@ static CALENDAR: Table = Table {
         key!("days", Kind::List(&Kind::Words(&DAY_NAMES)), Need::Default("[]"), "days of the week; none: all"),
         key!("hours", Kind::Form(&HOURS), Need::Without("all day"), "its hours, the end left out; may cross midnight"),
         key!("holiday", Kind::Flag, Need::Without("either"), "only on holidays, or on no holiday"),
+        key!("from", Kind::Form(&DATE), Need::Without("always"), "from this day on"),
+        key!("until", Kind::Form(&DATE), Need::Without("for ever"), "to the end of this day"),
     ],
     example: "[calendars.clinic-hours]\ndays = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"]\nhours = \"08:00-17:00\"\nholiday = false\n",
     ..BLANK

@@ -68,13 +68,18 @@ pub struct Calendar {
     /// `None`: all day.
     pub hours: Option<Hours>,
     pub holiday: Option<bool>,
+    /// The first day and the last, both included.
+    pub from: Option<Date>,
+    pub until: Option<Date>,
 }
 
 impl Calendar {
     pub fn holds(&self, at: DateTime, holiday: bool) -> bool {
         let day = self.days.is_empty() || self.days.contains(&at.weekday());
         let hours = self.hours.is_none_or(|hours| hours.contains(at.time()));
-        day && hours && self.holiday.is_none_or(|wanted| wanted == holiday)
+        let begun = self.from.is_none_or(|from| from <= at.date());
+        let over = self.until.is_some_and(|until| until < at.date());
+        day && hours && begun && !over && self.holiday.is_none_or(|wanted| wanted == holiday)
     }
 }
 
@@ -96,4 +101,22 @@ pub struct Target {
     pub trunk: TrunkId,
     /// Leaves the hospital: dialled with the trunk's outside prefix.
     pub outside: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn a_calendar_of_days_holds_from_its_first_to_the_end_of_its_last() {
+        let (from, until) = (Some(date(2026, 12, 5)), Some(date(2026, 12, 6)));
+        let calendar = Calendar { days: Vec::new(), hours: None, holiday: None, from, until };
+        let holds = |day: Date, hour: i8| calendar.holds(day.at(hour, 59, 59, 0), false);
+        assert!(!holds(date(2026, 12, 4), 23) && holds(date(2026, 12, 5), 0));
+        assert!(holds(date(2026, 12, 6), 23) && !holds(date(2026, 12, 7), 0));
+        let open = Calendar { until: None, ..calendar.clone() };
+        assert!(open.holds(date(2027, 1, 1).at(0, 0, 0, 0), true));
+    }
 }

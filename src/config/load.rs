@@ -345,7 +345,7 @@ fn read_plans(
         };
         if let Some(plan) = plan.as_ref().filter(|plan| plan.id != id) {
             let what = format!("this plan calls itself `{}`", plan.id);
-            let finding = Diagnostic::error(&Arc::from(file.name.as_str()), 0..0, what);
+            let finding = Diagnostic::error(&plan.file, plan.named.clone(), what);
             report.push(finding.remedy(format!("write name = \"{id}\", as the file is called")));
         }
         if let (Some(plan), Some(longest)) = (&plan, known.longest()) {
@@ -387,6 +387,9 @@ fn known_to<'a>(users: &[&HospitalFile], prompts: &'a Prompts) -> Known<'a> {
         sites: Some(names().flat_map(|names| names.sites.iter().cloned()).collect()),
         trunks: Some(users.iter().filter_map(|file| Some(file.trunk.as_ref()?.value.clone())).collect()),
         spoken_units: users.iter().flat_map(|file| &file.parts.units).filter_map(|unit| unit.spoken.clone()).collect(),
+        hotlines: Some(
+            users.iter().flat_map(|file| &file.hotlines).map(|hotline| hotline.number.value.clone()).collect(),
+        ),
         code_digits: codes.filter_map(|code| u32::try_from(code.value.as_str().len()).ok()).max(),
     }
 }

@@ -12,6 +12,7 @@ use crate::config::lockout;
 use crate::config::reader::{Fields, Problems, Spanned};
 use crate::config::tree::{Place, Tree};
 use crate::config::values::NumberRange;
+use crate::diagnostic::Diagnostic;
 use crate::identity::{Clinician, DirectoryParts, LockoutRules, Numbers, Phone, PhoneClass, Site, System, Unit};
 use crate::ids::{
     CalendarId, ClinicianId, Extension, HospitalId, Language, ModuleId, PlanId, PromptId, SiteId, SystemId, TargetId,
@@ -104,6 +105,17 @@ pub fn known<'a, T: std::fmt::Display>(
     if declared.clone().any(|name| name == written) {
         return true;
     }
+    problems.push(unknown(reference, what, declared));
+    false
+}
+
+/// The finding on a reference to nothing, with the nearest of what is declared.
+pub fn unknown<'a, T: std::fmt::Display>(
+    reference: &Spanned<T>,
+    what: &str,
+    declared: impl Iterator<Item = &'a str> + Clone,
+) -> Diagnostic {
+    let written = reference.value.to_string();
     let mut finding = reference.place.error(format!("unknown {what} `{written}`")).nearest(&written, declared.clone());
     if finding.nearest.is_none() {
         let names: Vec<&str> = declared.take(12).collect();
@@ -112,8 +124,7 @@ pub fn known<'a, T: std::fmt::Display>(
             false => format!("declare it, or name one of: {}", names.join(", ")),
         });
     }
-    problems.push(finding);
-    false
+    finding
 }
 
 /// Reads the tree of a hospital's file; `file` names it in findings.
@@ -210,7 +221,16 @@ fn read_calendars(fields: &Fields<'_>) -> BTreeMap<CalendarId, Calendar> {
     let named = fields.named("calendars", "calendar").into_iter();
     let calendar = |(name, entry): (Spanned<String>, Fields<'_>)| {
         let (days, hours) = (entry.or("days", Vec::new()), entry.optional("hours"));
-        (CalendarId::new(&name.value), Calendar { days, hours, holiday: entry.optional("holiday") })
+        let (from, until) = (entry.optional("from"), entry.optional::<Spanned<Date>>("until"));
+        if let (Some(from), Some(until)) = (from, &until)
+            && until.value < from
+        {
+            let finding = until.place.error(format!("calendar `{}` is over before it begins", name.value));
+            entry.problems.push(finding.remedy(format!("write a day from {from} on")));
+        }
+        let until = until.map(|until| until.value);
+        let holiday = entry.optional("holiday");
+        (CalendarId::new(&name.value), Calendar { days, hours, holiday, from, until })
     };
     named.map(calendar).collect()
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use toml_edit::{Datetime, Document, Item, TableLike, TomlError};
+use toml_edit::{Datetime, Document, Item, TableLike};
 
 use crate::diagnostic::{Diagnostic, Report};
+use crate::ivr::not_toml;
 
 /// Larger files are no work of an admin's hand: a hospital of 20,000 extensions has under 2 MB.
 pub const MAX_FILE_BYTES: usize = 4 << 20;
@@ -106,19 +107,9 @@ pub fn parse(file: &str, bytes: &[u8], report: &mut Report) -> Option<Tree> {
     match Document::parse(text) {
         Ok(document) => Some(of_table(document.as_table(), Place { file: name, span: 0..0 })),
         Err(error) => {
-            report.push(syntax(&name, &error));
+            report.push(not_toml(&name, text, &error));
             None
         }
-    }
-}
-
-fn syntax(file: &Arc<str>, error: &TomlError) -> Diagnostic {
-    let mut lines = error.message().lines();
-    let what = format!("this is not TOML: {}", lines.next().unwrap_or("it cannot be read"));
-    let finding = Diagnostic::error(file, error.span().unwrap_or(0..0), what);
-    match lines.next() {
-        Some(expected) => finding.why(expected.trim()),
-        None => finding,
     }
 }
 

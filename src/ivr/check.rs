@@ -14,7 +14,7 @@ use crate::ivr::grammar::PLAN;
 use crate::ivr::parse::{Known, Name, Parser, RawPlan, RawStep};
 use crate::ivr::plan::{At, Declared, LONGEST_PROMPT, Plan, Step, StepKind, Utterance, Way, Word};
 use crate::ivr::prompts::Prompts;
-use crate::ivr::read::{Reader, Table};
+use crate::ivr::read::{Reader, Table, not_toml};
 
 /// Longest text that is read as a plan.
 pub const MAX_PLAN_BYTES: usize = 1 << 20;
@@ -35,8 +35,7 @@ impl Plan {
         let document = match Document::parse(text) {
             Ok(document) => document,
             Err(error) => {
-                let span = error.span().unwrap_or(0..0);
-                report.push(Diagnostic::error(&file, span, error.message().trim().to_owned()));
+                report.push(not_toml(&file, text, &error));
                 return None;
             }
         };
@@ -424,8 +423,10 @@ fn build(raw: RawPlan, file: Arc<str>, graph: &Graph, order: &[usize]) -> Option
     ordered.sort_by_key(|(at, _)| *at);
     let steps = ordered.into_iter().map(|(_, step)| step).collect();
     let [start, person, operator] = graph.entries;
+    let name = raw.name?;
     let declared = Declared {
-        id: PlanId::new(&raw.name?.value),
+        id: PlanId::new(&name.value),
+        named: name.span,
         file,
         language: raw.language,
         hunting: Arc::new(raw.hunting),

@@ -65,6 +65,34 @@ impl Condition {
             && matches_one(&self.dialled, Some(&facts.dialled))
     }
 
+    /// Whether this holds wherever the other does, as far as what is written tells: then a case of the other behind it never
+    /// comes.
+    pub fn covers(&self, other: &Condition) -> bool {
+        let flags = [
+            (self.mapped, other.mapped),
+            (self.person_known, other.person_known),
+            (self.on_shift, other.on_shift),
+            (self.incident, other.incident),
+            (self.system_down, other.system_down),
+            (self.open_ticket, other.open_ticket),
+            (self.holiday, other.holiday),
+        ];
+        flags.into_iter().all(|(own, its)| own.is_none() || own == its)
+            && wider(&self.class, &other.class)
+            && wider(&self.unit, &other.unit)
+            && wider(&self.site, &other.site)
+            && wider(&self.trunk, &other.trunk)
+            && wider(&self.language, &other.language)
+            && wider(&self.days, &other.days)
+            && wider(&self.calendar, &other.calendar)
+            && wider_numbers(&self.digits, &other.digits)
+            && wider_numbers(&self.extension, &other.extension)
+            && wider_numbers(&self.dialled, &other.dialled)
+            && (self.from.is_none() || self.from == other.from)
+            && (self.hours.is_none() || self.hours == other.hours)
+            && self.repeat_within.is_none_or(|most| other.repeat_within.is_some_and(|within| within <= most))
+    }
+
     /// Whether nothing is written: such a case hides all that stand after it.
     pub fn is_empty(&self) -> bool {
         *self == Condition::default()
@@ -73,6 +101,14 @@ impl Condition {
 
 fn one_of<T: PartialEq>(listed: &[T], value: Option<&T>) -> bool {
     listed.is_empty() || value.is_some_and(|value| listed.contains(value))
+}
+
+fn wider<T: PartialEq>(own: &[T], its: &[T]) -> bool {
+    own.is_empty() || !its.is_empty() && its.iter().all(|one| own.contains(one))
+}
+
+fn wider_numbers(own: &[Pattern], its: &[Pattern]) -> bool {
+    own.is_empty() || !its.is_empty() && its.iter().all(|one| own.iter().any(|wide| wide.covers(one)))
 }
 
 fn matches_one(patterns: &[Pattern], number: Option<&str>) -> bool {
@@ -98,6 +134,17 @@ impl Pattern {
             return None;
         }
         Some(if open { Pattern::Beginning(number.to_owned()) } else { Pattern::Whole(number.to_owned()) })
+    }
+
+    /// Whether every number that the other matches is one of this.
+    fn covers(&self, other: &Pattern) -> bool {
+        match (self, other) {
+            (Pattern::Whole(own), Pattern::Whole(its)) => own == its,
+            (Pattern::Whole(_), Pattern::Beginning(_)) => false,
+            (Pattern::Beginning(start), Pattern::Whole(its) | Pattern::Beginning(its)) => {
+                its.starts_with(start.as_str())
+            }
+        }
     }
 
     pub fn matches(&self, number: &str) -> bool {

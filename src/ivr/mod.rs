@@ -31,6 +31,7 @@ pub use longest::Longest;
 pub use parse::Known;
 pub use plan::{At, Keyed, Plan, Slot, Step, StepKind, Utterance, Way, Word};
 pub use prompts::{PromptError, Prompts};
+pub use read::not_toml;
 pub use whisper::{AcceptWhisper, SolvedQuestion, WhisperEffect, WhisperInput};
 
 #[cfg(test)]

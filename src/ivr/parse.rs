@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::digit::Digit;
 use crate::identity::PhoneClass;
 use crate::ids::{
-    CalendarId, Language, ModuleId, PromptId, RungId, SiteId, StepId, SystemId, TargetId, TrunkId, UnitId,
+    CalendarId, Extension, Language, ModuleId, PromptId, RungId, SiteId, StepId, SystemId, TargetId, TrunkId, UnitId,
 };
 use crate::ivr::condition::{Condition, Hours, Pattern, weekday};
 use crate::ivr::facts::{CallbackCause, NeedPatch, Origin};
@@ -49,6 +49,8 @@ pub struct Known<'a> {
     pub calendars: Option<BTreeSet<CalendarId>>,
     /// Prompts that units name for themselves, instead of `unit-…`.
     pub spoken_units: BTreeSet<PromptId>,
+    /// Numbers that callers dial.
+    pub hotlines: Option<BTreeSet<Extension>>,
     /// Of the longest code number, as `{code}` speaks it.
     pub code_digits: Option<u32>,
 }
@@ -93,11 +95,19 @@ pub(super) struct Parser<'r, 'k> {
     pub known: &'k Known<'k>,
     pub language: Language,
     spoken: Vec<(Range<usize>, Utterance)>,
+    /// Of `hunting`, once that has been read.
+    give_up_after: Duration,
 }
 
 impl<'r, 'k> Parser<'r, 'k> {
     pub(super) fn new(reader: Reader<'r>, known: &'k Known<'k>) -> Parser<'r, 'k> {
-        Parser { reader, known, language: Language::new("en"), spoken: Vec::new() }
+        Parser {
+            reader,
+            known,
+            language: Language::new("en"),
+            spoken: Vec::new(),
+            give_up_after: Hunting::standard().give_up_after,
+        }
     }
 
     pub(super) fn plan(mut self, root: &Table) -> RawPlan {
@@ -187,10 +197,26 @@ impl<'r, 'k> Parser<'r, 'k> {
             let finding = Diagnostic::warning(&self.reader.file, table.value_span("rungs"), what);
             self.reader.push(finding.remedy("name `qualified` in the first rung"));
         }
+        let rungs = self.reader.tables(&table, "rungs").unwrap_or_default();
+        for (table, rung) in rungs.iter().zip(&hunting.rungs) {
+            let late = rung.after.filter(|after| *after >= hunting.give_up_after);
+            if let Some(after) = late {
+                let what = format!("rung `{}` never begins by its time", rung.id);
+                self.too_late(table.value_span("after"), what, after, hunting.give_up_after);
+            }
+        }
+        self.give_up_after = hunting.give_up_after;
         for error in hunting.check() {
             self.reader.error(table.span.clone(), error.to_string(), "change `hunting`");
         }
         hunting
+    }
+
+    fn too_late(&mut self, span: Range<usize>, what: impl Into<String>, at: Duration, give_up: Duration) {
+        let why =
+            format!("ringing gives up after {} s, and this comes after {}", give_up.as_secs_f64(), at.as_secs_f64());
+        let finding = Diagnostic::warning(&self.reader.file, span, what).why(why);
+        self.reader.push(finding.remedy("let it come sooner, or `give_up_after` later"));
     }
 
     fn rung(&mut self, table: &Table) -> Option<Rung> {
@@ -377,12 +403,26 @@ impl<'r, 'k> Parser<'r, 'k> {
         let otherwise = self.needed_name(table, "the branch", "else");
         let tables = self.reader.tables(table, "cases");
         let tables = self.reader.required(table, "the branch", "cases", tables)?;
-        let mut cases = Vec::with_capacity(tables.len());
+        let mut cases: Vec<Case<Name>> = Vec::with_capacity(tables.len());
+        let mut written: Vec<(Condition, Range<usize>)> = Vec::with_capacity(tables.len());
         for table in &tables {
             self.reader.only(table);
+            let before = self.reader.report.errors();
             let when = self.condition(table);
+            // What could not be read would seem to hold always.
+            let whole = self.reader.report.errors() == before;
             if when.is_empty() && table.keys().len() <= 1 {
                 self.reader.error(table.span.clone(), "the case has no condition", "write it as `else`");
+            }
+            if let Some((_, first)) = written.iter().find(|(earlier, _)| whole && earlier.covers(&when)) {
+                let finding = Diagnostic::warning(&self.reader.file, table.span.clone(), "this case never comes")
+                    .why("wherever it holds, one above it does")
+                    .remedy("put the narrower case first, or remove this one")
+                    .related(&self.reader.file, first.clone(), "this one is taken before");
+                self.reader.push(finding);
+            }
+            if whole {
+                written.push((when.clone(), table.span.clone()));
             }
             if let Some(next) = self.needed_name(table, "the case", "next") {
                 cases.push(Case { when, next });
@@ -420,6 +460,9 @@ impl<'r, 'k> Parser<'r, 'k> {
             self.reader.only(&table);
             let at = self.reader.duration(&table, "at");
             let at = self.reader.required(&table, "the question", "at", at);
+            if let Some(at) = at.filter(|at| *at >= self.give_up_after) {
+                self.too_late(table.value_span("at"), "this question is never asked", at, self.give_up_after);
+            }
             let say = self.needed_say(&table);
             let number = self.number(&table);
             let accepted = self.say(&table, "accepted");
@@ -446,6 +489,10 @@ impl<'r, 'k> Parser<'r, 'k> {
         self.reader.only(table);
         let at = self.reader.duration(table, "at");
         let at = self.reader.required(table, "the announcement", "at", at);
+        if let Some(at) = at.filter(|at| *at >= self.give_up_after) {
+            let what = "this announcement comes only where nobody can be rung";
+            self.too_late(table.value_span("at"), what, at, self.give_up_after);
+        }
         let say = self.needed_say(table);
         let mut keys = BTreeMap::new();
         if let Some(table) = self.reader.table(table, "keys") {
@@ -573,7 +620,7 @@ impl<'r, 'k> Parser<'r, 'k> {
             trunk: self.id_list(table, "trunk", known.trunks.as_ref(), TrunkId::new),
             language: languages.iter().map(|name| self.spoken_language(name)).collect(),
             extension: self.patterns(table, "extension"),
-            dialled: self.patterns(table, "dialled"),
+            dialled: self.dialled(table),
             hours: hours.and_then(|text| {
                 let hours = Hours::parse(&text.value);
                 if hours.is_none() {
@@ -590,8 +637,36 @@ impl<'r, 'k> Parser<'r, 'k> {
         self.each(names, "phone class", table.words(key), PhoneClass::from_name)
     }
 
+    /// Numbers of hotlines.
+    fn dialled(&mut self, table: &Table) -> Vec<Pattern> {
+        let texts = self.reader.strings(table, "dialled").unwrap_or_default();
+        if let Some(hotlines) = &self.known.hotlines {
+            for text in &texts {
+                let pattern = Pattern::parse(&text.value);
+                // As the PBX may write it: behind what the trunk takes off.
+                let is_one = |number: &Extension| {
+                    let number = number.as_str();
+                    pattern.as_ref().is_none_or(|pattern| pattern.matches(number)) || text.value.ends_with(number)
+                };
+                if !hotlines.iter().any(is_one) {
+                    let what = format!("{} is no hotline of the plan", text.value);
+                    let finding = Diagnostic::warning(&self.reader.file, text.span.clone(), what)
+                        .nearest(&text.value, hotlines.iter().map(Extension::as_str))
+                        .why("nobody who dials it comes to this plan")
+                        .remedy("declare the hotline in the hospital's file, or take the number out");
+                    self.reader.push(finding);
+                }
+            }
+        }
+        self.each_pattern(texts)
+    }
+
     fn patterns(&mut self, table: &Table, key: &str) -> Vec<Pattern> {
         let texts = self.reader.strings(table, key).unwrap_or_default();
+        self.each_pattern(texts)
+    }
+
+    fn each_pattern(&mut self, texts: Vec<Name>) -> Vec<Pattern> {
         let mut patterns = Vec::with_capacity(texts.len());
         for text in texts {
             match Pattern::parse(&text.value) {

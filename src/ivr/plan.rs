@@ -74,6 +74,8 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declared {
     pub id: PlanId,
+    /// Where it says so.
+    pub named: Range<usize>,
     /// The file it came from, as diagnostics name it.
     pub file: Arc<str>,
     /// Spoken unless the caller's facts say otherwise.

@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::ids::{Language, ModuleId, PromptId, SystemId, UnitId};
 use crate::ivr::grammar::MANIFEST;
 use crate::ivr::plan::LONGEST_PROMPT;
-use crate::ivr::read::{Reader, Table};
+use crate::ivr::read::{Reader, Table, not_toml};
 
 /// Prompts of one language: far more than plans speak, and a bound on what is read at start.
 pub const MAX_PROMPTS: usize = 2_000;
@@ -116,7 +116,7 @@ impl Prompts {
         let document = match Document::parse(text) {
             Ok(document) => document,
             Err(error) => {
-                report.push(Diagnostic::error(&file, error.span().unwrap_or(0..0), error.message().trim().to_owned()));
+                report.push(not_toml(&file, text, &error));
                 return;
             }
         };

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml_edit::{Item, TableLike, Value};
+use toml_edit::{Item, TableLike, TomlError, Value};
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::grammar::{self, Kind};
@@ -98,6 +98,49 @@ impl<'a> Table<'a> {
     pub fn value_span(&self, key: &str) -> Range<usize> {
         self.items.get(key).map_or_else(|| self.span.clone(), |item| place(item, &self.span))
     }
+}
+
+/// Text that is no TOML: what is wrong, and of a key that is written twice where it stands first.
+pub fn not_toml(file: &Arc<str>, text: &str, error: &TomlError) -> Diagnostic {
+    let mut lines = error.message().lines();
+    let what = format!("this is not TOML: {}", lines.next().unwrap_or("it cannot be read").trim());
+    let span = error.span().unwrap_or(0..0);
+    let finding = Diagnostic::error(file, span.clone(), what);
+    if error.message().starts_with("duplicate key") {
+        let finding = finding.remedy("keep one of the two: a key, and a table, is written once");
+        return match first_of(text, span.start) {
+            Some(first) => finding.related(file, first, "first written here"),
+            None => finding,
+        };
+    }
+    let finding = match lines.next() {
+        Some(expected) => finding.why(expected.trim()),
+        None => finding,
+    };
+    finding.remedy("look at the quotes, the brackets and the `=` here and in the line above")
+}
+
+/// Where the key or the table that stands in the line at `at` is written before, in the same table.
+fn first_of(text: &str, at: usize) -> Option<Range<usize>> {
+    let begins = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let (before, from) = text.split_at_checked(begins)?;
+    let is_header = |line: &str| line.trim_start().starts_with('[');
+    let named = |line: &str| {
+        if is_header(line) { line.trim() } else { line.split('=').next().unwrap_or_default().trim() }.to_owned()
+    };
+    let twice = from.lines().next()?;
+    let mut end = before.len();
+    for line in before.split_inclusive('\n').rev() {
+        end -= line.len();
+        if named(line) == named(twice) {
+            let start = end + line.len() - line.trim_start().len();
+            return Some(start..start + named(line).len());
+        }
+        if is_header(line) && !is_header(twice) {
+            return None;
+        }
+    }
+    None
 }
 
 impl Reader<'_> {

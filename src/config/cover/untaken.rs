@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::config::check::{asked, needed};
+use crate::config::check_asked::{asked, needed};
 use crate::config::{Config, Hospital};
 use crate::diagnostic::Diagnostic;
 use crate::ids::PlanId;

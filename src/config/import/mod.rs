@@ -13,4 +13,6 @@ pub mod sheet;
 pub mod suggest;
 
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod tests;

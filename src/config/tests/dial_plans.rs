@@ -4,11 +4,14 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use super::grammar::{committed, merged, placeless};
 use super::{File, Folder, file, findings, root, surroundings};
 use crate::config::{Loaded, compose, cover, render};
 use crate::diagnostic::Report;
+use crate::ivr::plan::{ENDS_WITHIN, OFFER_WITHIN};
+use crate::proof::Proof;
 
 /// A fenced block: its language and text.
 struct Block {
@@ -190,6 +193,18 @@ fn warned(recipe: &str) -> &'static [&'static str] {
     ]
 }
 
+/// Limits that a recipe declares, and that are a second longer than what is proved, or more.
+fn too_loose(loaded: &Loaded) -> Vec<String> {
+    let given = [OFFER_WITHIN, ENDS_WITHIN, Duration::from_secs(210)];
+    let of_plan = |proof: &Proof| {
+        let bounds = [&proof.first_offer, &proof.qualified_offer, &proof.end].map(Clone::clone);
+        let own = bounds.into_iter().flatten().filter(|bound| !given.contains(&bound.limit));
+        let loose = own.filter(|bound| bound.limit >= bound.within + Duration::from_secs(1));
+        loose.map(|bound| format!("{:?} is declared, {:?} proved", bound.limit, bound.within)).collect::<Vec<_>>()
+    };
+    loaded.config.proofs.values().flat_map(of_plan).collect()
+}
+
 #[test]
 fn every_recipe_fits_the_sample_configuration() {
     let page = read(&root().join("docs/dial-plans.md"));
@@ -205,7 +220,8 @@ fn every_recipe_fits_the_sample_configuration() {
                         let (config, now) = (&loaded.config, surroundings().now);
                         loaded.warnings.extend(cover::warnings(config, &config.staff, now));
                     }
-                    assert_eq!(whats(&findings(loaded)), warned(&recipe), "{recipe}");
+                    let loose = loaded.as_ref().map(too_loose).unwrap_or_default();
+                    assert_eq!((whats(&findings(loaded)).as_slice(), loose), (warned(&recipe), Vec::new()), "{recipe}");
                     recipes += 1;
                 }
                 changed.clear();
@@ -246,6 +262,22 @@ fn what_the_desk_speaks_by_itself_is_there_in_every_language() {
         let said = shown(sample(base.path(), &changed));
         assert!(said.starts_with("error: prompts of `fr` that the desk speaks by itself are missing\n"), "{said}");
         assert!(said.contains(&format!("missing: {gone}\n")), "{said}");
+    }
+}
+
+#[test]
+fn a_number_that_nobody_dials_is_warned_of() {
+    let plan = read(&root().join("sip-config/plans/hotline.toml"));
+    let case = "{ incident = true,";
+    let with = |dialled: &str| {
+        let more = format!("{{ dialled = \"{dialled}\", next = \"known\" }},\n    {case}");
+        let loaded = with_plan(&plan.replacen(case, &more, 1)).unwrap_or_else(|report| panic!("{report:?}"));
+        let found = loaded.warnings.diagnostics().iter().map(|found| (found.what.clone(), found.nearest.clone()));
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(with("7101"), [("7101 is no hotline of the plan".to_owned(), Some("7100".to_owned()))]);
+    for dialled in ["7100", "71*", "6100", "+15550107100"] {
+        assert_eq!(with(dialled), [], "{dialled}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! What no single file can see, each with the text that an admin reads: file, line, column, why, what to do.
 
-use super::{ANALYSTS, HOSPITAL, NODE, PLAN, file, findings, folder, try_folder};
+use super::{ANALYSTS, HOSPITAL, NODE, PLAN, file, findings, folder, place, try_folder};
 use crate::config::{Folder, compose, render};
-use crate::diagnostic::Report;
+use crate::diagnostic::{Diagnostic, Report};
 
 /// The whole report on these files.
 #[track_caller]
@@ -347,4 +347,34 @@ fn a_trunks_password_comes_out_of_the_environment_or_is_missed_by_name() {
     let auth = loaded.config.node.trunks["pbx"].auth.as_ref().expect("credentials");
     assert_eq!((auth.username.as_str(), auth.realm.as_deref(), auth.password.as_str()), ("wardline", None, "hunter2"));
     assert!(!format!("{:?}", loaded.config.node).contains("hunter2"));
+}
+
+#[test]
+fn a_plan_that_calls_itself_otherwise_is_shown_where_it_does() {
+    let mut folder = folder(NODE, &[HOSPITAL], ANALYSTS);
+    folder.plans = vec![file("plans/hotline", &PLAN.replacen("name = \"hotline\"", "name = \"hotlin\"", 1))];
+    let expected = "\
+error: this plan calls itself `hotlin`
+ --> sip-config/plans/hotline.toml:1:8
+  |
+1 | name = \"hotlin\"
+  |        ^^^^^^^^
+  |
+  = help: write name = \"hotline\", as the file is called
+
+1 error
+";
+    assert_eq!(render::text(&findings(try_folder(&folder)), false), expected);
+}
+
+#[test]
+fn a_slip_in_a_hospitals_id_is_told_once_for_all_who_serve_there() {
+    let hospital = changed(HOSPITAL, "id = \"mercy\"", "id = \"mercyy\"");
+    let report = findings(try_folder(&folder(NODE, &[&hospital], ANALYSTS)));
+    let of_people: Vec<&Diagnostic> =
+        report.diagnostics().iter().filter(|finding| finding.file.ends_with("analysts.toml")).collect();
+    let [finding] = of_people.as_slice() else { panic!("{}", render::text(&report, false)) };
+    assert_eq!(place(&report, finding), "sip-config/analysts.toml:3:14");
+    assert_eq!((finding.what.as_str(), finding.nearest.as_deref()), ("unknown hospital `mercy`", Some("mercyy")));
+    assert_eq!(finding.related.len(), 1, "Lena's");
 }

@@ -249,3 +249,74 @@ fn text_that_is_no_toml_is_pointed_at() {
     assert!(plan.is_none());
     assert!(said[0].starts_with("1 "), "{said:?}");
 }
+
+#[test]
+fn what_is_written_twice_shows_where_it_stands_first() {
+    let first_of = |text: &str, twice: &str| {
+        let (plan, said, found) = findings(text);
+        assert!(plan.is_none());
+        let [finding] = found.as_slice() else { panic!("{said:?}") };
+        assert!(finding.what.starts_with("this is not TOML: duplicate key"), "{said:?}");
+        assert!(finding.remedy.is_some());
+        let [first] = finding.related.as_slice() else { panic!("one place: {finding:?}") };
+        assert_eq!(text.get(first.span.clone()), Some(twice));
+        (first.span.start, finding.span.start)
+    };
+    let key = SAMPLE.replacen("wait = \"1.5s\"", "wait = \"1.5s\"\nsilence = \"known\"", 1);
+    let (first, then) = first_of(&key, "silence");
+    assert!(first < then && key[first..then].matches('[').count() == 0, "in the same step");
+    let step = format!("{SAMPLE}\n[steps.ring]\ntype = \"alert\"\n");
+    let (first, then) = first_of(&step, "[steps.ring]");
+    assert!(first < then);
+}
+
+/// Warnings, each with the text that it points at.
+fn warnings(text: &str) -> Vec<(String, String)> {
+    let (plan, said, found) = findings(text);
+    assert!(plan.is_some(), "{said:?}");
+    let pointed = |found: &Diagnostic| (found.what.clone(), text[found.span.clone()].to_owned());
+    found.iter().map(pointed).collect()
+}
+
+#[test]
+fn what_comes_after_ringing_has_given_up_is_warned_of() {
+    let told = |written: &str, by: &str| {
+        assert!(SAMPLE.contains(written));
+        warnings(&SAMPLE.replacen(written, by, 1))
+    };
+    let said = |what: &str, at: &str| vec![(what.to_owned(), at.to_owned())];
+    assert_eq!(
+        told("after = \"20s\"", "after = \"90s\""),
+        said("rung `supervisor` never begins by its time", "\"90s\"")
+    );
+    assert_eq!(told("at = \"5s\"", "at = \"95s\""), said("this question is never asked", "\"95s\""));
+    let early = "this announcement comes only where nobody can be rung";
+    assert_eq!(told("at = \"10s\"", "at = \"91s\""), said(early, "\"91s\""));
+    assert_eq!(told("at = \"10s\"", "at = \"89s\""), []);
+}
+
+#[test]
+fn a_case_behind_a_wider_one_is_warned_of() {
+    let case = "{ incident = true, next = \"known-problem\" },";
+    assert!(SAMPLE.contains(case));
+    let with = |more: &str| warnings(&SAMPLE.replacen(case, &format!("{case}\n    {more},"), 1));
+    let never = |at: &str| vec![("this case never comes".to_owned(), at.to_owned())];
+    for hidden in [
+        "{ incident = true, next = \"known\" }",
+        "{ incident = true, hours = \"08:00-17:00\", next = \"known\" }",
+        "{ from = \"outside\", person_known = false, extension = \"1202*\", next = \"known\" }",
+    ] {
+        assert_eq!(with(hidden), never(hidden));
+    }
+    for comes in [
+        "{ incident = false, next = \"known\" }",
+        "{ from = \"outside\", next = \"known\" }",
+        "{ class = [\"ward\", \"patient\"], next = \"known\" }",
+    ] {
+        assert_eq!(with(comes), [], "{comes}");
+    }
+    let narrower = "{ digits = \"3*\", next = \"known\" },\n    { digits = [\"31\", \"32*\"], next = \"ring\" }";
+    assert_eq!(with(narrower), never("{ digits = [\"31\", \"32*\"], next = \"ring\" }"));
+    let wider = "{ digits = \"31\", next = \"known\" },\n    { digits = \"3*\", next = \"ring\" }";
+    assert_eq!(with(wider), []);
+}
