@@ -556,27 +556,6 @@ fn numbers_and_people_that_clash_are_refused() {
         ),
         broken(
             "hospital",
-            "operator = \"4000\"",
-            "operator = \"5555\"",
-            "hospital.toml:6:12",
-            &["the operator cannot be the code number 5555"],
-        ),
-        broken(
-            "hospital",
-            "[people.rao]",
-            "[targets.network]\nname = \"Network\"\nnumber = \"7100\"\n[people.rao]",
-            "hospital.toml:18:10",
-            &["target `network` cannot be the hotline 7100"],
-        ),
-        broken(
-            "analysts",
-            "number = \"4801\"",
-            "number = \"7100\"",
-            "analysts.toml:9:37",
-            &["a phone of `lena` cannot be the hotline 7100"],
-        ),
-        broken(
-            "hospital",
             "hotlines.7100",
             "hotlines.4701",
             "hospital.toml:8:10",

@@ -1,6 +1,6 @@
 //! What no single file can see, each with the text that an admin reads: file, line, column, why, what to do.
 
-use super::{ANALYSTS, HOSPITAL, NODE, PLAN, file, findings, folder, place, try_folder};
+use super::{ANALYSTS, HOSPITAL, NODE, PLAN, broken, check, file, findings, folder, place, try_folder};
 use crate::config::{Folder, compose, render};
 use crate::diagnostic::{Diagnostic, Report};
 
@@ -377,4 +377,31 @@ fn a_slip_in_a_hospitals_id_is_told_once_for_all_who_serve_there() {
     assert_eq!(place(&report, finding), "sip-config/analysts.toml:3:14");
     assert_eq!((finding.what.as_str(), finding.nearest.as_deref()), ("unknown hospital `mercy`", Some("mercyy")));
     assert_eq!(finding.related.len(), 1, "Lena's");
+}
+
+#[test]
+fn the_desk_dials_neither_itself_nor_an_operator_who_is_the_code_number() {
+    check(&[
+        broken(
+            "hospital",
+            "operator = \"4000\"",
+            "operator = \"5555\"",
+            "hospital.toml:6:12",
+            &["the operator cannot be the code number 5555"],
+        ),
+        broken(
+            "hospital",
+            "[people.rao]",
+            "[targets.network]\nname = \"Network\"\nnumber = \"7100\"\n[people.rao]",
+            "hospital.toml:18:10",
+            &["target `network` cannot be the hotline 7100"],
+        ),
+        broken(
+            "analysts",
+            "number = \"4801\"",
+            "number = \"7100\"",
+            "analysts.toml:9:37",
+            &["a phone of `lena` cannot be the hotline 7100"],
+        ),
+    ]);
 }
