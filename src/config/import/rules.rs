@@ -200,10 +200,10 @@ pub struct Facts {
 impl Facts {
     /// "4-west", "4-west (patient)".
     pub fn place(&self) -> String {
-        match self.class {
-            PhoneClass::Ward => self.unit.to_string(),
-            class => format!("{} ({})", self.unit, class.as_str()),
+        if self.class == PhoneClass::Ward {
+            return self.unit.to_string();
         }
+        format!("{} ({})", self.unit, self.class.as_str())
     }
 }
 
