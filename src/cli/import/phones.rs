@@ -87,7 +87,14 @@ pub fn run(folder: &Path, args: &PhonesArgs, out: &mut Out) -> anyhow::Result<Ou
         import::refuse_what_check_refuses(&mut files, At::Hospital(at), &after)?;
         import::write_back(folder, &name, &after)?;
     }
-    let shown = Shown { export: &export, proposal: &proposal, file: &name, wrote: writes, all: args.all };
+    let shown = Shown {
+        export: &export,
+        proposal: &proposal,
+        file: &name,
+        wrote: writes,
+        refused: refused.is_some(),
+        all: args.all,
+    };
     match args.json {
         true => out.json(&shown.json())?,
         false => shown.text(args.write, out)?,
@@ -148,6 +155,8 @@ struct Shown<'a> {
     proposal: &'a Proposal,
     file: &'a str,
     wrote: bool,
+    /// Numbers may not go, and so nothing is done.
+    refused: bool,
     all: bool,
 }
 
@@ -202,7 +211,11 @@ impl Shown<'_> {
             (false, true) if proposal.is_of_use() => "nothing to write: the map says all of this already".to_owned(),
             (false, true) => "nothing to write".to_owned(),
             (false, false) if asked_to_write => "nothing to write".to_owned(),
-            (false, false) => "nothing is written yet; --write does it".to_owned(),
+            (false, false) if self.refused => "nothing is written".to_owned(),
+            (false, false) if proposal.lost.is_empty() => "nothing is written yet; --write does it".to_owned(),
+            (false, false) => {
+                format!("nothing is written yet; --write --remove={} does it", proposal.lost.len())
+            }
         };
         writeln!(out, "\n{end}")?;
         Ok(())
