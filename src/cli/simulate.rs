@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::cli::exit::{Outcome, Refused, Usage};
 use crate::cli::moment;
 use crate::cli::out::{Out, green, red, yellow};
+use crate::cli::place::Place;
 use crate::config::{self, Config, Hospital, Surroundings, render};
 use crate::diagnostic::Report;
 use crate::ids::{AnalystId, Extension, HospitalId, ModuleId, TargetId};
@@ -29,7 +30,9 @@ pub const EXAMPLES: &str = "Examples:
   wardline simulate --from 5310 --at 2026-11-24T03:00  the same hotline at 3 a.m.
   wardline simulate --from 4710 --busy amara-osei --do '6s lena-brandt answers' --do '20s hang up'
   wardline simulate --from 4712 --incident meridian-prod/charting=known-problem-charting
-  wardline simulate --script sip-config/cases/hotline.toml";
+  wardline simulate --script sip-config/cases/hotline.toml
+
+Attestations of the node's data directory count; in cases they do not, so that a case comes out alike on every machine.";
 
 const HELP: &str = "  Enter          wait until something happens
   2.5s           wait so long
@@ -164,7 +167,8 @@ fn scene(config: &Config, hospital: &Hospital, args: &SimulateArgs, now: Timesta
     });
     let tickets = tickets.collect::<Result<_, _>>()?;
     let open_ticket = args.open_ticket;
-    Ok(Scene { hospital, dial, digits, from, at, standing, incidents, open_ticket, pins, tickets, helped })
+    let attested = Place::attested_staff(config)?.attested().iter().cloned().collect();
+    Ok(Scene { hospital, dial, digits, from, at, standing, incidents, open_ticket, pins, tickets, helped, attested })
 }
 
 fn helped(text: &str) -> anyhow::Result<(Duration, AnalystId)> {

@@ -75,7 +75,8 @@ pub fn identify(signalled: &Signalled, rules: &NumberRules, directory: &Director
     caller
 }
 
-/// Notes a keyed badge number on the caller: a claim, which does not undo what a PIN has proved of the same person. Returns the person, `None` for an unknown number.
+/// Notes a keyed badge number on the caller: a claim, which does not undo what a PIN has proved of the same person. Returns
+/// the person, `None` for an unknown number.
 pub fn claim_badge<'a>(
     caller: &mut Caller,
     keyed: &str,

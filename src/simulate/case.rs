@@ -179,7 +179,10 @@ fn read_case(
     let at = zoned.timestamp();
     let pins = read_each(&pins, read_pin, "a person and a PIN, such as \"anika-rao 274913\"", problems)?;
     let tickets = read_each(&tickets, read_ticket, "a ticket and an analyst, such as \"1042 amara-osei\"", problems)?;
-    let scene = Scene { hospital, dial, digits, from, at, standing, incidents, open_ticket, pins, tickets, helped };
+    // A case comes out alike wherever it is run: what a node of this machine remembers is no part of it.
+    let attested = Vec::new();
+    let scene =
+        Scene { hospital, dial, digits, from, at, standing, incidents, open_ticket, pins, tickets, helped, attested };
     Some(Case { name: name.value, place, scene, deeds, until, expected: expected.unwrap_or_default() })
 }
 

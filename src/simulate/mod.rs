@@ -33,7 +33,7 @@ use crate::ids::{
     AnalystId, ClinicianId, ConnId, Extension, HospitalId, IncidentId, LegId, PlayId, QueryId, Seq, TicketNumber,
 };
 use crate::registrar::{Account, DigestPolicy};
-use crate::routing::Trouble;
+use crate::routing::{Attestation, Trouble};
 use crate::sip::{Flow, Message, Transport};
 use crate::switch::{Action, Answer, Input, Memory, Query, Switch};
 use crate::ticket::{Event, Record, Ticket};
@@ -75,6 +75,8 @@ pub struct Scene {
     pub tickets: Vec<(TicketNumber, AnalystId)>,
     /// Who took the caller's last call, and how long ago.
     pub helped: Option<(Duration, AnalystId)>,
+    /// What was vouched for at a node since the files were written.
+    pub attested: Vec<Attestation>,
 }
 
 /// As a PBX writes it, with one comma for each pause of a speed dial.
@@ -153,6 +155,7 @@ impl Simulation {
         memory.known_tickets = cast::known_tickets(scene);
         memory.pins = cast::pins(scene);
         memory.continuity = cast::helped(scene);
+        memory.attested.clone_from(&scene.attested);
         memory.next_incident = IncidentId(memory.incidents.len() as u64 + 1);
         let switch = Switch::new(Arc::clone(&config), memory, [1; 32], START, scene.at);
         let mut simulation = Simulation {

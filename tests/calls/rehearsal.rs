@@ -2,9 +2,9 @@
 
 use wardline::config::cover::Gaps;
 use wardline::golive::{Checklist, Evidence, Point, Progress, Subject, checklist};
-use wardline::ids::HospitalId;
+use wardline::ids::{AnalystId, HospitalId};
 use wardline::switch::{Command, Reply};
-use wardline::ticket::{Event, Passage, Period, Standing, Standings, Vouched, figures};
+use wardline::ticket::{AnalystStateRecord, Event, Passage, Period, Standing, Standings, Vouched, figures};
 
 use crate::phone::Pickup;
 use crate::publishes::other_plan;
@@ -140,4 +140,58 @@ fn one_call_of_the_walk_round_shows_its_unit_its_audio_its_key_and_its_analyst()
     assert!(!line(Point::Analysts).missing.contains(&"Ana".to_owned()));
     assert_eq!(line(Point::Operator).progress, Progress::Green, "key 9 reached the operator");
     assert_eq!(line(Point::OnCall).missing, ["Hal"]);
+}
+
+/// One call of a ward phone that this analyst answers, alone at the desk; a key is pressed while they talk.
+fn walked_by(world: &mut World, phone: &str, analyst: &str) {
+    let set = |world: &mut World, state| {
+        let (analyst, actor) = (AnalystId::new(analyst), why("test"));
+        world.command(Command::SetAnalystState { analyst, state, actor, reason: None });
+    };
+    set(world, AnalystStateRecord::Available);
+    world.pickup(analyst, Pickup::Answers(500));
+    world.dial(phone);
+    // Whoever holds no qualification is rung as supervisor, once nobody else could be.
+    world.run(30_000);
+    world.press(phone, '5');
+    world.press(analyst, '1');
+    world.run(2_000);
+    world.hang_up(phone);
+    world.run(40_000);
+    set(world, AnalystStateRecord::SignedOut);
+    world.pickup(analyst, Pickup::Rings);
+}
+
+#[test]
+fn a_hospital_that_was_walked_by_real_calls_and_vouched_for_is_declared_live_and_its_calls_count() {
+    let mut world = World::new(&[]);
+    world.pickup("4000", Pickup::Answers(1_000));
+    for (phone, analyst) in [("4710", "ana"), ("4710", "ben"), ("4711", "cho"), ("4711", "dev"), ("5310", "eva")] {
+        walked_by(&mut world, phone, analyst);
+    }
+    for (phone, analyst) in [("5310", "finn"), ("5311", "gus"), ("4712", "hal"), ("4710", "ivy")] {
+        walked_by(&mut world, phone, analyst);
+    }
+    world.dial("5310");
+    world.run(2_000);
+    world.press("5310", '9');
+    world.run(8_000);
+    world.hang_up("5310");
+    world.run(20_000);
+    let open = |list: &Checklist| list.open().map(|line| (line.point, line.missing.clone())).collect::<Vec<_>>();
+    let vouched = [Point::Places, Point::CodeNumber, Point::Emergency].map(|point| (point, Vec::<String>::new()));
+    assert_eq!(open(&list(&mut world)), vouched, "what calls can show is shown");
+    for item in [Vouched::Places, Vouched::CodeNumber, Vouched::Emergency] {
+        let (by, note, actor) = (why("J. Kim"), why("seen on the round"), why("kim"));
+        let confirm = Command::Confirm { hospital: harbor(), item, by, note, actor };
+        assert!(matches!(world.command(confirm), Reply::Done));
+    }
+    assert!(list(&mut world).green);
+    assert!(matches!(pass(&mut world, Passage::Declare), Reply::Done));
+    assert!(matches!(world.status().standings[&harbor()], Standing::Declared { .. }));
+    let before = world.tickets().len();
+    walked_by(&mut world, "4710", "ana");
+    let tickets: Vec<_> = world.tickets().into_values().collect();
+    let counting = tickets.iter().filter(|ticket| !ticket.rehearsal).count();
+    assert_eq!((tickets.len(), counting), (before + 1, 1), "calls from the declaration on count");
 }

@@ -75,6 +75,14 @@ fn an_attestation_at_a_running_node_is_shown_at_once_and_after_a_restart() {
     let shown = site.done(&["analysts", "show", "lena-brandt"]);
     says(&shown, &["    evidence: 2026.1: upgrade course (V. Lindqvist, "]);
     says(&site.refused(&attest("lena-brandt", "tidewater-lab")), &["lena-brandt", "tidewater-lab"]);
+    // A call on paper counts it as a call at the node would, once the release has gone live.
+    let after = ["simulate", "--hospital", "mercy-harbor", "--from", "5300", "--at", "2027-03-09T10:00"];
+    let after = [after.as_slice(), &["--only", "lena-brandt,grace-lindholm", "--do", "3s hang up"]].concat();
+    let told = site.done(&after);
+    says(&told, &["lena-brandt"]);
+    let stale = "release 2026.1";
+    let lena = |told: &str| told.lines().any(|line| line.contains("lena-brandt") && line.contains(stale));
+    assert!(!lena(&told), "{told}");
     node.stop();
     let node = site.serve();
     let again = site.done(&["analysts", "show", "lena-brandt"]);

@@ -8,6 +8,7 @@ mod golive;
 mod language;
 mod large;
 mod log;
+mod people;
 mod publish;
 mod simulate;
 mod slow_store;
