@@ -151,10 +151,12 @@ fn walked_by(world: &mut World, phone: &str, analyst: &str) {
     set(world, AnalystStateRecord::Available);
     world.pickup(analyst, Pickup::Answers(500));
     world.dial(phone);
+    world.run(3_000);
+    // Outside it is asked for; whoever talks sends it to the other side.
+    world.press(analyst, '1');
     // Whoever holds no qualification is rung as supervisor, once nobody else could be.
     world.run(30_000);
     world.press(phone, '5');
-    world.press(analyst, '1');
     world.run(2_000);
     world.hang_up(phone);
     world.run(40_000);
@@ -165,6 +167,8 @@ fn walked_by(world: &mut World, phone: &str, analyst: &str) {
 #[test]
 fn a_hospital_that_was_walked_by_real_calls_and_vouched_for_is_declared_live_and_its_calls_count() {
     let mut world = World::new(&[]);
+    world.with_phone("cho", |phone, now| phone.register(now));
+    world.run(1_000);
     world.pickup("4000", Pickup::Answers(1_000));
     for (phone, analyst) in [("4710", "ana"), ("4710", "ben"), ("4711", "cho"), ("4711", "dev"), ("5310", "eva")] {
         walked_by(&mut world, phone, analyst);

@@ -705,7 +705,8 @@ impl World {
                 }
             }
             MediaCommand::Close { leg } => {
-                let report = wardline::bridge::MediaReport { received: 50, sent: 50, ..Default::default() };
+                let codec = Some(wardline::bridge::Codec::Pcmu);
+                let report = wardline::bridge::MediaReport { codec, received: 50, sent: 50, ..Default::default() };
                 let event = MediaEvent::Report { leg: *leg, report, last: true };
                 self.push(now + Duration::from_millis(1), Happening::Media(event));
             }
