@@ -189,7 +189,6 @@ impl Leg {
         }
         if let Some(session) = self.negotiation.session() {
             ctx.media(MediaCommand::Session { leg: self.id, session });
-            ctx.media(MediaCommand::DetectTones { leg: self.id, on: session.telephone_event.is_none() });
         }
     }
 

@@ -65,11 +65,6 @@ pub enum MediaCommand {
         a: LegId,
         b: LegId,
     },
-    /// Listens for in-band tones too (only when the leg agreed no telephone-event, or has not used it).
-    DetectTones {
-        leg: LegId,
-        on: bool,
-    },
     /// Sends a key towards the leg's phone: telephone-event when agreed, else tones.
     SendDigit {
         leg: LegId,

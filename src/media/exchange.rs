@@ -130,7 +130,6 @@ impl Exchange {
             MediaCommand::StopPlay { leg } => self.with(leg, Leg::stop_play),
             MediaCommand::Bridge { a, b } => self.bridge(now, a, b),
             MediaCommand::Unbridge { a, b } => self.unbridge(a, b),
-            MediaCommand::DetectTones { leg, on } => self.with(leg, |leg| leg.detect_tones(on)),
             MediaCommand::SendDigit { leg, digit, duration } => self.with(leg, |leg| leg.dial(now, digit, duration)),
             MediaCommand::Open { .. } | MediaCommand::Close { .. } => None,
         };
@@ -241,7 +240,11 @@ impl Exchange {
         if peer.is_busy() {
             return false;
         }
-        let Some(to) = peer.target() else { return false };
+        // On hold, or not found yet: what it does not get is not lost on the way.
+        let Some(to) = peer.target() else {
+            peer.outlet.skip(packet);
+            return false;
+        };
         let payload = match (codec, session.codec) {
             (from, to) if from == to => packet.payload,
             (Codec::Pcmu, Codec::Pcma) | (Codec::Pcma, Codec::Pcmu) => {

@@ -51,6 +51,8 @@ pub struct Leg {
     /// A key may still be held that was begun before the bridge.
     old_key: bool,
     keys: KeyMerge,
+    /// It has sent a telephone-event: its audio is free of keys, or says the same once more.
+    sends_events: bool,
     tones: Option<ToneEar>,
     play: Option<Playlist>,
     dialling: Option<Dialling>,
@@ -115,6 +117,7 @@ impl Leg {
             keys_in: EventReceiver::default(),
             old_key: false,
             keys: KeyMerge::default(),
+            sends_events: false,
             tones: None,
             play: None,
             dialling: None,
@@ -136,6 +139,7 @@ impl Leg {
             self.voice = None;
             self.ear = None;
         }
+        self.sends_events &= session.telephone_event.is_some();
         self.reception.pause();
         self.health.expect_from(now);
         self.session = Some(session);
@@ -184,13 +188,14 @@ impl Leg {
     pub fn join(&mut self, now: Instant, peer: usize) {
         self.peer = Some(peer);
         self.old_key = self.keys_in.may_be_held(now);
+        self.tones = None;
     }
 
     fn key_event(&mut self, now: Instant, packet: &Packet<'_>, out: &mut Outbox) -> Option<Digit> {
         let Packet { ssrc, sequence, timestamp, marker, payload, .. } = *packet;
         let event = EventPacket { ssrc, sequence, timestamp, marker, payload };
         let digit = self.keys_in.receive(now, &event)?;
-        // Who sends events needs no tones: the audio is free of them, or says the same once more.
+        self.sends_events = true;
         self.tones = None;
         self.tell_key(now, digit, DigitSource::TelephoneEvent, out);
         Some(digit)
@@ -203,17 +208,12 @@ impl Leg {
         }
     }
 
-    /// Turns in-band detection on or off.
-    pub fn detect_tones(&mut self, on: bool) {
-        match (on, &self.tones) {
-            (true, None) => self.tones = Some(ToneEar::default()),
-            (true, Some(_)) => {}
-            (false, _) => self.tones = None,
-        }
-    }
-
+    /// Whether keys are sought in the audio. A gateway may agree on events and send tones all the same, so agreement alone says
+    /// nothing: a leg that has sent no event is listened to while it talks with us. Of two that talk with each other, only a phone
+    /// without telephone-event is: for the others no packet is decoded.
     pub fn detects_tones(&self) -> bool {
-        self.tones.is_some()
+        let agreed = self.session.is_some_and(|session| session.telephone_event.is_some());
+        !self.sends_events && !(agreed && self.peer.is_some())
     }
 
     /// Decodes this packet when its frame is due.
@@ -228,7 +228,10 @@ impl Leg {
 
     /// Looks for keys in 20 ms of this leg's decoded audio.
     pub fn seek_tones(&mut self, now: Instant, samples: &[i16], rate: usize, out: &mut Outbox) {
-        let Some(mut tones) = self.tones.take() else { return };
+        if !self.detects_tones() {
+            return;
+        }
+        let mut tones = self.tones.take().unwrap_or_default();
         tones.samples.clear();
         tones.converter.convert(samples, rate, 8_000, &mut tones.samples);
         let mut heard = None;

@@ -127,7 +127,6 @@ impl Workers {
             | MediaCommand::StopPlay { .. }
             | MediaCommand::Bridge { .. }
             | MediaCommand::Unbridge { .. }
-            | MediaCommand::DetectTones { .. }
             | MediaCommand::SendDigit { .. } => routes.legs.get(&leg).copied(),
         };
         let apart = partner.is_some_and(|partner| routes.legs.get(&partner).copied() != worker);
@@ -205,7 +204,6 @@ fn legs_of(command: &MediaCommand) -> (LegId, Option<LegId>) {
         | MediaCommand::Session { leg, .. }
         | MediaCommand::Play { leg, .. }
         | MediaCommand::StopPlay { leg }
-        | MediaCommand::DetectTones { leg, .. }
         | MediaCommand::SendDigit { leg, .. }
         | MediaCommand::Close { leg } => (*leg, None),
         MediaCommand::Bridge { a, b } | MediaCommand::Unbridge { a, b } => (*a, Some(*b)),

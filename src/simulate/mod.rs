@@ -416,10 +416,7 @@ impl Simulation {
                 let report = MediaReport::default();
                 self.push(Duration::ZERO, Due::Media(MediaEvent::Report { leg, report, last: true }));
             }
-            MediaCommand::Bridge { .. }
-            | MediaCommand::Unbridge { .. }
-            | MediaCommand::DetectTones { .. }
-            | MediaCommand::SendDigit { .. } => {}
+            MediaCommand::Bridge { .. } | MediaCommand::Unbridge { .. } | MediaCommand::SendDigit { .. } => {}
         }
     }
 

@@ -132,7 +132,6 @@ impl MediaWorker {
                     }
                 }
             }
-            MediaCommand::DetectTones { leg, .. } => self.on(leg, "tones", |_| ()),
             MediaCommand::SendDigit { leg, digit, .. } => {
                 self.on(leg, "digit", |leg| leg.keys_sent.push(digit.as_char()));
             }

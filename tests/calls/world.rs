@@ -710,10 +710,7 @@ impl World {
                 let event = MediaEvent::Report { leg: *leg, report, last: true };
                 self.push(now + Duration::from_millis(1), Happening::Media(event));
             }
-            MediaCommand::Open { .. }
-            | MediaCommand::Unbridge { .. }
-            | MediaCommand::DetectTones { .. }
-            | MediaCommand::SendDigit { .. } => {}
+            MediaCommand::Open { .. } | MediaCommand::Unbridge { .. } | MediaCommand::SendDigit { .. } => {}
         }
         self.media.take(command);
     }
