@@ -44,12 +44,12 @@ fn met<'a>(plan: &'a Plan, file: &HospitalFile, files: &Files) -> impl Iterator<
     // A step leads only to later ones.
     for at in (0..plan.steps().len()).filter_map(|index| plan.at(index)) {
         if reached.contains(&at) {
-            match &plan.step(at).kind {
-                StepKind::Branch(branch) => {
-                    let cases = branch.cases.iter().filter(|case| may_hold(&case.when, file, files));
-                    reached.extend(cases.map(|case| case.next).chain([branch.otherwise]));
-                }
-                kind => reached.extend(kind.ways().into_iter().map(|(_, next)| *next)),
+            let kind = &plan.step(at).kind;
+            if let StepKind::Branch(branch) = kind {
+                let cases = branch.cases.iter().filter(|case| may_hold(&case.when, file, files));
+                reached.extend(cases.map(|case| case.next).chain([branch.otherwise]));
+            } else {
+                reached.extend(kind.ways().into_iter().map(|(_, next)| *next));
             }
         }
     }

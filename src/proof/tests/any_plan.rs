@@ -103,7 +103,7 @@ pub const WILD: u64 = 5;
 
 /// Whether the check may refuse the plan of this seed.
 pub fn is_wild(seed: u64) -> bool {
-    seed % WILD == 0
+    seed.is_multiple_of(WILD)
 }
 
 /// The text of a plan: a valid one unless it is wild.
