@@ -3,22 +3,27 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::call::{self, EXPECTATION_FAILED, NOT_ANSWERED, TalkArgs};
 use crate::probe::auth::Credentials;
-use crate::probe::phone::{AnswerPlan, Phone, Registered};
+use crate::probe::phone::{AnswerPlan, Phone, Registered, Ringing};
 use crate::probe::report::CallReport;
 use crate::probe::script;
 
 /// Seconds that a registration is asked for.
 const EXPIRES: u32 = 300;
-/// What the last call's BYE may take after the end of `--for`.
+/// What the last call's BYE may take after the end of `--for`, or after a signal; and taking the registration back.
 const GRACE: Duration = Duration::from_secs(6);
+/// To calls that come when no more are wanted (RFC 3261 section 21.4.18).
+const UNAVAILABLE: u16 = 480;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -30,6 +35,7 @@ Examples:
 Times of keys, hold and duration count from our answer; those of --on-caller-bye from the moment the caller's tone has
 stopped (0.4 s after it did). The expected tone counts, or any tone when none is expected. A phone that accepts a call by pressing 1: --keys '1@2s'.
 The caller's hanging up does not end our call: the server goes on with \"Solved? One yes, two no.\"
+SIGTERM or Ctrl-C gives the registration back, hangs up and answers new calls 480; a second one ends it at once.
 TIME is 10s, 1.5s, 500ms, 2m or a bare number of seconds.
 
 Exit codes: 0 as many calls as asked for came and met all expectations, 1 an expectation failed,
@@ -116,7 +122,7 @@ fn plan(args: &AnswerArgs) -> Result<AnswerPlan> {
 }
 
 async fn serve(args: &AnswerArgs, phone: Phone, plan: AnswerPlan, credentials: Option<Credentials>) -> Result<u8> {
-    let mut registered = match (&args.register, credentials) {
+    let registered = match (&args.register, credentials) {
         (Some(registrar), Some(credentials)) => {
             let user = credentials.user.clone();
             let registered = phone.register(registrar, credentials, args.tcp, EXPIRES).await?;
@@ -125,88 +131,123 @@ async fn serve(args: &AnswerArgs, phone: Phone, plan: AnswerPlan, credentials: O
         }
         _ => None,
     };
+    let (leave, asked_to) = oneshot::channel();
+    let mut holding = tokio::spawn(hold(registered, asked_to));
+    let calls = take_calls(args, &phone, &plan, leave);
+    tokio::pin!(calls);
     let (reports, dropped) = tokio::select! {
-        done = take_calls(args, &phone, &plan) => done?,
-        failed = keep(&mut registered) => return Err(failed.context("the registration was lost")),
+        done = &mut calls => {
+            let done = done?;
+            holding.await.context("the registration has crashed")??;
+            done
+        }
+        // Given back while the last calls are ending, or lost.
+        held = &mut holding, if args.register.is_some() => {
+            held.context("the registration has crashed")??;
+            calls.await?
+        }
     };
-    if let Some(registered) = registered {
-        registered.leave().await.context("cannot take the registration back")?;
-    }
     Ok(verdict(args, &reports, dropped))
 }
 
-/// Never returns while the registration holds.
-async fn keep(registered: &mut Option<Registered>) -> anyhow::Error {
-    match registered {
-        Some(registered) => match registered.keep().await {
-            Ok(()) => std::future::pending().await,
-            Err(error) => error,
-        },
-        None => std::future::pending().await,
-    }
-}
-
-/// The end of `--for`, or a signal to stop.
-async fn end_of_duty(end: Option<Instant>) {
-    let time = async {
-        match end {
-            Some(end) => tokio::time::sleep_until(end).await,
-            None => std::future::pending().await,
-        }
-    };
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    let terminated = async {
-        match &mut terminate {
-            Some(signal) => signal.recv().await,
-            None => std::future::pending().await,
-        }
-    };
+/// Keeps the registration until it is asked to give it back.
+async fn hold(registered: Option<Registered>, mut asked_to: oneshot::Receiver<()>) -> Result<()> {
+    let Some(mut registered) = registered else { return Ok(()) };
     tokio::select! {
-        () = time => {}
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
+        kept = registered.keep() => return kept.context("the registration was lost"),
+        // Whoever would ask has gone: as good as asked.
+        _ = &mut asked_to => {}
+    }
+    let left = tokio::time::timeout(GRACE, registered.leave()).await;
+    left.context("the registrar does not answer")?.context("cannot take the registration back")
+}
+
+/// SIGTERM and Ctrl-C.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
-/// The calls that were lived through, and how many were cut by the end of time.
-async fn take_calls(args: &AnswerArgs, phone: &Phone, plan: &AnswerPlan) -> Result<(Vec<CallReport>, usize)> {
+/// The calls that were lived through, and how many were cut. At the end of time, or at a signal, the registration is given
+/// back, calls are hung up and new ones get 480; a second signal ends it at once.
+async fn take_calls(
+    args: &AnswerArgs,
+    phone: &Phone,
+    plan: &AnswerPlan,
+    leave: oneshot::Sender<()>,
+) -> Result<(Vec<CallReport>, usize)> {
     let end = args.at_most.map(|span| Instant::now() + span);
-    let mut running = JoinSet::new();
+    let mut signals = Signals::new()?;
+    let (mut running, mut turned_away) = (JoinSet::new(), JoinSet::new());
     let (mut begun, mut reports) = (0, Vec::new());
-    let mut over = false;
-    let over_at = end_of_duty(end);
-    let cut_at = async {
-        match end {
-            Some(end) => tokio::time::sleep_until(end + GRACE).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(over_at, cut_at);
+    let (mut leave, mut cut_at) = (Some(leave), end.map(|end| end + GRACE));
     loop {
-        let wanted = !over && args.calls.is_none_or(|calls| begun < calls);
+        let wanted = leave.is_some() && args.calls.is_none_or(|calls| begun < calls);
         if !wanted && running.is_empty() {
             return Ok((reports, 0));
         }
         tokio::select! {
-            ringing = phone.ringing(), if wanted => {
+            ringing = phone.ringing() => {
                 let ringing = ringing.context("the phone has closed")?;
-                begun += 1;
-                if !args.talk.json {
-                    let (user, display) = ringing.caller();
-                    let text = format!("call from {} {}\n", user.unwrap_or_default(), display.unwrap_or_default());
-                    call::say(&text, true);
+                if wanted {
+                    begun += 1;
+                    announce(args, &ringing);
+                    running.spawn(ringing.answer(bounded(plan, end)));
+                } else {
+                    turned_away.spawn(ringing.answer(busy(plan)));
                 }
-                running.spawn(ringing.answer(bounded(plan, end)));
             }
             Some(done) = running.join_next() => {
                 let report = done.context("a call has crashed")??;
                 call::print(&report, &args.talk);
                 reports.push(report);
             }
-            () = &mut over_at, if !over => over = true,
-            () = &mut cut_at => return Ok((reports, running.len())),
+            Some(_) = turned_away.join_next() => {}
+            () = until(end), if leave.is_some() => leave = None,
+            () = signals.next() => {
+                if leave.take().is_none() {
+                    return Ok((reports, running.len()));
+                }
+                plan.talk.stop.store(true, Ordering::Relaxed);
+                cut_at = Some(Instant::now() + GRACE);
+            }
+            () = until(cut_at) => return Ok((reports, running.len())),
         }
     }
+}
+
+/// Never, without a time.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn announce(args: &AnswerArgs, ringing: &Ringing) {
+    if !args.talk.json {
+        let (user, display) = ringing.caller();
+        let text = format!("call from {} {}\n", user.unwrap_or_default(), display.unwrap_or_default());
+        call::say(&text, true);
+    }
+}
+
+/// A call that is not wanted any more.
+fn busy(plan: &AnswerPlan) -> AnswerPlan {
+    AnswerPlan { ring_after: Duration::MAX, delay: Duration::ZERO, reject: Some(UNAVAILABLE), ..plan.clone() }
 }
 
 /// The plan of one call: it hangs up at the end of `--for` at the latest.

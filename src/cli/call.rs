@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -104,6 +105,7 @@ impl TalkArgs {
             refer: self.refer.clone(),
             codecs: self.codec.clone(),
             telephone_event: !self.no_telephone_event,
+            stop: Arc::default(),
         })
     }
 }

@@ -360,7 +360,7 @@ impl Ringing {
 async fn pick_up(call: &mut Call, plan: &AnswerPlan, invite: &Request) -> Option<Ending> {
     let begin = call.session.start;
     let answer_at = begin + plan.delay;
-    let mut ring_at = Some(begin + plan.ring_after).filter(|at| *at <= answer_at);
+    let mut ring_at = begin.checked_add(plan.ring_after).filter(|at| *at <= answer_at);
     let first = ring_at.unwrap_or(answer_at);
     let mut trying_at = (first > begin + TRYING_AFTER).then_some(begin + TRYING_AFTER);
     loop {

@@ -9,6 +9,8 @@
 #![allow(clippy::wildcard_enum_match_arm)]
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rsip::{Method, Request, Response};
@@ -29,6 +31,8 @@ const BYE_WAIT: Duration = Duration::from_secs(4);
 const GLARE_WAIT: Duration = Duration::from_millis(700);
 /// An expected tone must have sounded for so long in all.
 const TONE_WANTED: f64 = 0.3;
+/// How soon a phone that shall stop has noticed.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// A call that no script ends.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -52,6 +56,8 @@ pub struct TalkPlan {
     pub refer: Option<(String, Duration)>,
     pub codecs: Vec<Codec>,
     pub telephone_event: bool,
+    /// Hang up as soon as it is set: whoever runs the phone wants to go.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Default for TalkPlan {
@@ -71,6 +77,7 @@ impl Default for TalkPlan {
             refer: None,
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             telephone_event: true,
+            stop: Arc::default(),
         }
     }
 }
@@ -164,7 +171,11 @@ impl Call {
         let begin = *self.answered.get_or_insert_with(Instant::now);
         self.write_agenda(begin);
         loop {
+            if self.plan.stop.load(Ordering::Relaxed) && !self.closing {
+                self.agenda.push((Instant::now(), Deed::Bye));
+            }
             let due = self.agenda.iter().map(|(at, _)| *at).min().unwrap_or(begin + LONGEST);
+            let due = due.min(Instant::now() + LOOK_AGAIN);
             let wake = self.session.next(due, Some(&mut self.media.events)).await;
             let ending = match wake {
                 Wake::Due => self.do_due().await,
