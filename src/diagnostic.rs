@@ -217,10 +217,12 @@ impl Report {
         self.sources.get(file).map(|text| Position::of(text, offset))
     }
 
-    /// "analysts.toml:12:3, hospital.toml:4:1 and more": for logs, which may not repeat the words of files that name people.
+    /// Where its errors are, or, without any, its warnings: "analysts.toml:12:3, hospital.toml:4:1 and more", for logs, which may
+    /// not repeat the words of files that name people.
     pub fn places(&self) -> String {
         let mut named: Vec<String> = Vec::new();
-        for found in &self.diagnostics {
+        let wrong = self.has_errors();
+        for found in self.diagnostics.iter().filter(|found| found.is_error() == wrong) {
             let place = match self.position(&found.file, found.span.start) {
                 Some(position) => format!("{}:{position}", found.file),
                 None => found.file.to_string(),
@@ -279,11 +281,18 @@ mod tests {
         report.push(Diagnostic::error(&file, 26..27, "amara has no phone").why("amara").remedy("give amara a phone"));
         report.push(Diagnostic::warning(&Arc::from("plans"), 0..0, "nothing for amara"));
         report.push(Diagnostic::error(&file, 26..28, "amara again"));
-        assert_eq!(report.places(), "analysts.toml:2:10, plans");
+        assert_eq!(report.places(), "analysts.toml:2:10", "a warning is no reason for a refusal");
         for column in 1..9 {
             report.push(Diagnostic::error(&file, column..column, "amara"));
         }
-        assert!(report.places().ends_with(", analysts.toml:1:7 and more"), "{}", report.places());
+        assert!(report.places().ends_with(", analysts.toml:1:8 and more"), "{}", report.places());
+    }
+
+    #[test]
+    fn a_report_without_errors_is_told_by_its_warnings() {
+        let mut report = Report::new();
+        report.push(Diagnostic::warning(&Arc::from("plans"), 0..0, "nothing for amara"));
+        assert_eq!(report.places(), "plans");
     }
 
     #[test]

@@ -93,8 +93,11 @@ done
 # -- One call ---------------------------------------------------------------------------------------------------------
 
 password=${AMARA_PASSWORD:-$([ ! -f "$passwords" ] || awk -v user="$phone" '$1 == user { found = $2 } END { print found }' "$passwords")}
+paused=$("$wardline" analysts list --hospital mercy-harbor | grep -E '^amara-osei .* paused' || true)
 called=1
-if [ -z "$password" ]; then
+if [ -n "$paused" ]; then
+  say "no test call: Amara Osei is paused, so her phone is not rung. She is back with: $wardline analysts set-state amara-osei available"
+elif [ -z "$password" ]; then
   say "no test call: Amara's phone has a password of your own; run again with AMARA_PASSWORD=…"
 else
   say "a phone on 4 West (extension $ward) calls $hotline; Amara Osei's phone answers"

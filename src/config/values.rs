@@ -42,7 +42,11 @@ fn text_of<T: FromText>(tree: &Tree) -> Result<T, Vec<Wrong>> {
             T::from_text(text).ok_or_else(|| vec![Wrong::of(tree, T::WANTED).remedy(T::REMEDY)])
         }
         Value::Integer(number) => {
-            Err(vec![Wrong::of(tree, T::WANTED).remedy(format!("{}; text stands in quotes: \"{number}\"", T::REMEDY))])
+            // Seconds are what a duration without its unit means most often.
+            let meant =
+                [number.to_string(), format!("{number}s")].into_iter().find(|text| T::from_text(text).is_some());
+            let quoted = meant.map(|text| format!("; text stands in quotes: \"{text}\"")).unwrap_or_default();
+            Err(vec![Wrong::of(tree, T::WANTED).remedy(format!("{}{quoted}", T::REMEDY))])
         }
         Value::Float(_) | Value::Boolean(_) | Value::Date(_) | Value::List(_) | Value::Table(_) => {
             Err(vec![Wrong::of(tree, T::WANTED).remedy(T::REMEDY)])

@@ -101,10 +101,6 @@ impl Status {
         self.0 >= 200 && self.0 < 300
     }
 
-    pub const fn is_redirect(self) -> bool {
-        self.0 >= 300 && self.0 < 400
-    }
-
     pub const fn is_final(self) -> bool {
         self.0 >= 200
     }

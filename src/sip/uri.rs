@@ -86,10 +86,6 @@ impl Uri {
         self.raw_user.as_deref()
     }
 
-    pub fn set_user(&mut self, user: Option<&str>) {
-        self.raw_user = user.filter(|user| !user.is_empty()).map(escape_user);
-    }
-
     pub fn password(&self) -> Option<Cow<'_, str>> {
         self.raw_password.as_deref().map(grammar::unescape)
     }

@@ -12,7 +12,7 @@ use super::facts::{CallbackState, MediaQuality, Offer, RepeatBy, Ticket, seconds
 use super::line::{
     callback_reason_words, caller_words, disposition_words, need_source_words, need_words, outcome_words,
 };
-use super::{CallbackReason, Lifecycle};
+use super::{CallbackReason, Lifecycle, Party};
 
 /// The whole call as one paragraph of plain sentences, its times in `zone`: the hospital's.
 pub fn explain(ticket: &Ticket, zone: &TimeZone) -> String {
@@ -164,10 +164,18 @@ fn outcome(ticket: &Ticket) -> String {
 
 fn holds_and_transfers(ticket: &Ticket) -> Vec<String> {
     let mut sentences = Vec::new();
-    if !ticket.holds.is_empty() {
+    let by_caller = ticket.holds.iter().filter(|hold| hold.by == Party::Caller).count();
+    let by_desk = ticket.holds.len() - by_caller;
+    let times = |count: usize| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+    if by_desk > 0 {
         let early = ticket.hold_in_first_minute_s();
-        let times = if ticket.holds.len() == 1 { "once".to_owned() } else { format!("{} times", ticket.holds.len()) };
-        sentences.push(format!("The call was on hold {times}, {early:.0} s of it in the first minute."));
+        sentences.push(format!(
+            "The desk had the caller on hold {}, {early:.0} s of it in the first minute.",
+            times(by_desk)
+        ));
+    }
+    if by_caller > 0 {
+        sentences.push(format!("The caller had the desk on hold {}.", times(by_caller)));
     }
     for transfer in &ticket.transfers {
         let how = match transfer.ok {

@@ -208,7 +208,7 @@ fn a_phone_that_cannot_be_reached_is_no_missed_ring() {
     let report = report(&script);
     assert_eq!((report.missed_rings, report.declined_rings, report.unreachable_phones), (2, 3, 1));
     assert!(
-        render(&report)
+        render(&report, &jiff::tz::TimeZone::UTC)
             .contains("Rings            2 missed, 3 declined or busy, 1 to phones that could not be reached")
     );
 }
@@ -234,12 +234,14 @@ fn callbacks_have_a_line_of_their_own() {
 fn an_empty_period_has_no_figures_and_no_fault() {
     let report = report(&Script::new());
     assert_eq!((report.seconds_to_human.p50, report.abandonment.rate, report.first_contact.rate), (None, None, None));
-    assert!(render(&report).contains("p50 -, p90 -, max -"));
+    assert!(render(&report, &jiff::tz::TimeZone::UTC).contains("p50 -, p90 -, max -"));
 }
 
 #[test]
 fn the_text_shows_each_figure() {
-    let text = render(&report(&ten_calls()));
+    let text = render(&report(&ten_calls()), &jiff::tz::TimeZone::get("America/New_York").expect("a zone"));
+    let head = text.lines().next().expect("a heading");
+    assert!(head.contains(" EST to ") || head.contains(" EDT to "), "in the hospital's time: {head}");
     for line in [
         "Calls            10 counted, 0 still up, 10 in all",
         "Seconds to human p50 5.0, p90 100.0, max never; 8 of 10 within 10 s; 2 failures (over 90 s or by callback), 1 of them never",

@@ -2,24 +2,28 @@
 
 use std::fmt::Write;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::report::{Report, Wait};
 use crate::plural::counted;
 
 /// Lists longer than this are cut, with the number of what is left out.
 const MAX_LISTED: usize = 10;
 
-/// The whole report as text, a figure a line.
-pub fn render(report: &Report) -> String {
+/// The whole report as text, a figure a line; its times in `zone`.
+pub fn render(report: &Report, zone: &TimeZone) -> String {
     let mut out = String::new();
     // Writing into a String can't fail.
-    let _ = write_report(&mut out, report);
+    let _ = write_report(&mut out, report, zone);
     out
 }
 
-fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
+fn write_report(out: &mut String, report: &Report, zone: &TimeZone) -> std::fmt::Result {
     let hospital = report.hospital.as_ref().map_or("all hospitals", |hospital| hospital.as_str());
     let hospital = if report.rehearsal { format!("{hospital} in rehearsal") } else { hospital.to_owned() };
-    writeln!(out, "Report of {hospital}, {:.0} to {:.0}", report.period.from, report.period.to)?;
+    let at = |time: Timestamp| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
+    writeln!(out, "Report of {hospital}, {} to {}", at(report.period.from), at(report.period.to))?;
     writeln!(
         out,
         "Calls            {} counted, {} still up, {} in all",

@@ -397,13 +397,24 @@ fn explain_shows_the_hospitals_time_minutes_and_no_negative_zero() {
     for part in [
         "Ticket 2: on 2026-11-23 07:40:00 EST from",
         "ada was rung 0.0 s after the INVITE",
-        "on hold once, 0 s of it in the first minute.",
+        "The caller had the desk on hold once. ",
         "The caller left before a human answered; the call lasted 12 s.",
         "it is due on 2026-11-23 07:41:00 EST, after 0 attempts.",
         "It repeats ticket 1 of the same unit and system, 40 min earlier.",
     ] {
         assert!(told.contains(part), "{part}\nis not in\n{told}");
     }
+}
+
+#[test]
+fn explain_tells_the_callers_holds_from_the_desks_own() {
+    let mut script = helped_call();
+    for (from, by) in [(10.0, Party::Caller), (20.0, Party::Caller), (30.0, Party::Analyst)] {
+        script.event(from, Event::Held { by }).event(from + 5.0, Event::Resumed { by });
+    }
+    let told = explain(&script.ended(90.0, HangupCause::Normal, Party::Caller).ticket(), &new_york());
+    assert!(told.contains("The desk had the caller on hold once, 5 s of it in the first minute."), "{told}");
+    assert!(told.contains("The caller had the desk on hold 2 times."), "{told}");
 }
 
 #[test]
