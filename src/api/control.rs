@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use axum::extract::connect_info::{ConnectInfo, Connected};
-use axum::extract::{DefaultBodyLimit, Path as Segment, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path as Segment, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::IncomingStream;
@@ -19,14 +20,16 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::api::golive;
-use crate::api::text::{Told, said};
+use crate::api::health::late_canary;
+use crate::api::text::{Told, fits, said};
 use crate::api::wire::{
-    self, ClearTally, Done, IncidentList, NodeStatus, OpenIncident, Refusal, Reload, ResolveIncident, SetDisposition,
-    SetState, TallyList,
+    self, ClearTally, Done, IncidentList, ListenerStatus, NodeStatus, ON_BEHALF_OF, OpenIncident, Refusal, Reload,
+    ResolveIncident, SetDisposition, SetState, TallyList,
 };
 use crate::api::{ApiState, Applied, Change, ChangeRequest, ReloadKind};
 use crate::ids::{AnalystId, IncidentId, TicketNumber};
 use crate::plural::counted;
+use crate::sip::Transport;
 use crate::store::JournalState;
 use crate::switch::{Command, Reply};
 use crate::ticket::{Disposition, Ticket};
@@ -115,7 +118,7 @@ fn router(state: Arc<ApiState>) -> Router {
 
 /// The process at the other end, as the kernel names it (SO_PEERCRED, unix(7)).
 #[derive(Clone, Copy)]
-pub(super) struct Peer {
+struct Peer {
     user: Option<u32>,
 }
 
@@ -125,15 +128,50 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     }
 }
 
-impl Peer {
-    /// The user's name for the audit; the number where no name is known in time.
-    pub(super) async fn actor(self) -> String {
-        let Some(user) = self.user else { return "unknown".to_owned() };
-        let look_up = tokio::task::spawn_blocking(move || nix::unistd::User::from_uid(user.into()).ok().flatten());
-        match tokio::time::timeout(NAME_PATIENCE, look_up).await {
-            Ok(Ok(Some(found))) => found.name,
-            Ok(_) | Err(_) => format!("uid {user}"),
+/// Who asks: the process at the other end, and whom its command line says that it works for. The kernel vouches for the
+/// first; the second is a claim, and is told as one.
+pub(super) struct Asker {
+    user: Option<u32>,
+    claimed: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asker, Problem> {
+        let user = parts.extensions.get::<ConnectInfo<Peer>>().and_then(|ConnectInfo(peer)| peer.user);
+        let claimed = parts.headers.get(ON_BEHALF_OF).map(|value| value.to_str().unwrap_or_default().to_owned());
+        if let Some(claimed) = &claimed {
+            fits("by", claimed).map_err(Problem::refused)?;
         }
+        Ok(Asker { user, claimed: claimed.filter(|claimed| !claimed.is_empty()) })
+    }
+}
+
+impl Asker {
+    /// In the words of the audit: "wardline", or "wardline for jkim". The number where no name is known in time.
+    pub(super) async fn actor(self) -> String {
+        let user = match self.user {
+            Some(user) => name_of(user).await,
+            None => "unknown".to_owned(),
+        };
+        match self.claimed {
+            Some(claimed) if claimed != user => format!("{user} for {claimed}"),
+            Some(_) | None => user,
+        }
+    }
+
+    /// Named in the request itself, which says more than the command line's surroundings.
+    fn or_named(self, by: Option<String>) -> Asker {
+        Asker { claimed: by.or(self.claimed), ..self }
+    }
+}
+
+async fn name_of(user: u32) -> String {
+    let look_up = tokio::task::spawn_blocking(move || nix::unistd::User::from_uid(user.into()).ok().flatten());
+    match tokio::time::timeout(NAME_PATIENCE, look_up).await {
+        Ok(Ok(Some(found))) => found.name,
+        Ok(_) | Err(_) => format!("uid {user}"),
     }
 }
 
@@ -198,11 +236,11 @@ async fn status(State(state): State<Arc<ApiState>>) -> Answer<NodeStatus> {
         JournalState::Full => "full",
     };
     let mut trouble = Vec::new();
-    trouble.extend(gauges.trouble.map(|trouble| {
+    trouble.extend(gauges.trouble.as_ref().map(|trouble| {
         let held = counted(trouble.held_records, "record");
         format!("journal: {} ({held} held, {} lost)", trouble.reason, trouble.lost)
     }));
-    trouble.extend(gauges.projected.error.map(|error| format!("store: {error}")));
+    trouble.extend(gauges.projected.error.as_ref().map(|error| format!("store: {error}")));
     Ok(Json(NodeStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
@@ -212,8 +250,22 @@ async fn status(State(state): State<Arc<ApiState>>) -> Answer<NodeStatus> {
         trouble,
         store_behind: gauges.written.0.saturating_sub(gauges.projected.stored.0),
         published,
+        canary: late_canary(&gauges),
+        listeners: listeners(&state),
         switch,
     }))
+}
+
+/// What the node's sockets were opened for: no version changes it while the node runs.
+fn listeners(state: &ApiState) -> Vec<ListenerStatus> {
+    let config = state.config.borrow().clone();
+    let sip = config.node.listeners.values().flat_map(|listener| {
+        let of =
+            |transport: &Transport| ListenerStatus { address: listener.bind, transport: transport.word().to_owned() };
+        listener.transports.iter().map(of).collect::<Vec<_>>()
+    });
+    let metrics = config.node.metrics.map(|address| ListenerStatus { address, transport: "tcp".to_owned() });
+    sip.chain(metrics).collect()
 }
 
 async fn calls(State(state): State<Arc<ApiState>>) -> Answer<serde_json::Value> {
@@ -230,19 +282,20 @@ async fn analysts(State(state): State<Arc<ApiState>>) -> Answer<serde_json::Valu
 
 async fn set_state(
     State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    peer: Asker,
     Segment(analyst): Segment<String>,
     Told(wanted): Told<SetState>,
 ) -> Answer<Done> {
     let analyst = AnalystId::new(&analyst);
     let done = format!("{analyst} is {}", state_word(wanted.state));
-    let SetState { state: to, reason } = wanted;
-    change(&state, Command::SetAnalystState { analyst, state: to, actor: peer.actor().await, reason }, done).await
+    let SetState { state: to, reason, by } = wanted;
+    let actor = peer.or_named(by).actor().await;
+    change(&state, Command::SetAnalystState { analyst, state: to, actor, reason }, done).await
 }
 
 async fn attest(
     State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    peer: Asker,
     Segment(analyst): Segment<String>,
     Told(wanted): Told<wire::Attest>,
 ) -> Answer<Done> {
@@ -268,7 +321,7 @@ fn state_word(state: crate::ticket::AnalystStateRecord) -> &'static str {
 
 async fn set_disposition(
     State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    peer: Asker,
     Segment(number): Segment<u64>,
     Told(wanted): Told<SetDisposition>,
 ) -> Answer<Done> {
@@ -295,7 +348,7 @@ async fn incidents(State(state): State<Arc<ApiState>>) -> Answer<IncidentList> {
 
 async fn open_incident(
     State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    peer: Asker,
     Told(wanted): Told<OpenIncident>,
 ) -> Answer<Done> {
     said("name", &wanted.by)?;
@@ -308,7 +361,7 @@ async fn open_incident(
 
 async fn resolve_incident(
     State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    peer: Asker,
     Segment(incident): Segment<u64>,
     Told(wanted): Told<ResolveIncident>,
 ) -> Answer<Done> {
@@ -324,11 +377,7 @@ async fn tallies(State(state): State<Arc<ApiState>>) -> Answer<TallyList> {
     }
 }
 
-async fn clear_tally(
-    State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    Told(wanted): Told<ClearTally>,
-) -> Answer<Done> {
+async fn clear_tally(State(state): State<Arc<ApiState>>, peer: Asker, Told(wanted): Told<ClearTally>) -> Answer<Done> {
     let ClearTally { hospital, suspect } = wanted;
     let done = format!("{suspect} of {hospital} is not locked; wrong ones are counted anew");
     change(&state, Command::ClearTally { hospital, suspect, actor: peer.actor().await }, done).await
@@ -336,7 +385,7 @@ async fn clear_tally(
 
 async fn publish(
     State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    peer: Asker,
     Told(wanted): Told<wire::Publish>,
 ) -> Answer<wire::Published> {
     said("message", &wanted.message)?;
@@ -346,7 +395,7 @@ async fn publish(
 
 async fn rollback(
     State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    peer: Asker,
     Told(wanted): Told<wire::Rollback>,
 ) -> Answer<wire::Published> {
     said("message", &wanted.message)?;
@@ -360,11 +409,7 @@ async fn versioned(state: &ApiState, actor: String, change: Change) -> Answer<wi
     Ok(Json(wire::Published { done, version: version.ok_or_else(missing)?, new }))
 }
 
-async fn reload(
-    State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    Told(wanted): Told<Reload>,
-) -> Answer<Done> {
+async fn reload(State(state): State<Arc<ApiState>>, peer: Asker, Told(wanted): Told<Reload>) -> Answer<Done> {
     let actor = peer.actor().await;
     let change = match wanted.what {
         ReloadKind::Config => Change::reload(&actor),
@@ -387,7 +432,7 @@ async fn apply(state: &ApiState, actor: String, change: Change) -> Result<Applie
     }
 }
 
-async fn drain(State(state): State<Arc<ApiState>>, ConnectInfo(peer): ConnectInfo<Peer>) -> Answer<Done> {
+async fn drain(State(state): State<Arc<ApiState>>, peer: Asker) -> Answer<Done> {
     change(&state, Command::Drain { actor: peer.actor().await }, "new calls are refused from now on".to_owned()).await
 }
 

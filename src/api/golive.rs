@@ -4,12 +4,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{Path as Segment, State};
 use jiff::Timestamp;
 
 use crate::api::ApiState;
-use crate::api::control::{Answer, Peer, Problem, change, unexpected};
+use crate::api::control::{Answer, Asker, Problem, change, unexpected};
 use crate::api::text::{Told, said};
 use crate::api::wire::{Confirm, Done, GoLive, SetStanding};
 use crate::config::{Hospital, cover};
@@ -32,7 +31,7 @@ pub(super) async fn lists(State(state): State<Arc<ApiState>>) -> Answer<GoLive> 
 
 pub(super) async fn confirm(
     State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    peer: Asker,
     Segment(hospital): Segment<String>,
     Told(wanted): Told<Confirm>,
 ) -> Answer<Done> {
@@ -46,7 +45,7 @@ pub(super) async fn confirm(
 
 pub(super) async fn set_standing(
     State(state): State<Arc<ApiState>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    peer: Asker,
     Segment(hospital): Segment<String>,
     Told(wanted): Told<SetStanding>,
 ) -> Answer<Done> {

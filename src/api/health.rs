@@ -120,16 +120,18 @@ fn hindrances(serves: bool, status: &Result<Status, String>, gauges: &Gauges) ->
         let why = gauges.trouble.as_ref().map_or("", |trouble| trouble.reason.as_str());
         ill.push(format!("the journal is full: {why}"));
     }
-    if let Some(CanaryGauge { every, succeeded_ago }) = gauges.canary {
-        let late = succeeded_ago.unwrap_or(gauges.uptime) > every * CANARY_MISSES;
-        if late {
-            ill.push(match succeeded_ago {
-                Some(ago) => format!("the canary's last good call was {} s ago", ago.as_secs()),
-                None => "no call of the canary went well yet".to_owned(),
-            });
-        }
-    }
+    ill.extend(late_canary(gauges));
     ill
+}
+
+/// What is wrong with the canary, in words.
+pub(super) fn late_canary(gauges: &Gauges) -> Option<String> {
+    let CanaryGauge { every, succeeded_ago } = gauges.canary?;
+    let late = succeeded_ago.unwrap_or(gauges.uptime) > every * CANARY_MISSES;
+    late.then(|| match succeeded_ago {
+        Some(ago) => format!("the canary's last good call was {} s ago", ago.as_secs()),
+        None => "no call of the canary went well yet".to_owned(),
+    })
 }
 
 async fn readyz(State(watcher): State<Arc<Watcher>>) -> Response {

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `GET /v1/status` | figures of the switch, readiness, version |
 //! | `GET /v1/calls`, `GET /v1/analysts` | what is true now |
-//! | `POST /v1/analysts/{id}/state` | `{"state": "available" \| "paused" \| "signed-out", "reason"}` |
+//! | `POST /v1/analysts/{id}/state` | `{"state": "available" \| "paused" \| "signed-out", "reason", "by"}` |
 //! | `POST /v1/analysts/{id}/attest` | `{"hospital", "system", "modules", "release", "evidence", "by"}`: it counts for a release |
 //! | `POST /v1/tickets/{number}/disposition` | `{"by", "code", "solved", "note"}` |
 //! | `GET /v1/incidents` | known problems that callers are told of |
@@ -20,7 +20,8 @@
 //! | `POST /v1/drain` | new calls are refused from now on |
 //!
 //! Answers are JSON; a refusal is 409 or 422 with `{"error": "in words"}`. Whoever may open the socket may do all of it:
-//! it is the owner's (mode 0600), and the name of the peer's user goes into the audit.
+//! it is the owner's (mode 0600), and the name of the peer's user goes into the audit, with whom it says to work for
+//! (`by`, or the header `wardline-for`).
 
 #![allow(clippy::wildcard_enum_match_arm)] // Edge: the socket answers what it did not expect with one error.
 #![allow(clippy::disallowed_methods)] // An edge module: it keeps answers for a moment.

@@ -87,6 +87,22 @@ async fn a_reload_carries_who_asked_and_brings_back_the_report() {
 }
 
 #[tokio::test]
+async fn whom_somebody_works_for_is_told_beside_the_systems_user() {
+    let mut node = node();
+    let socket = node.folder.path().join("control.sock");
+    let _serving = control(Arc::clone(&node.state), &socket).await.expect("serving");
+    let me = nix::unistd::User::from_uid(nix::unistd::Uid::effective()).expect("users").expect("this user").name;
+    for (claimed, told) in [("jkim", format!("{me} for jkim")), (me.as_str(), me.clone())] {
+        let (socket, claimed) = (socket.clone(), claimed.to_owned());
+        tokio::task::spawn_blocking(move || {
+            let client = Client::working_for(&socket, Some(claimed)).expect("a client");
+            client.post::<Done>("/v1/reload", &json!({ "what": "accounts" }))
+        });
+        assert_eq!(node.changes.recv().await.expect("a request").actor, told);
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_understood_changes_nothing_and_says_so() {
     let node = node();
     let socket = node.folder.path().join("control.sock");
@@ -112,7 +128,11 @@ async fn a_control_character_or_too_long_a_text_is_refused_at_every_text() {
     let socket = node.folder.path().join("control.sock");
     let _serving = control(Arc::clone(&node.state), &socket).await.expect("serving");
     let texts: [(&'static str, Value, &[&str]); 9] = [
-        ("/v1/analysts/amara-osei/state", json!({ "state": "paused", "reason": "lunch" }), &["reason"]),
+        (
+            "/v1/analysts/amara-osei/state",
+            json!({ "state": "paused", "reason": "lunch", "by": "J. Kim" }),
+            &["reason", "by"],
+        ),
         (
             "/v1/analysts/amara-osei/attest",
             json!({ "system": "s", "modules": ["m"], "release": "1", "evidence": "course", "by": "J. Kim" }),

@@ -1,6 +1,7 @@
 //! What travels over the control socket, for both of its ends.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -13,6 +14,9 @@ use crate::ids::{AnalystId, HospitalId, ModuleId, SystemId};
 use crate::routing::{Incident, Trouble};
 use crate::switch::Status;
 use crate::ticket::{AnalystStateRecord, DispositionCode, Passage, Vouched};
+
+/// The header that says in whose name the command line works: a claim, kept in the audit beside the system's user.
+pub const ON_BEHALF_OF: &str = "wardline-for";
 
 /// `GET /v1/status`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,7 +32,20 @@ pub struct NodeStatus {
     /// Records that are in the journal and not in the store yet.
     pub store_behind: u64,
     pub published: PublishedStatus,
+    /// What is wrong with the canary, in words.
+    #[serde(default)]
+    pub canary: Option<String>,
+    /// Where the node listens.
+    #[serde(default)]
+    pub listeners: Vec<ListenerStatus>,
     pub switch: Status,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerStatus {
+    pub address: SocketAddr,
+    /// "udp", "tcp" or "tls".
+    pub transport: String,
 }
 
 /// Which version runs, and what does not agree with it.
@@ -85,6 +102,9 @@ pub struct Published {
 pub struct SetState {
     pub state: AnalystStateRecord,
     pub reason: Option<String>,
+    /// Who wants it so.
+    #[serde(default)]
+    pub by: Option<String>,
 }
 
 /// `POST /v1/analysts/{id}/attest`.

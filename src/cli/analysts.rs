@@ -6,12 +6,12 @@ use std::io::{BufRead, IsTerminal, Write};
 use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api::ReloadKind;
 use crate::api::wire::{Attest, Done, Reload, SetState};
-use crate::cli::client::{Client, segment};
+use crate::cli::client::{Client, author, segment};
 use crate::cli::exit::{Outcome, Refused, Unreachable, Usage};
 use crate::cli::out::{Out, green, padded, red, tell};
 use crate::cli::place::Place;
@@ -19,7 +19,6 @@ use crate::config::Config;
 use crate::diagnostic::nearest;
 use crate::ids::{HospitalId, ModuleId, SystemId};
 use crate::routing::{Analyst, HeldAt, Modules, PhoneKind, Qualification, Releases, Staff};
-use crate::runtime::versions::own_user;
 use crate::store::{self, blocking};
 use crate::ticket::AnalystStateRecord;
 
@@ -69,6 +68,9 @@ pub enum AnalystsCommand {
         /// Shown beside the state, and kept in the audit
         #[arg(long)]
         reason: Option<String>,
+        /// Who wants it so; for the audit, where it is not whoever works by sudo
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
 }
 
@@ -121,14 +123,14 @@ pub fn run(place: &Place, command: &AnalystsCommand, out: &mut Out) -> anyhow::R
         AnalystsCommand::Show { analyst, json } => show(place, analyst, *json, out),
         AnalystsCommand::Attest(args) => attest(place, args, out),
         AnalystsCommand::SetPassword(args) => set_password(place, args, out),
-        AnalystsCommand::SetState { analyst, state, reason } => {
+        AnalystsCommand::SetState { analyst, state, reason, by } => {
             let state = match state {
                 StateWord::Available => AnalystStateRecord::Available,
                 StateWord::Paused => AnalystStateRecord::Paused,
                 StateWord::SignedOut => AnalystStateRecord::SignedOut,
             };
             let client = Client::new(&place.socket)?;
-            let wanted = SetState { state, reason: reason.clone() };
+            let wanted = SetState { state, reason: reason.clone(), by: by.clone() };
             let done: Done = client.post(&format!("/v1/analysts/{}/state", segment(analyst)), &wanted)?;
             writeln!(out, "{}", done.done)?;
             Ok(Outcome::Done)
@@ -140,17 +142,27 @@ pub fn run(place: &Place, command: &AnalystsCommand, out: &mut Out) -> anyhow::R
 
 /// One analyst as the switch shows it.
 #[derive(Debug, Deserialize)]
-struct Live {
-    analyst: String,
+pub(super) struct Live {
+    pub analyst: String,
     name: String,
-    status: String,
+    pub status: String,
     detail: Option<String>,
-    reachable: bool,
-    on_shift: bool,
-    on_call: bool,
+    /// A phone of theirs has registered.
+    pub reachable: bool,
+    pub on_shift: bool,
+    pub on_call: bool,
     missed: u32,
+    /// Phones that cannot register for wrong passwords.
+    #[serde(default)]
+    locked: Vec<LockedPhone>,
     #[serde(default)]
     qualifications: Vec<HeldAt>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct LockedPhone {
+    user: String,
+    seconds: u64,
 }
 
 #[derive(Deserialize)]
@@ -160,6 +172,7 @@ struct LiveList {
 
 fn list(place: &Place, hospital: Option<&str>, json: bool, out: &mut Out) -> anyhow::Result<Outcome> {
     let config = place.config.as_ref();
+    place.knows_hospital(hospital.map(HospitalId::new).as_ref())?;
     let of_hospital = |id: &str| match (hospital, config.and_then(|config| config.staff.get(&id.into()))) {
         (Some(hospital), Some(analyst)) => analyst.hospitals.contains(&HospitalId::new(hospital)),
         (Some(_), None) => false,
@@ -185,16 +198,21 @@ fn list(place: &Place, hospital: Option<&str>, json: bool, out: &mut Out) -> any
             padded(&yes(live.reachable, "reachable"), 9),
             padded(&yes(live.on_shift, "on shift"), 8),
             padded(&yes(live.on_call, "on call"), 7),
-            not_counting(&live.qualifications),
+            not_counting(&live.qualifications) + &locked_phones(&live.locked),
         )?;
     }
     Ok(Outcome::Done)
 }
 
+/// From the running node.
+pub(super) fn live(place: &Place) -> anyhow::Result<Vec<Live>> {
+    Ok(Client::new(&place.socket)?.get::<LiveList>("/v1/analysts")?.analysts)
+}
+
 /// From the running node; without one, from the files and the store.
 fn everybody(place: &Place) -> anyhow::Result<Vec<Live>> {
-    match Client::new(&place.socket)?.get::<LiveList>("/v1/analysts") {
-        Ok(live) => Ok(live.analysts),
+    match live(place) {
+        Ok(live) => Ok(live),
         Err(error) if error.is::<Unreachable>() => {
             tell("wardline: no server runs, so states are unknown");
             let staff = place.config()?.staff.clone().with_attested(place.attested()?);
@@ -215,6 +233,18 @@ fn not_counting(held: &[HeldAt]) -> String {
     systems.into_iter().map(|(system, why)| format!("  {system}: {why}")).collect()
 }
 
+/// "  phone lena is locked for 240 s yet: wrong passwords; a new one frees it".
+fn locked_phones(locked: &[LockedPhone]) -> String {
+    let told = |phone: &LockedPhone| {
+        let LockedPhone { user, seconds } = phone;
+        format!(
+            "  {}",
+            red(&format!("phone {user} is locked for {seconds} s yet: wrong passwords; a new one frees it"))
+        )
+    };
+    locked.iter().map(told).collect()
+}
+
 fn without_server(analyst: &Analyst, staff: &Staff) -> Live {
     let now = Timestamp::now();
     Live {
@@ -226,6 +256,7 @@ fn without_server(analyst: &Analyst, staff: &Staff) -> Live {
         on_shift: analyst.on_shift(now),
         on_call: analyst.on_call(now),
         missed: 0,
+        locked: Vec::new(),
         qualifications: staff.standing(analyst, now),
     }
 }
@@ -255,6 +286,7 @@ fn as_json(live: &Live, config: Option<&Config>, passwords: Option<&BTreeSet<Str
     json!({
         "analyst": live.analyst, "name": live.name, "status": live.status, "detail": live.detail,
         "reachable": live.reachable, "on_shift": live.on_shift, "on_call": live.on_call, "missed": live.missed,
+        "locked": live.locked,
         "hospitals": analyst.map(|analyst| &analyst.hospitals), "phones": phones,
         "qualifications": live.qualifications,
     })
@@ -343,7 +375,7 @@ fn set_password(place: &Place, args: &SetPasswordArgs, out: &mut Out) -> anyhow:
         bail!("a password has at least {MIN_PASSWORD} characters; nothing was changed");
     }
     let realm = &config.node.registration.realm;
-    let actor = own_user();
+    let actor = author();
     store::make_dir(&place.data_dir)?;
     blocking(async || store::set_password(&place.data_dir, &user, realm, &password, &actor).await)??;
     let client = Client::new(&place.socket)?;

@@ -13,14 +13,17 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
-use crate::api::wire::Refusal;
+use crate::api::wire::{ON_BEHALF_OF, Refusal};
 use crate::cli::exit::{Refused, Unreachable};
+use crate::runtime::versions::own_user;
 use crate::time::Duration;
 
 /// A server that lives accepts at once.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 /// The longest answer is a reload's, which reads every file.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(70);
+/// Longest name of a system's user (useradd has 32).
+const MAX_USER: usize = 64;
 /// Every call of a full node, with room.
 const MAX_ANSWER: usize = 16 << 20;
 
@@ -28,14 +31,22 @@ const MAX_ANSWER: usize = 16 << 20;
 pub struct Client {
     socket: PathBuf,
     runtime: Runtime,
+    /// Whom it works for, where that is somebody else than the system's user.
+    on_behalf_of: Option<String>,
 }
 
 impl Client {
     /// # Errors
     /// When no runtime can be made.
     pub fn new(socket: &Path) -> anyhow::Result<Client> {
+        Client::working_for(socket, on_behalf_of())
+    }
+
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn working_for(socket: &Path, on_behalf_of: Option<String>) -> anyhow::Result<Client> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Client { socket: socket.to_path_buf(), runtime })
+        Ok(Client { socket: socket.to_path_buf(), runtime, on_behalf_of })
     }
 
     /// # Errors
@@ -49,12 +60,15 @@ impl Client {
     }
 
     fn exchange<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<T> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "wardline")
-            .header("content-type", "application/json")
-            .body(Full::new(body))?;
+            .header("content-type", "application/json");
+        if let Some(name) = &self.on_behalf_of {
+            request = request.header(ON_BEHALF_OF, name);
+        }
+        let request = request.body(Full::new(body))?;
         let (status, body) = self.runtime.block_on(self.send(request))?;
         if status.is_success() {
             return serde_json::from_slice(&body)
@@ -84,6 +98,23 @@ impl Client {
             Ok(Err(error)) => Err(unreachable(format!("{error:#}")).into()),
             Err(_) => Err(unreachable("it does not answer".to_owned()).into()),
         }
+    }
+}
+
+/// Whoever works by `sudo -u wardline`.
+fn on_behalf_of() -> Option<String> {
+    let name = std::env::var("SUDO_USER").ok()?;
+    // A name of the system is plain; what is none is nobody's.
+    let plain = !name.is_empty() && name.len() <= MAX_USER && name.chars().all(|letter| letter.is_ascii_graphic());
+    plain.then_some(name)
+}
+
+/// The author of a change that this process makes itself: the system's user, and whom it works for.
+pub fn author() -> String {
+    let user = own_user();
+    match on_behalf_of().filter(|name| *name != user) {
+        Some(name) => format!("{user} for {name}"),
+        None => user,
     }
 }
 

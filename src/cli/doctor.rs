@@ -10,6 +10,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use serde::Serialize;
 
 use crate::api::wire::{NodeStatus, PublishedStatus};
+use crate::cli::analysts::{Live, live};
 use crate::cli::client::Client;
 use crate::cli::exit::Outcome;
 use crate::cli::golive;
@@ -18,7 +19,7 @@ use crate::cli::place::Place;
 use crate::config::{self, Config, Media, NextHop, Node, Surroundings, Trunk, render};
 use crate::ids::HospitalId;
 use crate::plural::counted;
-use crate::routing::PhoneKind;
+use crate::routing::{Analyst, PhoneKind, PhoneUse};
 use crate::runtime::drafts;
 use crate::runtime::tls::{Lasts, examine as examine_certificates};
 use crate::sip::Transport;
@@ -120,6 +121,7 @@ fn examine(folder: &Path) -> Vec<Finding> {
             findings.extend(running(status));
             findings.extend(version_that_runs(&status.published));
             findings.extend(standings(status));
+            findings.extend(left_over(status));
         }
         Err(error) => {
             findings.push(Finding::warn("server", format!("{error:#}"), "start it: wardline serve"));
@@ -132,7 +134,13 @@ fn examine(folder: &Path) -> Vec<Finding> {
     findings.extend(alike(&place.data_dir));
     findings.push(clock(&place.data_dir));
     if let Some(config) = &place.config {
-        findings.extend(ports(&config.node, server.is_ok()));
+        if server.is_ok() {
+            findings.extend(match live(&place) {
+                Ok(people) => ringable(config, &people),
+                Err(error) => vec![Finding::warn("analysts", format!("{error:#}"), "wardline analysts list")],
+            });
+        }
+        findings.extend(ports(&config.node, server.as_ref().ok()));
         let given_away = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
         findings.push(media_ports(&config.node.media, &given_away));
         findings.extend(open_files(&config.node.media));
@@ -192,6 +200,86 @@ fn standings(status: &NodeStatus) -> Vec<Finding> {
         findings.push(Finding::warn("rehearsal", found, "wardline golive says what is open before going live"));
     }
     findings
+}
+
+/// What waits for a person, and a canary that does not sing.
+fn left_over(status: &NodeStatus) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let failed = status.switch.callbacks_failed;
+    if failed > 0 {
+        let found = format!("{} left to a person: it is tried no more", counted(failed, "callback"));
+        findings.push(Finding::warn(
+            "callbacks",
+            found,
+            "wardline tickets list --callback-due; call, then tickets set",
+        ));
+    }
+    findings.extend(status.canary.as_ref().map(|ill| {
+        Finding::warn(
+            "canary",
+            ill.clone(),
+            "callers may be no better off: the server's log, wardline tickets list --tests",
+        )
+    }));
+    findings
+}
+
+/// Whether somebody can be rung now, at each hospital.
+fn ringable(config: &Config, people: &[Live]) -> Vec<Finding> {
+    let one = |hospital: &HospitalId| {
+        let theirs: Vec<Absence> = people
+            .iter()
+            .filter_map(|live| Some((live, config.staff.get(&live.analyst.as_str().into())?)))
+            .filter(|(_, analyst)| analyst.hospitals.contains(hospital))
+            .map(|(live, analyst)| absence(live, analyst))
+            .collect();
+        let here = theirs.iter().filter(|absence| **absence == Absence::None).count();
+        if here > 0 {
+            return Finding::ok("analysts", format!("{hospital}: {here} of {} can be rung now", theirs.len()));
+        }
+        let why = [
+            (Absence::SignedOut, "signed out"),
+            (Absence::Paused, "paused"),
+            (Absence::OffShift, "off shift"),
+            (Absence::NoPhone, "without a registered phone"),
+        ];
+        let why: Vec<String> = why
+            .into_iter()
+            .map(|(absence, words)| (theirs.iter().filter(|one| **one == absence).count(), words))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, words)| format!("{count} {words}"))
+            .collect();
+        let why = if why.is_empty() { "it has no analysts".to_owned() } else { why.join(", ") };
+        Finding::warn("analysts", format!("{hospital}: nobody can be rung now: {why}"), "wardline analysts list")
+    };
+    config.hospitals.keys().map(one).collect()
+}
+
+/// Why somebody is not rung, the first reason of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absence {
+    None,
+    SignedOut,
+    Paused,
+    OffShift,
+    NoPhone,
+}
+
+/// On call counts as on shift: such a phone rings whoever has signed out.
+fn absence(live: &Live, analyst: &Analyst) -> Absence {
+    let has_phone = |usage: PhoneUse| {
+        let phones = analyst.phones.iter().filter(|phone| phone.usage == usage);
+        phones.map(|phone| phone.kind.user()).any(|user| user.is_none() || live.reachable)
+    };
+    let on_call = live.on_call && has_phone(PhoneUse::OnCall);
+    match live.status.as_str() {
+        _ if on_call => Absence::None,
+        "signed-out" => Absence::SignedOut,
+        "paused" => Absence::Paused,
+        _ if !live.on_shift => Absence::OffShift,
+        _ if !has_phone(PhoneUse::Desk) => Absence::NoPhone,
+        _ => Absence::None,
+    }
 }
 
 /// What runs is what was published last, and the files say the same.
@@ -359,16 +447,18 @@ fn clock(data_dir: &Path) -> Finding {
 
 // -- The network ------------------------------------------------------------------------------------------------------
 
-fn ports(node: &Node, ours: bool) -> Vec<Finding> {
+/// With a server: where it listens, by its own word. Without one: whether a start would get what the files name.
+fn ports(node: &Node, server: Option<&NodeStatus>) -> Vec<Finding> {
+    if let Some(status) = server {
+        let all: Vec<String> =
+            status.listeners.iter().map(|socket| format!("{}/{}", socket.address, socket.transport)).collect();
+        return vec![Finding::ok("ports", format!("the server has {}", all.join(", ")))];
+    }
     let mut wanted: Vec<(SocketAddr, Transport)> = Vec::new();
     for listener in node.listeners.values() {
         wanted.extend(listener.transports.iter().map(|transport| (listener.bind, *transport)));
     }
     wanted.extend(node.metrics.map(|address| (address, Transport::Tcp)));
-    if ours {
-        let all: Vec<String> = wanted.iter().map(|(address, transport)| shown(*address, *transport)).collect();
-        return vec![Finding::ok("ports", format!("the server has {}", all.join(", ")))];
-    }
     wanted.into_iter().map(|(address, transport)| free(address, transport)).collect()
 }
 
@@ -536,6 +626,7 @@ fn prompts(config: &Config) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::wire::ListenerStatus;
     use crate::time::Duration;
 
     fn range(first_port: u16, last_port: u16) -> Media {
@@ -561,6 +652,87 @@ mod tests {
         assert!(finding.found.contains("38 of the last 40 calls show the number 5550100"), "{}", finding.found);
         assert!(finding.remedy.is_some_and(|remedy| remedy.contains("Calling Party Selection = Originator")));
         assert!(looks_alike(&alike("")).remedy.is_some_and(|remedy| remedy.contains("withholds")));
+    }
+
+    fn status() -> NodeStatus {
+        let published = PublishedStatus {
+            version: 1,
+            digest: String::new(),
+            author: String::new(),
+            at: Timestamp::UNIX_EPOCH,
+            message: String::new(),
+            waiting: None,
+            differs: Vec::new(),
+            faults: Vec::new(),
+        };
+        let sip = ListenerStatus { address: "10.0.0.1:5060".parse().expect("an address"), transport: "udp".to_owned() };
+        NodeStatus {
+            version: String::new(),
+            process: 1,
+            ready: true,
+            uptime_s: 1,
+            journal: "healthy".to_owned(),
+            trouble: Vec::new(),
+            store_behind: 0,
+            published,
+            canary: None,
+            listeners: vec![sip],
+            switch: Default::default(),
+        }
+    }
+
+    fn sample() -> Config {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
+        let now = "2026-03-10T12:00:00Z".parse().expect("a time");
+        let surroundings = Surroundings { variables: std::collections::BTreeMap::new(), now };
+        config::load(&folder, &surroundings).expect("the sample is valid").config
+    }
+
+    /// Amara Osei, whose phone registers, works for Mercy Harbor.
+    fn amara(status: &str, reachable: bool, on_shift: bool) -> Live {
+        let live = serde_json::json!({
+            "analyst": "amara-osei", "name": "Amara Osei", "status": status, "detail": null, "reachable": reachable,
+            "on_shift": on_shift, "on_call": false, "missed": 0,
+        });
+        serde_json::from_value(live).expect("as the server tells it")
+    }
+
+    #[test]
+    fn a_hospital_where_nobody_can_be_rung_is_warned_of_with_the_reasons() {
+        let config = sample();
+        let found = |live: Live| {
+            let findings = ringable(&config, &[live]);
+            let mercy = findings.into_iter().find(|finding| finding.found.starts_with("mercy-harbor: "));
+            mercy.map(|finding| (finding.level, finding.found)).expect("a line for each hospital")
+        };
+        let nobody = |why: &str| (Level::Warn, format!("mercy-harbor: nobody can be rung now: {why}"));
+        assert_eq!(found(amara("signed-out", true, true)), nobody("1 signed out"));
+        assert_eq!(found(amara("paused", true, true)), nobody("1 paused"));
+        assert_eq!(found(amara("idle", true, false)), nobody("1 off shift"));
+        assert_eq!(found(amara("idle", false, true)), nobody("1 without a registered phone"));
+        assert_eq!(found(amara("idle", true, true)), (Level::Ok, "mercy-harbor: 1 of 1 can be rung now".to_owned()));
+        let none = ringable(&config, &[]);
+        assert!(
+            none.iter().all(|finding| finding.level == Level::Warn && finding.found.ends_with("it has no analysts"))
+        );
+    }
+
+    #[test]
+    fn callbacks_left_to_a_person_and_a_silent_canary_are_warned_of() {
+        assert!(left_over(&status()).is_empty());
+        let mut status = NodeStatus { canary: Some("no call of the canary went well yet".to_owned()), ..status() };
+        status.switch.callbacks_failed = 14;
+        let found: Vec<(Level, &str)> =
+            left_over(&status).iter().map(|finding| (finding.level, finding.what)).collect();
+        assert_eq!(found, [(Level::Warn, "callbacks"), (Level::Warn, "canary")]);
+    }
+
+    /// The files may name others meanwhile.
+    #[test]
+    fn a_running_servers_ports_are_told_by_its_own_word() {
+        let found: Vec<String> =
+            ports(&sample().node, Some(&status())).into_iter().map(|finding| finding.found).collect();
+        assert_eq!(found, ["the server has 10.0.0.1:5060/udp"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod analysts;
 pub mod answer;
+mod audit;
 pub mod call;
 mod check;
 mod client;
@@ -164,6 +165,8 @@ environment: WARDLINE__MEDIA__PORTS=30000-30999 stands for `ports` in [media]."
   wardline report                            the last seven days
   wardline report --since 2026-07-01 --until 2026-08-01 --hospital mercy-harbor --json")]
     Report(report::ReportArgs),
+    /// Who changed what, when and why, oldest first
+    Audit(audit::AuditArgs),
     /// Look at everything that can keep the node from answering calls; exits 1 when something does
     Doctor(doctor::DoctorArgs),
     /// Put the edited files into force as a new version: checked, numbered, kept
@@ -231,6 +234,7 @@ fn run(folder: &Path, command: &Command, out: &mut Out) -> anyhow::Result<Outcom
         Command::Incidents(command) => incidents::run(&Place::find(folder)?, command, out),
         Command::Golive(args) => golive::run(&Place::find(folder)?, args, out),
         Command::Report(args) => report::run(&Place::find(folder)?, args, out),
+        Command::Audit(args) => audit::run(&Place::find(folder)?, args, out),
         Command::Doctor(args) => doctor::run(folder, args, out),
         Command::Publish(args) => versions::publish(folder, args, out),
         Command::Versions(args) => versions::versions(folder, args, out),

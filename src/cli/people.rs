@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::api::ReloadKind;
 use crate::api::wire::{ClearTally, Done, Reload, TallyList};
 use crate::cli::analysts::{first_line, typed_twice};
-use crate::cli::client::Client;
+use crate::cli::client::{Client, author};
 use crate::cli::exit::{Outcome, Refused, Unreachable, Usage};
 use crate::cli::out::{Out, padded, tell};
 use crate::cli::place::Place;
@@ -20,7 +20,6 @@ use crate::diagnostic::nearest;
 use crate::identity::{Clinician, Pins, Suspect, Tally, judge_pin};
 use crate::ids::{ClinicianId, HospitalId};
 use crate::plural;
-use crate::runtime::versions::own_user;
 use crate::store::{self, blocking};
 
 /// Digits of a generated PIN.
@@ -234,7 +233,7 @@ fn set_pin(place: &Place, args: &SetPinArgs, out: &mut Out) -> anyhow::Result<Ou
 
 /// Into the store, and to the running server.
 fn keep(place: &Place, hospital: &HospitalId, person: &ClinicianId, pin: Option<&str>) -> anyhow::Result<&'static str> {
-    let actor = own_user();
+    let actor = author();
     store::make_dir(&place.data_dir)?;
     blocking(async || store::set_pin(&place.data_dir, hospital, person, pin, &actor).await)??;
     let client = Client::new(&place.socket)?;

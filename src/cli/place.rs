@@ -96,10 +96,30 @@ impl Place {
         }
     }
 
+    /// A mistyped hospital would have nothing to show, which is an answer as well.
+    ///
+    /// # Errors
+    /// When the files name none that is called so.
+    pub fn knows_hospital(&self, named: Option<&HospitalId>) -> Result<(), Usage> {
+        let (Some(id), Some(config)) = (named, &self.config) else { return Ok(()) };
+        if config.hospital(id).is_some() {
+            return Ok(());
+        }
+        let known: Vec<&str> = config.hospitals.keys().map(HospitalId::as_str).collect();
+        Err(Usage(format!("no hospital is called {id}; there are {}", known.join(", "))))
+    }
+
     /// The zone that this hospital's times are shown in; this machine's, where the files do not say it.
     pub fn zone_of(&self, hospital: &HospitalId) -> TimeZone {
         let known = self.config.as_ref().and_then(|config| config.hospital(hospital));
         known.map_or_else(TimeZone::system, |hospital| hospital.time_zone.clone())
+    }
+
+    /// The zone of all hospitals, where they have but one.
+    pub fn one_zone(&self) -> Option<TimeZone> {
+        let zones = self.zones(None);
+        let (first, others) = zones.split_first()?;
+        others.iter().all(|zone| zone == first).then(|| first.clone())
     }
 
     /// What was attested in this data directory, if any node has run there.

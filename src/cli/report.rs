@@ -4,6 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::out::Out;
@@ -33,12 +34,7 @@ pub struct ReportArgs {
 
 pub fn run(place: &Place, args: &ReportArgs, out: &mut Out) -> anyhow::Result<Outcome> {
     let hospital = args.hospital.as_deref().map(HospitalId::new);
-    if let (Some(id), Some(config)) = (&hospital, &place.config)
-        && config.hospital(id).is_none()
-    {
-        let known: Vec<&str> = config.hospitals.keys().map(HospitalId::as_str).collect();
-        return Err(Usage(format!("no hospital is called {id}; there are {}", known.join(", "))).into());
-    }
+    place.knows_hospital(hospital.as_ref())?;
     let now = Timestamp::now();
     let from = place.since(&args.since, now, hospital.as_ref())?;
     let to = args.until.as_deref().map_or(Ok(now), |until| place.until(until, now, hospital.as_ref()))?;
@@ -56,7 +52,9 @@ pub fn run(place: &Place, args: &ReportArgs, out: &mut Out) -> anyhow::Result<Ou
     if args.json {
         out.json(&report)?;
     } else {
-        write!(out, "{}", render(&report))?;
+        let zone = hospital.map_or_else(|| place.one_zone(), |hospital| Some(place.zone_of(&hospital)));
+        let zone = zone.unwrap_or(TimeZone::UTC);
+        write!(out, "{}", render(&report, &zone))?;
     }
     Ok(Outcome::Done)
 }

@@ -13,6 +13,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Outcome, Refused, Usage};
 use crate::cli::out::Out;
 use crate::cli::place::Place;
+use crate::diagnostic::nearest;
 use crate::ids::{AnalystId, HospitalId, TicketNumber, UnitId};
 use crate::store::{Filter, blocking, export_csv, export_json, open_readonly, render_list, render_ticket};
 use crate::ticket::{DispositionCode, Lifecycle, Record, Ticket, explain};
@@ -170,6 +171,8 @@ fn disposition(code: Option<Code>, solved: Option<YesNo>) -> anyhow::Result<(Dis
 
 fn filter(place: &Place, which: &Which, limit: Option<usize>) -> anyhow::Result<Filter> {
     let hospital = which.hospital.as_deref().map(HospitalId::new);
+    place.knows_hospital(hospital.as_ref())?;
+    known_names(place, which)?;
     let now = Timestamp::now();
     let since = which.since.as_deref().map(|since| place.since(since, now, hospital.as_ref())).transpose()?;
     let until = which.until.as_deref().map(|until| place.until(until, now, hospital.as_ref())).transpose()?;
@@ -186,6 +189,41 @@ fn filter(place: &Place, which: &Which, limit: Option<usize>) -> anyhow::Result<
         before: None,
         limit,
     })
+}
+
+/// A mistyped name would be no ticket, which is an answer as well. What the files do not name any more has tickets yet, so it
+/// is taken where a ticket says it.
+fn known_names(place: &Place, which: &Which) -> anyhow::Result<()> {
+    let Some(config) = &place.config else { return Ok(()) };
+    let used = |filter: Filter| -> anyhow::Result<bool> {
+        let filter = Filter { tests: true, limit: Some(1), ..filter };
+        Ok(place.data_dir.exists() && !found(place, &filter)?.is_empty())
+    };
+    if let Some(written) = &which.analyst {
+        let analyst = Some(AnalystId::new(written));
+        let known: Vec<&str> = config.staff.iter().map(|analyst| analyst.id.as_str()).collect();
+        if !known.contains(&written.as_str()) && !used(Filter { analyst, ..Filter::default() })? {
+            return Err(nobody("analyst", written, &known).into());
+        }
+    }
+    if let Some(written) = &which.unit {
+        let unit = Some(UnitId::new(written));
+        let known: Vec<&str> = config
+            .hospitals
+            .values()
+            .flat_map(|hospital| hospital.directory.units())
+            .map(|unit| unit.id.as_str())
+            .collect();
+        if !known.contains(&written.as_str()) && !used(Filter { unit, ..Filter::default() })? {
+            return Err(nobody("unit", written, &known).into());
+        }
+    }
+    Ok(())
+}
+
+fn nobody(what: &str, written: &str, known: &[&str]) -> Usage {
+    let near = nearest(written, known.iter().copied()).map(|near| format!("; did you mean {near}?"));
+    Usage(format!("no {what} is called {written}{}", near.unwrap_or_default()))
 }
 
 fn found(place: &Place, filter: &Filter) -> anyhow::Result<Vec<Ticket>> {
@@ -242,7 +280,10 @@ fn export(
     output: Option<&PathBuf>,
     out: &mut Out,
 ) -> anyhow::Result<Outcome> {
-    let tickets = found(place, &filter(place, which, None)?)?;
+    let filter = filter(place, which, None)?;
+    // All of them: more than one answer holds, a page after the other.
+    let mut tickets = Vec::new();
+    blocking(async || open_readonly(&place.data_dir).await?.each(filter, |ticket| tickets.push(ticket)).await)??;
     let text = if json { export_json(&tickets)? + "\n" } else { export_csv(&tickets) };
     match output {
         Some(path) => std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?,

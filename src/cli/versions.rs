@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::api::text;
 use crate::api::wire::{self, NodeStatus};
 use crate::cli::check;
-use crate::cli::client::Client;
+use crate::cli::client::{Client, author};
 use crate::cli::exit::{Outcome, Refused, Unreachable, Usage};
 use crate::cli::out::{Out, green, padded, tell};
 use crate::config::compare::{Comparison, Kind, compare, text_difference};
@@ -20,7 +20,6 @@ use crate::config::{Content, Surroundings, Whereabouts, render, whereabouts};
 use crate::diagnostic::Report;
 use crate::runtime::drafts::{self, Restored};
 use crate::runtime::publish::{self, Invalid, Wish, draft_of};
-use crate::runtime::versions::own_user;
 use crate::store::published::{Published, Version, Whole};
 
 #[derive(Debug, Args)]
@@ -178,7 +177,7 @@ pub fn publish(folder: &Path, args: &PublishArgs, out: &mut Out) -> anyhow::Resu
         site.tell_new(before.as_ref(), published.version, out)?;
         return Ok(Outcome::Done);
     }
-    let wish = Wish { folder: site.folder.clone(), author: own_user(), message: message.clone(), onto: *onto };
+    let wish = Wish { folder: site.folder.clone(), author: author(), message: message.clone(), onto: *onto };
     let judged = publish::judge(wish, &site.folder, &site.published, &site.surroundings).map_err(refused)?;
     let (version, new) = publish::without_node(judged, &site.published)?;
     publish::note_base(&site.folder, &version);
@@ -202,7 +201,7 @@ pub fn rollback(folder: &Path, args: &RollbackArgs, out: &mut Out) -> anyhow::Re
     let (number, done) = match site.ask(|client| client.post::<wire::Published>("/v1/rollback", &request))? {
         Some(published) => (published.version, published.done),
         None => {
-            let draft = draft_of(own_user(), message.clone(), site.surroundings.now);
+            let draft = draft_of(author(), message.clone(), site.surroundings.now);
             let judged = publish::judge_rollback(*to, draft, &site.folder, &site.published, &site.surroundings);
             let judged = judged.map_err(refused)?;
             let (version, new) = publish::without_node(judged, &site.published)?;

@@ -46,6 +46,8 @@ struct Entry {
     locks: u32,
     last: Instant,
     locked_until: Option<Instant>,
+    /// Of a user: where the last failure came from.
+    from: Option<IpAddr>,
 }
 
 #[derive(Default)]
@@ -66,7 +68,9 @@ impl Guard {
     /// Counts a wrong password. What is returned is new and belongs in the audit.
     pub fn failed(&mut self, now: Instant, user: &str, source: IpAddr) -> Vec<Locked> {
         let (user, source) = (name(user), network(source));
-        let user_lock = entry(&mut self.users, user.clone(), now).fail(now, FAILURES_PER_USER);
+        let of_user = entry(&mut self.users, user.clone(), now);
+        of_user.from = Some(source);
+        let user_lock = of_user.fail(now, FAILURES_PER_USER);
         let source_lock = entry(&mut self.sources, source, now).fail(now, FAILURES_PER_SOURCE);
         let user_lock = user_lock.map(|lasts| (Suspect::User(user), FAILURES_PER_USER, lasts));
         let source_lock = source_lock.map(|lasts| (Suspect::Source(source), FAILURES_PER_SOURCE, lasts));
@@ -77,6 +81,22 @@ impl Guard {
     /// The right password clears the user name. Not the source: it may own one account and guess at others.
     pub fn succeeded(&mut self, user: &str) {
         self.users.remove(&name(user));
+    }
+
+    /// Somebody who may do so has set a new password: what the old one did wrong counts no more, neither for the name nor for
+    /// where it was tried last, which is the phone that shall register now.
+    pub fn pardon(&mut self, user: &str) {
+        if let Some(source) = self.users.remove(&name(user)).and_then(|entry| entry.from) {
+            self.sources.remove(&source);
+        }
+    }
+
+    /// How long the user name, or the source at which it was wrong last, is locked yet.
+    pub fn locked_for(&self, now: Instant, user: &str) -> Option<Duration> {
+        let of_user = self.users.get(&name(user))?;
+        let of_source = of_user.from.and_then(|source| self.sources.get(&source));
+        let until = [Some(of_user), of_source].into_iter().flatten().filter_map(|entry| entry.locked_until).max()?;
+        (now < until).then(|| until.since(now))
     }
 }
 

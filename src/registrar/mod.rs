@@ -149,9 +149,15 @@ impl Registrar {
         changes
     }
 
-    /// Takes the accounts of a newly published version; bindings of those that are gone are removed.
+    /// Takes the accounts of a newly published version; bindings of those that are gone are removed. A new password lifts the
+    /// lock that the old one brought about.
     pub fn set_accounts(&mut self, accounts: impl IntoIterator<Item = Account>) -> Vec<Change> {
-        self.accounts = by_user(accounts);
+        let before = std::mem::replace(&mut self.accounts, by_user(accounts));
+        for (user, account) in &self.accounts {
+            if before.get(user) != Some(account) {
+                self.guard.pardon(user);
+            }
+        }
         self.md5_accounts = md5_only(&self.accounts);
         let gone: Vec<Arc<str>> =
             self.bindings.users().filter(|user| !self.accounts.contains_key(*user)).cloned().collect();
@@ -193,8 +199,9 @@ impl Registrar {
         aor(&realm_host(&self.config.realm), user)
     }
 
-    pub fn has_account(&self, user: &str) -> bool {
-        self.accounts.contains_key(user)
+    /// How long this user cannot register yet for wrong passwords; `None`: not locked.
+    pub fn locked_for(&self, now: Instant, user: &str) -> Option<Duration> {
+        self.guard.locked_for(now, user)
     }
 
     /// Live and not yet expired bindings.

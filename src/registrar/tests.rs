@@ -446,6 +446,36 @@ fn c45_a_lock_refuses_the_right_password_too_but_not_the_phone_that_is_registere
     assert_eq!(code(&world.register("anna", &[("Contact", CONTACT)])), 200);
 }
 
+/// A phone that knew the wrong password for an hour has locked its user and its own address.
+#[test]
+fn c45_a_new_password_is_in_force_at_once_at_the_phone_that_was_locked_and_another_users_lock_stays() {
+    let mut world = World::new();
+    let wrong = |world: &mut World, user: &str| {
+        let request = world.request(user, &[("Contact", CONTACT)]);
+        code(&world.register_as(user, "wrong", request))
+    };
+    for pause in [30, 60, 120, 0] {
+        for _ in 0..5 {
+            assert_eq!(wrong(&mut world, "anna"), 401);
+        }
+        world.seconds += pause;
+    }
+    assert_eq!(world.registrar.locked_for(world.now(), "anna"), Some(Duration::from_secs(240)));
+    let unsigned = world.request("anna", &[("Contact", CONTACT)]);
+    assert_eq!(code(&world.send(&unsigned)), 403, "its address is locked as well");
+    world.remote = ELSEWHERE.parse().unwrap();
+    for _ in 0..5 {
+        assert_eq!(wrong(&mut world, "bert"), 401);
+    }
+    let new = Account { ha1_sha256: Some(ha1(Algorithm::Sha256, "anna", REALM, "new")), ..account("anna") };
+    world.registrar.set_accounts([new, account("bert")]);
+    let left = ["anna", "bert"].map(|user| world.registrar.locked_for(world.now(), user));
+    assert_eq!(left, [None, Some(Duration::from_secs(30))]);
+    world.remote = HOME.parse().unwrap();
+    let request = world.request("anna", &[("Contact", CONTACT)]);
+    assert_eq!(code(&world.register_as("anna", "new", request)), 200);
+}
+
 #[test]
 fn c45_a_locked_address_does_not_lock_out_the_phone_that_is_registered_there() {
     let mut world = World::new();

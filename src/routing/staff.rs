@@ -115,6 +115,16 @@ pub enum PhoneKind {
     Trunk { trunk: TrunkId, number: String },
 }
 
+impl PhoneKind {
+    /// Whom it registers as.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            PhoneKind::Registered { user } => Some(user),
+            PhoneKind::Sip { .. } | PhoneKind::Trunk { .. } => None,
+        }
+    }
+}
+
 /// When a phone is rung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -44,7 +44,9 @@ pub use projector::{Projected, Projector};
 pub use restore::{AnalystStateAt, CallbackOwed, Continuity, NonceCount, OpenCall, Restored};
 pub use secrets::{Credential, SecretKey, credentials, pins, set_password, set_pin};
 pub use tickets::{Filter, SqliteTickets, Tickets};
-pub use view::{View, attested, export_csv, export_json, open_readonly, render_list, render_ticket};
+pub use view::{
+    AuditLine, MAX_AUDIT_LINES, View, attested, export_csv, export_json, open_readonly, render_list, render_ticket,
+};
 
 const JOURNAL_DIR: &str = "journal";
 

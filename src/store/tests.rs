@@ -199,6 +199,32 @@ async fn the_audit_table_is_append_only() {
 }
 
 #[test]
+fn the_audit_is_read_of_the_store_and_of_the_journal_oldest_first() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(dir.path(), options(), at(130.0)).unwrap();
+    let told = || {
+        blocking(async || {
+            let all = open_readonly(dir.path()).await.unwrap().audit(at(0.0)).await.unwrap();
+            assert!(all.is_sorted_by_key(|line| line.at));
+            all.into_iter().map(|line| format!("{} {} {}", line.actor, line.action, line.object)).collect::<Vec<_>>()
+        })
+        .unwrap()
+    };
+    for record in &morning().records {
+        assert_eq!(store.journal.append(record), Appended::Written);
+    }
+    assert_eq!(told(), ["lead reload config v2"]);
+    blocking(async || set_password(dir.path(), "ada", "mercy", "long enough", "wardline for jkim").await)
+        .unwrap()
+        .unwrap();
+    let mut both = told();
+    both.sort();
+    assert_eq!(both, ["lead reload config v2", "wardline for jkim set-password ada@mercy"]);
+    let none = blocking(async || open_readonly(dir.path()).await.unwrap().audit(Timestamp::MAX).await).unwrap();
+    assert_eq!(none.unwrap(), []);
+}
+
+#[test]
 fn a_restart_gives_back_what_was_there() {
     let dir = TempDir::new().unwrap();
     let (store, restored) = open(dir.path(), options(), at(130.0)).unwrap();
@@ -317,11 +343,11 @@ fn the_command_line_sees_the_same_before_and_after_projection() {
     let lines: Vec<&str> = seen[0].lines().collect();
     assert_eq!(
         lines[0],
-        "1002   2026-11-23 12:02:00 UTC   open          4710     5-EAST               -                -"
+        "1002   2026-11-23 12:02:00 UTC   open          4710      5-EAST               -                -"
     );
     assert_eq!(
         lines[2],
-        "1000   2026-11-23 12:00:01 UTC   closed        4710     4-WEST               ada              4.0 s"
+        "1000   2026-11-23 12:00:01 UTC   closed        4710      4-WEST               ada              4.0 s"
     );
 }
 

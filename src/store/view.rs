@@ -11,15 +11,20 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::journal::Reader;
 use super::projector::batch;
-use super::sqlite::{position, reader};
+use super::sqlite::{micros, position, reader};
 use super::tickets::{Filter, callback_due, load_list, load_records, load_whole, number_of};
 use crate::ids::{CallId, HospitalId, Seq, TicketNumber};
 use crate::routing::Attestation;
 use crate::ticket::{Event, Period, REPEAT_HOURS, Record, Report, Ticket, figures, rehearsed};
+
+/// Lines of the audit in one answer.
+pub const MAX_AUDIT_LINES: usize = 10_000;
 
 /// What was attested in a data directory, in the order of time; nothing where no server has run.
 ///
@@ -64,6 +69,49 @@ impl View {
         });
         all.extend(fresh);
         Ok(all)
+    }
+}
+
+/// One line of the audit: a change that somebody made, or a lock that began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditLine {
+    pub at: Timestamp,
+    /// The system's user, and in whose name.
+    pub actor: String,
+    pub action: String,
+    pub object: String,
+    pub reason: Option<String>,
+}
+
+impl View {
+    /// The audit from `since` on, oldest first: the newest [`MAX_AUDIT_LINES`] of it.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn audit(&mut self, since: Timestamp) -> Result<Vec<AuditLine>> {
+        let mut lines = Vec::new();
+        if let Some(connection) = &mut self.database {
+            let rows = sqlx::query(
+                "SELECT at_us, actor, action, object, reason FROM audit WHERE at_us >= ? ORDER BY at_us DESC LIMIT ?",
+            )
+            .bind(micros(since))
+            .bind(i64::try_from(MAX_AUDIT_LINES)?)
+            .fetch_all(connection)
+            .await?;
+            for row in rows {
+                let at = Timestamp::from_microsecond(row.try_get("at_us")?)?;
+                let (actor, action) = (row.try_get("actor")?, row.try_get("action")?);
+                let (object, reason) = (row.try_get("object")?, row.try_get("reason")?);
+                lines.push(AuditLine { at, actor, action, object, reason });
+            }
+        }
+        let fresh = self.fresh.iter().filter(|record| record.at >= since).filter_map(|record| {
+            let Event::Audit { actor, action, object, reason } = record.event.clone() else { return None };
+            Some(AuditLine { at: record.at, actor, action, object, reason })
+        });
+        lines.extend(fresh);
+        lines.sort_by_key(|line| line.at);
+        Ok(lines.split_off(lines.len().saturating_sub(MAX_AUDIT_LINES)))
     }
 }
 
@@ -236,7 +284,8 @@ pub fn render_list(tickets: &[Ticket], zone: impl Fn(&HospitalId) -> TimeZone) -
     let mut out = String::new();
     for ticket in tickets {
         let place = ticket.unit_name().unwrap_or("unmapped");
-        let from = ticket.extension().map_or(ticket.calling.as_str(), |extension| extension.as_str());
+        let calling = if ticket.calling.is_empty() { "anonymous" } else { ticket.calling.as_str() };
+        let from = ticket.extension().map_or(calling, |extension| extension.as_str());
         let analyst = ticket.analyst().map_or("-", |analyst| analyst.as_str());
         let human = ticket.seconds_to_human().map_or("-".to_owned(), |seconds| format!("{seconds:.1} s"));
         let (number, state) = (ticket.number.to_string(), ticket.state().as_str());
@@ -245,7 +294,7 @@ pub fn render_list(tickets: &[Ticket], zone: impl Fn(&HospitalId) -> TimeZone) -
         // Writing into a String can't fail; so below.
         let _ = writeln!(
             out,
-            "{number:<6} {opened:<24}  {state:<12}  {from:<8} {place:<20} {analyst:<16} {human}{rehearsal}"
+            "{number:<6} {opened:<24}  {state:<12}  {from:<9} {place:<20} {analyst:<16} {human}{rehearsal}"
         );
     }
     out

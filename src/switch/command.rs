@@ -143,13 +143,18 @@ impl Switch {
 
     fn analyst_views(&self, now: Instant) -> Vec<Value> {
         let wall = self.clock.wall(now);
+        let locked = |analyst: &routing::Analyst| -> Vec<Value> {
+            let users = analyst.phones.iter().filter_map(|phone| phone.kind.user());
+            let locked = users.filter_map(|user| Some((user, self.registrar.locked_for(now, user)?)));
+            locked.map(|(user, left)| json!({ "user": user, "seconds": left.as_secs() })).collect()
+        };
         let view = |analyst: &routing::Analyst| {
             let (status, detail) = words(&self.desk.status(&analyst.id, now), now);
             json!({
                 "analyst": analyst.id, "name": analyst.name, "status": status, "detail": detail,
                 "reachable": self.desk.reachable(&analyst.id),
                 "on_shift": analyst.on_shift(wall), "on_call": analyst.on_call(wall),
-                "missed": self.desk.missed(&analyst.id).0,
+                "missed": self.desk.missed(&analyst.id).0, "locked": locked(analyst),
                 "qualifications": self.staff.standing(analyst, wall),
             })
         };

@@ -173,9 +173,9 @@ fn the_calls_of_a_rehearsal_have_figures_of_their_own_with_what_is_left_out_of_e
     assert_eq!((report.tickets, report.counted), (2, 1), "the live call is none of them");
     assert_eq!(report.seconds_to_human.calls, 1);
     assert_eq!(report.exclusions[0].reason, "test");
-    let text = render(&report);
+    let text = render(&report, &jiff::tz::TimeZone::UTC);
     assert!(text.starts_with("Report of all hospitals in rehearsal, "), "{text}");
-    assert!(!render(&figures(&tickets, period, None, at(2_000.0))).contains("in rehearsal,"));
+    assert!(!render(&figures(&tickets, period, None, at(2_000.0)), &jiff::tz::TimeZone::UTC).contains("in rehearsal,"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod language;
 mod large;
 mod log;
 mod people;
+mod operators;
 mod publish;
 mod simulate;
 mod slow_store;
@@ -87,8 +88,12 @@ fn help_names_every_command_and_every_exit_code() {
         "tickets",
         "explain",
         "analysts",
+        "people",
+        "incidents",
+        "simulate",
         "golive",
         "report",
+        "audit",
         "doctor",
         "publish",
         "versions",

@@ -67,7 +67,7 @@ fn tickets(site: &Site) -> Vec<Value> {
 fn g81_a_killed_node_is_up_within_five_seconds_with_every_ticket_and_audit_line() {
     let site = Site::new();
     let (mut node, mut log) = serve(&site);
-    site.done(&["analysts", "set-state", "ruth-okafor", "paused", "--reason", "lunch"]);
+    site.done(&["analysts", "set-state", "ruth-okafor", "paused", "--reason", "lunch", "--by", "J. Kim"]);
     let _calls = ["4711", "4712", "4713"].map(|from| calls(&site, &mut log, from));
     signal(&node, Signal::SIGKILL);
     node.0.wait().expect("ended");
@@ -81,6 +81,13 @@ fn g81_a_killed_node_is_up_within_five_seconds_with_every_ticket_and_audit_line(
         assert_eq!(ticket["callback"]["reason"], "node-failure", "{ticket:#}");
     }
     says(&site.done(&["analysts", "list"]), &["paused"]);
+    let audit: Vec<Value> = serde_json::from_str(&site.done(&["audit", "--json"])).expect("JSON");
+    let line =
+        |action: &str| audit.iter().find(|line| line["action"] == action).unwrap_or_else(|| panic!("{audit:#?}"));
+    let paused = line("set analyst state");
+    assert_eq!((&paused["object"], &paused["reason"]), (&"ruth-okafor".into(), &"lunch".into()));
+    assert!(paused["actor"].as_str().is_some_and(|actor| actor.ends_with(" for J. Kim")), "{paused:#}");
+    says(&site.done(&["audit", "--since", "1d"]), &["for J. Kim  set analyst state ruth-okafor: lunch"]);
 }
 
 #[test]
