@@ -19,11 +19,14 @@ pub fn render(report: &Report, zone: &TimeZone) -> String {
     out
 }
 
+fn at(time: Timestamp, zone: &TimeZone) -> String {
+    time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
 fn write_report(out: &mut String, report: &Report, zone: &TimeZone) -> std::fmt::Result {
     let hospital = report.hospital.as_ref().map_or("all hospitals", |hospital| hospital.as_str());
     let hospital = if report.rehearsal { format!("{hospital} in rehearsal") } else { hospital.to_owned() };
-    let at = |time: Timestamp| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
-    writeln!(out, "Report of {hospital}, {} to {}", at(report.period.from), at(report.period.to))?;
+    writeln!(out, "Report of {hospital}, {} to {}", at(report.period.from, zone), at(report.period.to, zone))?;
     writeln!(
         out,
         "Calls            {} counted, {} still up, {} in all",
