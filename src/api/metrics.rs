@@ -35,6 +35,8 @@ pub fn text(status: Option<&Status>, gauges: &Gauges, ready: bool) -> Result<Str
 
 fn switch(figures: &mut Figures, status: &Status) {
     figures.gauge("calls", "Calls now", status.calls);
+    let help = "Attempts to call back now that have not reached the ward";
+    figures.gauge("calling_back", help, status.calling_back);
     figures.gauge("legs", "Legs of calls now", status.legs);
     figures.gauge("dialogs", "SIP dialogs now", status.dialogs);
     figures.gauge("transactions", "SIP transactions now", status.transactions);
@@ -43,7 +45,7 @@ fn switch(figures: &mut Figures, status: &Status) {
         [("free", status.ports_free), ("used", status.ports_used), ("resting", status.ports_resting)].map(small);
     figures.labelled_gauge("ports", "RTP port pairs by what they do", "state", &ports);
     figures.gauge("bindings", "Registered phones now", status.bindings);
-    figures.gauge("waiting", "Calls waiting for a free analyst now", status.waiting);
+    figures.gauge("waiting", "Callers waiting for a free analyst now", status.waiting);
     figures.gauge("callbacks", "Callbacks that wait for their time", status.callbacks);
     let help = "Callbacks owed that are tried no more: a person must call";
     figures.gauge("callbacks_failed", help, status.callbacks_failed);

@@ -7,8 +7,11 @@
 //!                                                │  └─no analyst found┘ │ └─three times, or too late─▶ Failed: a person's
 //!                                                └──the ward was rung───┘
 //! ```
-//! An attempt is one in which the ward's phone was rung. One that found no analyst is not counted and is tried again after
-//! a longer and longer pause, until [`TRY_FOR`] is over.
+//! An attempt is one in which the ward's phone was rung. One that found no analyst, or no way to the ward, is not counted
+//! and is tried again after a longer and longer pause, until [`TRY_FOR`] is over.
+//!
+//! Until the ward answers nobody waits on the line, so an attempt makes room for whoever does: it stands behind all callers
+//! in the line, and while it looks for an analyst it is put off as soon as a caller waits for one of the same system.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -21,9 +24,11 @@ use crate::call::{Call, EndedTicket, KnownTicket, Owner, Stage};
 use crate::config::Hospital;
 use crate::identity::Caller;
 use crate::ids::{CallId, Extension, HospitalId, IncidentId, Language, LegId, PromptId, TicketNumber};
-use crate::ivr::prompts::{CALL_BACK_FOR, RINGBACK};
+use crate::ivr::prompts::{CALL_BACK_FOR, NO_ANSWER, RINGBACK};
+use crate::ivr::timing::PLAY_GRACE;
 use crate::ivr::{CallbackCause, Origin, Plan};
 use crate::routing::{Need, Priority};
+use crate::sip::Status;
 use crate::ticket::{CallbackOutcome, CallbackReason, DispositionCode, Event, Party};
 use crate::time::{Duration, Instant};
 
@@ -61,26 +66,35 @@ pub struct Tries {
     pub attempts: u8,
     /// Tries in a row since then in which it was not.
     pub in_vain: u8,
+    /// The last one ended for a reason that has nothing to do with it.
+    pub put_off: bool,
+    /// The last one found no way to the hospital: others would not, either.
+    pub no_way: bool,
     /// Nothing is tried later.
     pub until: Instant,
 }
 
 impl Tries {
     pub fn none(until: Instant) -> Tries {
-        Tries { attempts: 0, in_vain: 0, until }
+        Tries { attempts: 0, in_vain: 0, put_off: false, no_way: false, until }
     }
 
     /// The pause before the next try.
     pub fn pause(&self) -> Duration {
+        if self.put_off {
+            return NEXT_ATTEMPT_AFTER;
+        }
         let doubled = 1_u32.checked_shl(u32::from(self.in_vain.saturating_sub(1))).unwrap_or(u32::MAX);
         NEXT_ATTEMPT_AFTER.saturating_mul(doubled).min(MAX_PAUSE)
     }
 
     pub fn note(&mut self, outcome: CallbackOutcome) {
+        self.no_way = outcome == CallbackOutcome::NoWay;
+        self.put_off = matches!(outcome, CallbackOutcome::PutOff | CallbackOutcome::Cut);
         if outcome.rang() {
             self.attempts = self.attempts.saturating_add(1);
             self.in_vain = 0;
-        } else {
+        } else if !self.put_off {
             self.in_vain = self.in_vain.saturating_add(1);
         }
     }
@@ -116,16 +130,30 @@ pub struct CallbackDue {
     pub test: bool,
 }
 
-/// An analyst waits on the line while the clinician's phone rings.
+/// An analyst waits on the line while the clinician's phone rings, and then hears that nobody was reached.
 pub(super) struct Dialling {
     analyst: LegId,
     pub(super) clinician: Option<LegId>,
     until: Instant,
+    /// The clinician's phone rings: only then it is an attempt.
+    rings: bool,
+    /// The attempt is over, and the analyst is being told.
+    telling: bool,
 }
 
 impl Dialling {
     pub(super) fn until(&self) -> Instant {
         self.until
+    }
+
+    /// What it means that the clinician's phone is not picked up; `refused`: it said so.
+    fn unanswered(&self, refused: Option<Status>) -> CallbackOutcome {
+        match refused.map(Status::code) {
+            _ if self.rings => CallbackOutcome::ClinicianNoAnswer,
+            Some(486 | 600) => CallbackOutcome::ClinicianBusy,
+            Some(408 | 503) | None => CallbackOutcome::NoWay,
+            Some(_) => CallbackOutcome::ClinicianUnreachable,
+        }
     }
 }
 
@@ -260,6 +288,24 @@ impl Call {
         matches!(self.callback, CallbackState::Attempt(_) | CallbackState::Failed)
     }
 
+    /// An attempt to call back whose ward is not on the line: nobody waits in it.
+    pub fn is_without_caller(&self) -> bool {
+        self.caller_leg.is_none()
+    }
+
+    /// Its analyst is still looked for, and perhaps rung.
+    pub fn seeks_analyst(&self) -> bool {
+        self.is_without_caller() && matches!(self.stage, Stage::Guided(_))
+    }
+
+    /// An attempt ends before an analyst was found, and is made another time.
+    pub fn put_off(&mut self, ctx: &mut Context<'_>, outcome: CallbackOutcome) {
+        if self.seeks_analyst() {
+            self.attempt_failed(ctx, outcome);
+        }
+        self.settle(ctx, VecDeque::new());
+    }
+
     /// Works off a callback: the hunt for an analyst begins at once, under the same ticket.
     pub fn calling_back(ctx: &mut Context<'_>, due: CallbackDue) -> Call {
         let hunting = Arc::clone(&due.plan.hunting);
@@ -308,30 +354,48 @@ impl Call {
             ctx.reach.number(&hospital.trunk, number.as_str(), outside)
         });
         let clinician = target.and_then(|target| self.invite(ctx, Role::Caller, target));
-        self.stage = Stage::Dialling(Dialling { analyst, clinician, until: ctx.now + CLINICIAN_RINGS_FOR });
-        let mut words = vec![PromptId::new(CALL_BACK_FOR)];
-        words.extend(self.unit_prompt(ctx));
-        let language = self.language.clone();
+        let until = ctx.now + CLINICIAN_RINGS_FOR;
+        self.stage = Stage::Dialling(Dialling { analyst, clinician, until, rings: false, telling: false });
+        if clinician.is_none() {
+            self.attempt_failed(ctx, CallbackOutcome::NoWay);
+            return;
+        }
+        let (language, words) = (self.language.clone(), self.call_back_words(ctx));
         if let Some(leg) = self.legs.get_mut(&analyst) {
             leg.say(ctx, &language, &words);
         }
-        if clinician.is_none() {
-            self.attempt_failed(ctx, CallbackOutcome::NoWay);
-        }
+    }
+
+    /// "Call back for four west."
+    fn call_back_words(&self, ctx: &Context<'_>) -> Vec<PromptId> {
+        [PromptId::new(CALL_BACK_FOR)].into_iter().chain(self.unit_prompt(ctx)).collect()
     }
 
     pub(super) fn dialling_words_done(&mut self, ctx: &mut Context<'_>, id: LegId) {
         let language = self.language.clone();
-        if let (Stage::Dialling(dialling), Some(leg)) = (&self.stage, self.legs.get_mut(&id))
-            && dialling.analyst == id
-        {
+        let Stage::Dialling(dialling) = &self.stage else { return };
+        if dialling.analyst != id {
+            return;
+        }
+        if dialling.telling {
+            self.attempt_over(ctx);
+        } else if let Some(leg) = self.legs.get_mut(&id) {
             leg.play_loop(ctx, &language, PromptId::new(RINGBACK));
+        }
+    }
+
+    pub(super) fn clinician_rings(&mut self, id: LegId) {
+        if let Stage::Dialling(dialling) = &mut self.stage
+            && dialling.clinician == Some(id)
+        {
+            dialling.rings = true;
         }
     }
 
     pub(super) fn clinician_answered(&mut self, ctx: &mut Context<'_>, id: LegId) {
         let Stage::Dialling(dialling) = &self.stage else { return };
         if dialling.clinician != Some(id) {
+            self.cancel_legs(&[id], None);
             return;
         }
         let analyst = dialling.analyst;
@@ -340,32 +404,80 @@ impl Call {
     }
 
     pub(super) fn dialling_timeout(&mut self, ctx: &mut Context<'_>) {
-        if matches!(&self.stage, Stage::Dialling(dialling) if dialling.until <= ctx.now) {
-            self.attempt_failed(ctx, CallbackOutcome::ClinicianNoAnswer);
+        let Stage::Dialling(dialling) = &self.stage else { return };
+        if dialling.until > ctx.now {
+            return;
+        }
+        if dialling.telling {
+            self.attempt_over(ctx);
+        } else {
+            let outcome = dialling.unanswered(None);
+            self.attempt_failed(ctx, outcome);
         }
     }
 
-    /// Nobody, or not both: the next attempt comes in its time.
+    /// The clinician's phone said no, or nobody is there.
+    pub(super) fn clinician_refused(&mut self, ctx: &mut Context<'_>, id: LegId, status: Status) {
+        let Stage::Dialling(dialling) = &self.stage else { return };
+        if dialling.clinician == Some(id) {
+            let outcome = dialling.unanswered(Some(status));
+            self.attempt_failed(ctx, outcome);
+        }
+    }
+
+    /// The analyst hung up while the clinician's phone was called.
+    pub(super) fn dialling_analyst_left(&mut self, ctx: &mut Context<'_>) {
+        let Stage::Dialling(dialling) = &self.stage else { return };
+        let outcome = if dialling.rings { CallbackOutcome::Failed } else { CallbackOutcome::AnalystLeft };
+        self.attempt_failed(ctx, outcome);
+    }
+
+    /// Nobody, or not both: the next attempt comes in its time. An analyst who is on the line is told first.
     pub(super) fn attempt_failed(&mut self, ctx: &mut Context<'_>, outcome: CallbackOutcome) {
         if !self.is_callback_attempt() || matches!(self.stage, Stage::Over) {
             return;
         }
         self.stop_hunt(ctx);
         self.attempted(ctx, outcome);
-        self.stage = Stage::Over;
+        if !self.tell_analyst(ctx) {
+            self.attempt_over(ctx);
+        }
+    }
+
+    /// "Call back for four west. No answer." `false`: there is nobody to be told, or who was told already.
+    fn tell_analyst(&mut self, ctx: &mut Context<'_>) -> bool {
+        let mut words = self.call_back_words(ctx);
+        words.push(PromptId::new(NO_ANSWER));
+        words.retain(|prompt| ctx.config.prompts.contains(&self.language, prompt));
+        let language = self.language.clone();
+        let Stage::Dialling(dialling) = &mut self.stage else { return false };
+        let called = dialling.clinician.take();
+        let listens = self.legs.get_mut(&dialling.analyst).filter(|leg| !leg.usage.has_ended());
+        let Some(leg) = listens.filter(|_| !dialling.telling && !words.is_empty()) else { return false };
+        dialling.telling = true;
+        dialling.until = ctx.now + leg.say(ctx, &language, &words) + PLAY_GRACE;
+        self.cancel_legs(called.as_slice(), None);
+        true
+    }
+
+    /// Whoever is still on the line is let go; an analyst who answered has time to note it.
+    fn attempt_over(&mut self, ctx: &mut Context<'_>) {
+        if let Stage::Dialling(dialling) = std::mem::replace(&mut self.stage, Stage::Over) {
+            self.free_analyst(ctx, dialling.analyst);
+        }
         ctx.desk.call_over(self.id, ctx.now);
         self.let_all_go(ctx, None);
     }
 
-    /// An attempt is over by the end of its conversation, or by ours: done only when both spoke.
+    /// An attempt is over by the end of its conversation, or cut short by us: done only when both spoke.
     pub(super) fn settle_callback(&mut self, ctx: &mut Context<'_>) {
-        if !self.is_callback_attempt() || std::mem::replace(&mut self.attempt_settled, true) {
-            return;
-        }
         let outcome = match &self.stage {
             Stage::Talking(_) if self.both_heard() => CallbackOutcome::BothSpoke,
-            Stage::Guided(_) => CallbackOutcome::NoAnalyst,
-            Stage::Talking(_) | Stage::Dialling(_) | Stage::Survey(_) | Stage::Over => CallbackOutcome::Failed,
+            Stage::Dialling(dialling) if dialling.rings => CallbackOutcome::Failed,
+            _ if self.caller_leg.is_some() => CallbackOutcome::Failed,
+            Stage::Guided(_) | Stage::Dialling(_) | Stage::Talking(_) | Stage::Survey(_) | Stage::Over => {
+                CallbackOutcome::Cut
+            }
         };
         self.attempted(ctx, outcome);
     }
@@ -376,8 +488,12 @@ impl Call {
         self.caller_leg.as_ref().is_some_and(heard) && heard(&talk.peer)
     }
 
+    /// How it went, once.
     fn attempted(&mut self, ctx: &mut Context<'_>, outcome: CallbackOutcome) {
         let CallbackState::Attempt(tries) = &mut self.callback else { return };
+        if std::mem::replace(&mut self.attempt_settled, true) {
+            return;
+        }
         tries.note(outcome);
         ctx.record(Event::CallbackAttempted { attempt: tries.attempts, outcome });
         if outcome == CallbackOutcome::BothSpoke {

@@ -7,18 +7,23 @@ use crate::call::media::MediaCommand;
 use crate::call::{Call, Stage};
 use crate::dialog::Reason;
 use crate::digit::Digit;
-use crate::ids::{AnalystId, LegId};
+use crate::ids::{AnalystId, LegId, PromptId};
 use crate::ivr::Input;
+use crate::ivr::prompts::{A_FAULT, RINGING};
 use crate::ivr::whisper::{SolvedQuestion, WhisperEffect, WhisperInput};
 use crate::routing::OfferOutcome;
 use crate::sip::Status;
-use crate::ticket::{CallbackOutcome, CallbackReason, Disposition, DispositionCode, Event, HangupCause, Party};
+use crate::ticket::{CallbackReason, Disposition, DispositionCode, Event, HangupCause, MediaProblem, Party};
 use crate::time::{Duration, Instant};
 
 /// Time to finish the notes before the next call; an answer to "Solved?" ends it at once.
 const WRAP_UP: Duration = Duration::from_secs(30);
 /// The question, its pause and ten seconds; then the phone is let go whatever happened.
 const SURVEY_AT_MOST: Duration = Duration::from_secs(15);
+
+/// Whoever leaves sooner after our answer has misdialled, or thought better of it, and has not even heard "Clinical service
+/// desk." to its end: nobody is woken for that.
+const MISDIALLED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The caller has hung up; the analyst at a plain phone is asked for the disposition.
 pub(super) struct Survey {
@@ -45,7 +50,7 @@ impl Call {
         match (&self.stage, role) {
             (Stage::Guided(_), Role::Analyst { .. }) => self.analyst_leg_gone(ctx, id, OfferOutcome::NotAccepted),
             (Stage::Guided(_), Role::Target(_)) => self.target_failed(ctx, id),
-            (Stage::Dialling(_), Role::Analyst { .. }) => self.attempt_failed(ctx, CallbackOutcome::Failed),
+            (Stage::Dialling(_), Role::Analyst { .. }) => self.dialling_analyst_left(ctx),
             (Stage::Talking(talk), _) if talk.peer == id => {
                 if talk.transfer.is_some() {
                     self.transferer_left(ctx, id);
@@ -60,14 +65,70 @@ impl Call {
         }
     }
 
-    /// Signalling broke: no ACK, or a peer that answers nothing any more.
+    /// A phone is gone that has not hung up: no ACK, no answer, no audio any more. It is let go, and whoever is still there
+    /// is not: a caller is given the next analyst, an analyst is asked how it ended.
     pub(super) fn leg_lost(&mut self, ctx: &mut Context<'_>, id: LegId, cause: HangupCause) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.usage.bye(reason_of(cause).as_ref());
+        }
         let bridged = matches!(&self.stage, Stage::Talking(talk) if talk.peer == id && talk.transfer.is_none());
-        if self.caller_leg == Some(id) || bridged {
-            self.caller_gone_from_plan(ctx);
-            self.finish(ctx, cause, Party::Desk);
-        } else {
+        if self.caller_leg == Some(id) {
+            self.caller_lost(ctx, cause);
+        } else if !bridged {
             self.leg_left(ctx, id);
+        } else if self.caller_is_there() {
+            self.peer_lost(ctx, id);
+        } else {
+            // Both are gone.
+            self.owe_for(ctx, cause);
+            self.finish(ctx, cause, Party::Desk);
+        }
+    }
+
+    fn caller_lost(&mut self, ctx: &mut Context<'_>, cause: HangupCause) {
+        match &self.stage {
+            Stage::Guided(_) => {
+                self.caller_gone_from_plan(ctx);
+                // Whoever never confirmed our answer may never have been there.
+                if !matches!(cause, HangupCause::NoAck | HangupCause::MediaRefused) {
+                    self.owe_for(ctx, cause);
+                }
+                self.finish(ctx, cause, Party::Desk);
+            }
+            Stage::Talking(_) => {
+                self.owe_for(ctx, cause);
+                self.leave_analyst(ctx, cause, Party::Desk);
+            }
+            Stage::Dialling(_) | Stage::Survey(_) | Stage::Over => {}
+        }
+    }
+
+    /// The caller is on the line and was heard of late.
+    fn caller_is_there(&mut self) -> bool {
+        self.caller_leg().is_some_and(|leg| !leg.usage.has_ended() && leg.silent_since.is_none())
+    }
+
+    /// The caller's analyst, or whoever it was, is gone in the middle of the call: others are rung.
+    fn peer_lost(&mut self, ctx: &mut Context<'_>, id: LegId) {
+        let Some(party) = self.legs.get(&id).map(|leg| leg.role.party()) else { return };
+        ctx.record(Event::MediaProblem { party, problem: MediaProblem::Gone });
+        if let Some(caller) = self.caller_leg {
+            ctx.media(MediaCommand::Unbridge { a: caller, b: id });
+        }
+        self.free_analyst(ctx, id);
+        self.return_to_desk(ctx);
+        let mut words = vec![PromptId::new(A_FAULT), PromptId::new(RINGING)];
+        words.retain(|prompt| ctx.config.prompts.contains(&self.language, prompt));
+        let language = self.language.clone();
+        if let Some(leg) = self.caller_leg().filter(|leg| !leg.usage.has_ended() && !words.is_empty()) {
+            leg.say(ctx, &language, &words);
+        }
+    }
+
+    /// A callback for an ending that nobody chose, where none is owed yet.
+    pub(super) fn owe_for(&mut self, ctx: &mut Context<'_>, cause: HangupCause) {
+        if self.callback == CallbackState::None {
+            self.owe(ctx, callback_reason(cause));
         }
     }
 
@@ -81,21 +142,17 @@ impl Call {
                 let cause = if answered { HangupCause::Normal } else { HangupCause::Abandoned };
                 self.finish(ctx, cause, Party::Caller);
             }
-            Stage::Talking(talk) => {
-                let peer = talk.peer;
-                match self.talking_analyst().filter(|_| self.legs.get(&peer).is_some_and(|leg| !leg.usage.has_ended()))
-                {
-                    Some(analyst) => self.ask_solved(ctx, peer, analyst),
-                    None => self.finish(ctx, HangupCause::Normal, Party::Caller),
-                }
-            }
-            Stage::Dialling(_) => self.attempt_failed(ctx, CallbackOutcome::ClinicianNoAnswer),
-            Stage::Survey(_) | Stage::Over => {}
+            Stage::Talking(_) => self.leave_analyst(ctx, HangupCause::Normal, Party::Caller),
+            // A callback's ward is the caller once it has answered.
+            Stage::Dialling(_) | Stage::Survey(_) | Stage::Over => {}
         }
     }
 
-    /// The plan may owe the caller something (a mapped ward is called back).
+    /// The plan may owe the caller something (a mapped ward is called back), but not for a misdial.
     fn caller_gone_from_plan(&mut self, ctx: &mut Context<'_>) {
+        if self.opened + MISDIALLED_WITHIN > ctx.now {
+            return;
+        }
         self.guide_input(ctx, Input::CallerGone);
         // Left alone by a transfer, with no plan to speak for the caller.
         let alone = matches!(&self.stage, Stage::Guided(guided) if guided.guide.is_none());
@@ -106,12 +163,23 @@ impl Call {
 
     // -- "Solved? One yes, two no." ------------------------------------------------------------------------------------
 
-    fn ask_solved(&mut self, ctx: &mut Context<'_>, peer: LegId, analyst: AnalystId) {
+    /// The caller is gone: an analyst who is still there is asked how it ended.
+    fn leave_analyst(&mut self, ctx: &mut Context<'_>, cause: HangupCause, by: Party) {
+        let Stage::Talking(talk) = &self.stage else { return };
+        let peer = talk.peer;
+        let is_there = self.legs.get(&peer).is_some_and(|leg| !leg.usage.has_ended());
+        match self.talking_analyst().filter(|_| is_there) {
+            Some(analyst) => self.ask_solved(ctx, peer, analyst, cause, by),
+            None => self.finish(ctx, cause, by),
+        }
+    }
+
+    fn ask_solved(&mut self, ctx: &mut Context<'_>, peer: LegId, analyst: AnalystId, cause: HangupCause, by: Party) {
         if let Some(caller) = self.caller_leg {
             ctx.media(MediaCommand::Unbridge { a: caller, b: peer });
         }
         self.stop_transfer(ctx);
-        self.note_end(ctx, HangupCause::Normal, Party::Caller);
+        self.note_end(ctx, cause, by);
         let mut question = SolvedQuestion::new();
         question.handle(ctx.now, WhisperInput::Start);
         self.stage = Stage::Survey(Survey { leg: peer, analyst, question, until: ctx.now + SURVEY_AT_MOST });
@@ -265,6 +333,26 @@ impl Call {
     }
 }
 
+/// Why somebody is called back whose call ended so.
+fn callback_reason(cause: HangupCause) -> CallbackReason {
+    match cause {
+        HangupCause::NoAck
+        | HangupCause::MediaRefused
+        | HangupCause::RtpTimeout
+        | HangupCause::PeerLost
+        | HangupCause::SessionExpired => CallbackReason::LineLost,
+        HangupCause::TooLong => CallbackReason::TooLong,
+        HangupCause::Shutdown => CallbackReason::Shutdown,
+        HangupCause::Abandoned => CallbackReason::Abandoned,
+        HangupCause::Normal
+        | HangupCause::PlanEnded
+        | HangupCause::Transferred
+        | HangupCause::NoCapacity
+        | HangupCause::NodeFailure
+        | HangupCause::InternalError => CallbackReason::NodeFailure,
+    }
+}
+
 /// What phones may show of an ending that nobody there asked for.
 fn reason_of(cause: HangupCause) -> Option<Reason> {
     match cause {
@@ -278,6 +366,7 @@ fn reason_of(cause: HangupCause) -> Option<Reason> {
         | HangupCause::MediaRefused
         | HangupCause::PeerLost
         | HangupCause::SessionExpired
+        | HangupCause::TooLong
         | HangupCause::PlanEnded
         | HangupCause::Transferred
         | HangupCause::NodeFailure => None,

@@ -61,7 +61,8 @@ impl Guided {
         }
     }
 
-    /// Ringing without the plan: a callback, where nobody listens yet, or a caller whom a transfer left alone.
+    /// Ringing without the plan: a callback, where nobody listens yet, or a caller whom a transfer or a phone that is gone
+    /// left alone.
     pub(super) fn again(hunting: Arc<Hunting>) -> Guided {
         Guided {
             guide: None,
@@ -274,10 +275,20 @@ impl Call {
     }
 
     pub(super) fn guided_words_done(&mut self, ctx: &mut Context<'_>, leg: LegId) {
-        if self.caller_leg == Some(leg) {
-            self.guide_input(ctx, Input::SpokenDone);
-        } else {
+        if self.caller_leg != Some(leg) {
             self.offer_words_done(ctx, leg);
+        } else if matches!(&self.stage, Stage::Guided(guided) if guided.guide.is_none()) {
+            // No plan speaks any more to a caller who was left alone.
+            self.play_ringback(ctx);
+        } else {
+            self.guide_input(ctx, Input::SpokenDone);
+        }
+    }
+
+    pub(super) fn play_ringback(&mut self, ctx: &mut Context<'_>) {
+        let language = self.language.clone();
+        if let Some(leg) = self.caller_leg() {
+            leg.play_loop(ctx, &language, PromptId::new(RINGBACK));
         }
     }
 
@@ -336,12 +347,7 @@ impl Call {
                     leg.stop_playing(ctx);
                 }
             }
-            ivr::Effect::Ringback => {
-                let language = self.language.clone();
-                if let Some(leg) = self.caller_leg() {
-                    leg.play_loop(ctx, &language, PromptId::new(RINGBACK));
-                }
-            }
+            ivr::Effect::Ringback => self.play_ringback(ctx),
             ivr::Effect::Hold => {
                 let language = self.language.clone();
                 if let Some(leg) = self.caller_leg() {

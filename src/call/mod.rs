@@ -45,7 +45,7 @@ use crate::ids::{AnalystId, CallId, HospitalId, IncidentId, Language, LegId, Ser
 use crate::ivr::{self, Plan};
 use crate::routing::{Need, Priority};
 use crate::sip::{CSeq, Flow, Method, Request, Response, Status};
-use crate::ticket::{CallbackReason, DispositionCode, Event, HangupCause, MediaProblem, Party};
+use crate::ticket::{DispositionCode, Event, HangupCause, MediaProblem, Party};
 use crate::time::{Duration, Instant};
 
 pub use callback::{Aftermath, CallbackDue, CallbackState, NEXT_ATTEMPT_AFTER, TRY_FOR, Tries};
@@ -252,21 +252,22 @@ impl Call {
                 pending.push_back(Pending::WordsDone(*id));
             }
         }
-        if self.dead_legs(now) {
-            self.hang_up(ctx, HangupCause::RtpTimeout);
-        } else if self.opened + MAX_CALL <= now {
-            self.hang_up(ctx, HangupCause::PeerLost);
+        for leg in self.dead_legs(now) {
+            self.leg_lost(ctx, leg, HangupCause::RtpTimeout);
+        }
+        if self.opened + MAX_CALL <= now {
+            self.hang_up(ctx, HangupCause::TooLong);
         } else {
             self.stage_timeout(ctx);
         }
         self.settle(ctx, pending);
     }
 
-    /// Ends the call from our side: shutdown, dead media, a fault of ours.
+    /// Ends the call from our side: shutdown, its longest length, a fault of ours.
     pub fn hang_up(&mut self, ctx: &mut Context<'_>, cause: HangupCause) {
         // Nobody chose this ending: who can be called back is.
-        if !matches!(self.stage, Stage::Survey(_) | Stage::Over) && self.callback == CallbackState::None {
-            self.owe(ctx, CallbackReason::NodeFailure);
+        if !matches!(self.stage, Stage::Survey(_) | Stage::Over) {
+            self.owe_for(ctx, cause);
         }
         self.finish(ctx, cause, Party::Desk);
         self.settle(ctx, VecDeque::new());
@@ -311,6 +312,10 @@ impl Call {
         self.opened
     }
 
+    pub fn need(&self) -> &Need {
+        &self.need
+    }
+
     pub fn callback(&self) -> &CallbackState {
         &self.callback
     }
@@ -318,6 +323,7 @@ impl Call {
     /// In a word, for the board.
     pub fn stage_name(&self) -> &'static str {
         match &self.stage {
+            Stage::Guided(_) if self.is_without_caller() => "calling back",
             Stage::Guided(guided) if guided.is_waiting() => "waiting",
             Stage::Guided(guided) if guided.is_ringing() => "ringing",
             Stage::Guided(_) => "ivr",
@@ -449,9 +455,11 @@ impl Call {
         ctx.record(Event::MediaProblem { party: leg.role.party(), problem });
     }
 
-    /// Whether a leg that should be heard has been silent beyond bearing.
-    fn dead_legs(&self, now: Instant) -> bool {
-        !matches!(self.stage, Stage::Over) && self.legs.values().any(|leg| leg.dead_at().is_some_and(|at| at <= now))
+    /// Those that should be heard and have been silent beyond bearing.
+    fn dead_legs(&self, now: Instant) -> Vec<LegId> {
+        let is_dead = |leg: &&Leg| leg.dead_at().is_some_and(|at| at <= now);
+        let watched = self.legs.values().filter(|_| !matches!(self.stage, Stage::Over));
+        watched.filter(is_dead).map(|leg| leg.id).collect()
     }
 
     // -- Small look-ups ----------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ use crate::digit::Digit;
 use crate::ids::{AnalystId, LegId, OfferId, RungId, TargetId};
 use crate::ivr::whisper::{AcceptWhisper, WhisperEffect, WhisperInput};
 use crate::ivr::{self, CallbackCause, Input};
-use crate::routing::{ACCEPT_WITHIN, Hunt, HuntAction, HuntInput, HuntNews, Hunting, OfferOutcome, Phone};
+use crate::routing::{ACCEPT_WITHIN, Hunt, HuntAction, HuntInput, HuntNews, Hunting, OfferOutcome, Phone, Rank};
 use crate::sip::{NameAddr, Status, Uri};
 use crate::ticket::{CallbackOutcome, CallbackReason, Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
@@ -105,6 +105,10 @@ impl Call {
     }
 
     fn hunt_input(&mut self, ctx: &mut Context<'_>, input: HuntInput) {
+        if self.makes_room(ctx, &input) {
+            self.attempt_failed(ctx, CallbackOutcome::PutOff);
+            return;
+        }
         let Stage::Guided(guided) = &mut self.stage else { return };
         let Some(hunt) = &mut guided.hunt else { return };
         hunt.handle(ctx.now, input, ctx.staff, ctx.desk, ctx.wall);
@@ -113,6 +117,21 @@ impl Call {
             self.hunt_action(ctx, action);
         }
         self.note_what_rings(ctx);
+    }
+
+    /// Whether a callback that looks on for its analyst would take one from a caller who waits.
+    fn makes_room(&self, ctx: &Context<'_>, input: &HuntInput) -> bool {
+        let goes_on = match input {
+            HuntInput::Stop | HuntInput::Ended { outcome: OfferOutcome::Answered, .. } => false,
+            HuntInput::Begin
+            | HuntInput::Reserved { .. }
+            | HuntInput::Ringing { .. }
+            | HuntInput::PickedUp { .. }
+            | HuntInput::Ended { .. }
+            | HuntInput::Freed
+            | HuntInput::Tick => true,
+        };
+        goes_on && self.seeks_analyst() && ctx.line.caller_waits_for(&self.need)
     }
 
     /// The caller is told that a phone rings only while one does.
@@ -157,7 +176,8 @@ impl Call {
             HuntNews::TryingOnCall { busy: 0 } => ivr::HuntNews::OnCall,
             HuntNews::TryingOnCall { .. } | HuntNews::AllBusy { .. } => ivr::HuntNews::AllBusy,
             HuntNews::WaitingSince { since } => {
-                ctx.line.join(self.id, since, self.priority);
+                let rank = if self.is_without_caller() { Rank::Callback } else { Rank::Caller(self.priority) };
+                ctx.line.join(self.id, since, rank, self.need.clone());
                 return;
             }
             // The plan books it, and says so to the caller; where no plan speaks any more, it is booked all the same.
@@ -169,7 +189,7 @@ impl Call {
             }
             HuntNews::NobodyFree => {
                 ctx.line.leave(self.id);
-                if self.is_callback_attempt() {
+                if self.is_without_caller() {
                     self.attempt_failed(ctx, CallbackOutcome::NoAnalyst);
                     return;
                 }
@@ -283,6 +303,7 @@ impl Call {
 
     /// The first of the offer's phones rings.
     pub(super) fn leg_rings(&mut self, ctx: &mut Context<'_>, leg: LegId) {
+        self.clinician_rings(leg);
         let Some((analyst, offer)) = self.offer_of(leg) else { return };
         if !std::mem::replace(&mut offer.rings, true) {
             let id = offer.id;
@@ -438,7 +459,7 @@ impl Call {
         ctx.record(Event::OfferEnded { offer: offer.id, analyst: analyst.clone(), outcome });
     }
 
-    fn cancel_legs(&mut self, legs: &[LegId], reason: Option<&Reason>) {
+    pub(super) fn cancel_legs(&mut self, legs: &[LegId], reason: Option<&Reason>) {
         for id in legs {
             if let Some(leg) = self.legs.get_mut(id) {
                 leg.usage.bye(reason);
@@ -484,7 +505,7 @@ impl Call {
             (Role::Analyst { .. }, _) => self.analyst_leg_gone(ctx, id, outcome_of(status)),
             (Role::Target(_), Stage::Guided(_)) => self.target_failed(ctx, id),
             (Role::Target(_), _) => self.transfer_failed(ctx, id, status),
-            (Role::Caller, Stage::Dialling(_)) => self.attempt_failed(ctx, CallbackOutcome::ClinicianNoAnswer),
+            (Role::Caller, Stage::Dialling(_)) => self.clinician_refused(ctx, id, status),
             (Role::Caller, _) => {}
         }
     }

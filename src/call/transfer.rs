@@ -7,8 +7,7 @@ use crate::call::leg::Role;
 use crate::call::media::MediaCommand;
 use crate::call::{Call, Stage};
 use crate::dialog::ReferRequest;
-use crate::ids::{LegId, PromptId, TargetId};
-use crate::ivr::prompts::RINGBACK;
+use crate::ids::{LegId, TargetId};
 use crate::sip::{Headers, Status, Uri};
 use crate::ticket::{Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
@@ -126,24 +125,18 @@ impl Call {
             ctx.media(MediaCommand::Unbridge { a: caller, b: analyst });
         }
         self.free_analyst(ctx, analyst);
-        let language = self.language.clone();
-        if let Some(leg) = self.caller_leg() {
-            leg.play_loop(ctx, &language, PromptId::new(RINGBACK));
-        }
+        self.play_ringback(ctx);
     }
 
-    /// Back to the hunt with a caller whom a transfer has left alone.
-    fn return_to_desk(&mut self, ctx: &mut Context<'_>) {
+    /// Back to the hunt with a caller who was left alone: by a transfer, or by a phone that is gone.
+    pub(super) fn return_to_desk(&mut self, ctx: &mut Context<'_>) {
         let Some(hunting) = Some(std::sync::Arc::clone(&self.plan.hunting)).filter(|_| self.caller_leg.is_some())
         else {
             self.finish(ctx, HangupCause::Transferred, Party::Desk);
             return;
         };
         self.stage = Stage::Guided(Box::new(super::guide::Guided::again(std::sync::Arc::clone(&hunting))));
-        let language = self.language.clone();
-        if let Some(leg) = self.caller_leg() {
-            leg.play_loop(ctx, &language, PromptId::new(RINGBACK));
-        }
+        self.play_ringback(ctx);
         self.begin_hunt(ctx, &hunting);
     }
 }

@@ -185,6 +185,8 @@ fn list(place: &Place, hospital: Option<&str>, json: bool, out: &mut Out) -> any
         out.json(&json!({ "analysts": all }))?;
         return Ok(Outcome::Done);
     }
+    let head = [("analyst", 18), ("name", 20), ("now", 24), ("phone", 9)].map(|(word, width)| padded(word, width));
+    writeln!(out, "{} shift    on call", head.join(" "))?;
     for live in &shown {
         let yes = |yes: bool, word: &str| if yes { word.to_owned() } else { "-".to_owned() };
         let state = live.detail.as_ref().map_or(live.status.clone(), |detail| format!("{} ({detail})", live.status));

@@ -65,7 +65,7 @@ pub fn drain(place: &Place, args: &DrainArgs, out: &mut Out) -> anyhow::Result<O
     let deadline = std::time::Instant::now() + Duration::from_secs(seconds);
     loop {
         let up = match client.get::<NodeStatus>("/v1/status") {
-            Ok(status) => status.switch.calls,
+            Ok(status) => status.switch.calls + status.switch.calling_back,
             // It stopped meanwhile.
             Err(error) if error.is::<Unreachable>() => 0,
             Err(error) => return Err(error),

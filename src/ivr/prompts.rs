@@ -26,6 +26,12 @@ const MAX_SPOKEN_NUMBER: u32 = 999_999;
 pub const PRESS_ONE: &str = "press-one-to-accept";
 /// To the analyst: a callback, and no call.
 pub const CALL_BACK_FOR: &str = "call-back-for";
+/// To the analyst: the ward that is called back was not reached.
+pub const NO_ANSWER: &str = "no-answer";
+/// To a caller whose analyst's phone is gone in mid-call.
+pub const A_FAULT: &str = "a-fault";
+/// To the same caller, when others are rung.
+pub const RINGING: &str = "ringing";
 /// To the analyst, when the caller has hung up.
 pub const SOLVED: &str = "solved-question";
 /// Where the plan has no words of its own for whom nobody can promise to call back.
@@ -35,7 +41,7 @@ pub const RINGBACK: &str = "ringback";
 /// What a held phone hears, and a caller who waits while no phone rings.
 pub const HOLD: &str = "hold";
 /// Heard whatever plans say, so recorded in every language of a hospital.
-pub const BY_ITSELF: [&str; 6] = [PRESS_ONE, CALL_BACK_FOR, SOLVED, FAULT, RINGBACK, HOLD];
+pub const BY_ITSELF: [&str; 9] = [PRESS_ONE, CALL_BACK_FOR, NO_ANSWER, A_FAULT, RINGING, SOLVED, FAULT, RINGBACK, HOLD];
 
 /// Why a WAV cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -32,7 +32,7 @@ pub use qualify::Refusal;
 pub use rungs::{Hunting, HuntingError, Rung, Who};
 pub use shifts::{Hours, Schedule, Span, Weekly};
 pub use staff::{Analyst, Modules, Phone, PhoneKind, PhoneUse, Qualification, Releases, Staff, StaffError};
-pub use waiting::{Priority, WaitingLine};
+pub use waiting::{Priority, Rank, WaitingLine};
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,15 @@ pub struct Need {
     pub level: Level,
 }
 
+impl Need {
+    /// Whether somebody who may take one of the two may be wanted for the other as well, as far as hospital and system
+    /// tell; what is unknown wants anybody.
+    pub fn competes_with(&self, other: &Need) -> bool {
+        let systems = self.system.as_ref().zip(other.system.as_ref());
+        self.hospital == other.hospital && systems.is_none_or(|(one, another)| one == another)
+    }
+}
+
 /// How far an analyst is qualified; a need asks for at least one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

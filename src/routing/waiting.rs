@@ -1,11 +1,12 @@
-//! Calls that nobody could take at once: urgent ones first, then the longest wait. A freed analyst is offered to them in
-//! this order.
+//! Calls that nobody could take at once: urgent ones first, then the longest wait, and callbacks that look for an analyst
+//! behind everybody who is on the line. A freed analyst is offered to them in this order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::CallId;
+use crate::routing::need::Need;
 use crate::time::Instant;
 
 /// Waiting calls at once: more than any desk's trunks carry. Beyond it a call still hunts, but last of all.
@@ -43,12 +44,36 @@ impl Priority {
     }
 }
 
-/// Who waits, and since when. The switch gives [`crate::routing::HuntInput::Freed`] to the hunts in this order after every
-/// change of the desk, carrying out each hunt's actions before the next is asked.
+/// Where a call stands among those that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Somebody is on the line.
+    Caller(Priority),
+    /// Nobody is: a callback, which rings its analyst first.
+    Callback,
+}
+
+/// Who waits, for what and since when. The switch gives [`crate::routing::HuntInput::Freed`] to the hunts in this order
+/// after every change of the desk, carrying out each hunt's actions before the next is asked.
 #[derive(Clone, Debug, Default)]
 pub struct WaitingLine {
-    order: BTreeSet<(Priority, Instant, CallId)>,
-    places: BTreeMap<CallId, (Priority, Instant)>,
+    order: BTreeSet<(Rank, Instant, CallId)>,
+    places: BTreeMap<CallId, Place>,
+    /// A caller has joined since this was last asked.
+    news: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    rank: Rank,
+    since: Instant,
+    need: Need,
+}
+
+impl Place {
+    fn is_callers(&self) -> bool {
+        matches!(self.rank, Rank::Caller(_))
+    }
 }
 
 impl WaitingLine {
@@ -57,30 +82,53 @@ impl WaitingLine {
     }
 
     /// Puts the call in line. A call keeps its first place; `false` when the line is full.
-    pub fn join(&mut self, call: CallId, since: Instant, priority: Priority) -> bool {
+    pub fn join(&mut self, call: CallId, since: Instant, rank: Rank, need: Need) -> bool {
         if self.places.contains_key(&call) {
             return true;
         }
         if self.places.len() >= MAX_WAITING {
             return false;
         }
-        let urgent = self.order.iter().take_while(|(priority, ..)| *priority == Priority::Urgent).count();
-        let priority = if urgent < MAX_URGENT { priority } else { Priority::Normal };
-        self.places.insert(call, (priority, since));
-        self.order.insert((priority, since, call));
+        let is_urgent = |rank: Rank| rank == Rank::Caller(Priority::Urgent);
+        let urgent = self.order.iter().take_while(|(rank, ..)| is_urgent(*rank)).count();
+        let rank = if is_urgent(rank) && urgent >= MAX_URGENT { Rank::Caller(Priority::Normal) } else { rank };
+        let place = Place { rank, since, need };
+        self.news |= place.is_callers();
+        self.places.insert(call, place);
+        self.order.insert((rank, since, call));
         true
     }
 
     /// Answered, left or given up.
     pub fn leave(&mut self, call: CallId) {
-        if let Some((priority, since)) = self.places.remove(&call) {
-            self.order.remove(&(priority, since, call));
+        if let Some(Place { rank, since, .. }) = self.places.remove(&call) {
+            self.order.remove(&(rank, since, call));
         }
     }
 
-    /// Urgent ones, then the longest wait first; the older call first of two that began to wait together.
+    /// Urgent ones, then the longest wait first, then callbacks; the older call first of two that began to wait together.
     pub fn in_order(&self) -> impl Iterator<Item = CallId> + '_ {
         self.order.iter().map(|&(_, _, call)| call)
+    }
+
+    /// Whether a caller has joined since this was last asked: callbacks must make room.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Whether somebody on the line waits whom an analyst for this need might serve.
+    pub fn caller_waits_for(&self, need: &Need) -> bool {
+        self.places.values().any(|place| place.is_callers() && place.need.competes_with(need))
+    }
+
+    /// The same, or a callback that has found nobody yet.
+    pub fn anybody_waits_for(&self, need: &Need) -> bool {
+        self.places.values().any(|place| place.need.competes_with(need))
+    }
+
+    /// Callers who wait; callbacks that look for an analyst are not among them.
+    pub fn callers(&self) -> usize {
+        self.places.values().filter(|place| place.is_callers()).count()
     }
 
     pub fn len(&self) -> usize {

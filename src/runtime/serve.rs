@@ -371,7 +371,9 @@ async fn quiet_within(inbox: &Inbox, desk: &Replies, at_most: Duration) -> bool 
     let quiet = async {
         loop {
             match desk.ask(inbox, Command::Status).await {
-                Ok(Reply::Status(status)) if status.calls > 0 => tokio::time::sleep(LOOK_EVERY).await,
+                Ok(Reply::Status(status)) if status.calls + status.calling_back > 0 => {
+                    tokio::time::sleep(LOOK_EVERY).await
+                }
                 Ok(_) | Err(_) => return,
             }
         }

@@ -119,7 +119,10 @@ impl Switch {
             }
             match call.aftermath(now) {
                 Aftermath::Nothing => {}
-                Aftermath::Due(at, due) => self.callbacks.add_at(at, *due),
+                Aftermath::Due(at, due) => {
+                    self.callbacks.note_way(now, &due);
+                    self.callbacks.add_at(at, *due);
+                }
                 Aftermath::WhenFixed(incident, at, due) => self.call_when_fixed(incident, at, *due),
                 Aftermath::Failed => self.callbacks.leave_to_a_person(id),
             }

@@ -1,11 +1,12 @@
 //! What the control socket asks. Every change is journaled with its author in the same batch.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::identity::Suspect;
 use crate::ids::{AnalystId, CallId, CommandId, HospitalId, TicketNumber};
-use crate::routing::{self, Attestation, Presence};
+use crate::routing::{self, Attestation, Phone, PhoneKind, PhoneUse, Presence};
 use crate::switch::{Action, Command, Reply, Switch};
 use crate::ticket::{AnalystStateRecord, Disposition, DispositionCode, Event, HangupCause};
 use crate::time::Instant;
@@ -45,6 +46,7 @@ impl Switch {
             Command::Drain { actor } => {
                 self.draining = true;
                 self.audit(now, actor, "drain", "node", None);
+                self.cut_attempts(now);
                 Reply::Done
             }
             Command::HangUpAll { actor } => {
@@ -150,6 +152,7 @@ impl Switch {
         };
         let view = |analyst: &routing::Analyst| {
             let (status, detail) = words(&self.desk.status(&analyst.id, now), now);
+            let status = self.cannot_be_rung(analyst, wall).filter(|_| status == "idle").unwrap_or(status);
             json!({
                 "analyst": analyst.id, "name": analyst.name, "status": status, "detail": detail,
                 "reachable": self.desk.reachable(&analyst.id),
@@ -159,6 +162,21 @@ impl Switch {
             })
         };
         self.config.staff.iter().map(view).collect()
+    }
+
+    /// What keeps somebody who is signed in and has no call from being rung at the desk, in a word.
+    fn cannot_be_rung(&self, analyst: &routing::Analyst, wall: Timestamp) -> Option<&'static str> {
+        let is_there = |phone: &Phone| match phone.kind {
+            PhoneKind::Registered { .. } => self.desk.reachable(&analyst.id),
+            PhoneKind::Sip { .. } | PhoneKind::Trunk { .. } => true,
+        };
+        if !analyst.on_shift(wall) {
+            Some("off-shift")
+        } else if !analyst.phones.iter().any(|phone| phone.usage == PhoneUse::Desk && is_there(phone)) {
+            Some("no-phone")
+        } else {
+            None
+        }
     }
 }
 

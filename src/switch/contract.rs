@@ -257,7 +257,11 @@ pub enum Reply {
 /// Counters and gauges, all of the process since it started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
+    /// Calls with somebody on the line who called, or was called back.
     pub calls: usize,
+    /// Attempts to call back under way that have not reached the ward.
+    #[serde(default)]
+    pub calling_back: usize,
     pub legs: usize,
     pub dialogs: usize,
     pub transactions: usize,
@@ -266,6 +270,7 @@ pub struct Status {
     pub ports_used: usize,
     pub ports_resting: usize,
     pub bindings: usize,
+    /// Callers who wait for an analyst.
     pub waiting: usize,
     /// Known problems that callers are told of.
     #[serde(default)]

@@ -409,7 +409,8 @@ impl Switch {
         let trunk_is_full = || trunk.is_some_and(|trunk| trunk.max_calls.is_some_and(|most| of_trunk(trunk) >= most));
         if self.draining {
             Some("draining")
-        } else if self.calls.len() >= self.config.node.max_calls {
+        // Who calls has room whatever is owed to others: an attempt to call back takes none before its ward is on the line.
+        } else if self.callers() >= self.config.node.max_calls {
             Some("max_calls of the node are up")
         } else if trunk_is_full() {
             Some("max_calls of the trunk are up")

@@ -245,7 +245,7 @@ impl Switch {
             self.registrar.poll_timeout(),
             self.trunks.poll_timeout(),
             self.desk.poll_timeout(),
-            self.callbacks.poll_timeout(),
+            self.callbacks_due_at(),
             self.wake_order.first().map(|(at, _)| *at),
             Some(self.shifts_at),
         ]
@@ -261,7 +261,8 @@ impl Switch {
 
     pub fn status(&self) -> Status {
         Status {
-            calls: self.calls.len(),
+            calls: self.callers(),
+            calling_back: self.attempts(),
             legs: self.legs.len(),
             dialogs: self.dialogs.len(),
             transactions: self.transactions.len(),
@@ -270,7 +271,7 @@ impl Switch {
             ports_used: self.ports.used(),
             ports_resting: self.ports.resting(),
             bindings: self.registrar.len(),
-            waiting: self.line.len(),
+            waiting: self.line.callers(),
             callbacks: self.callbacks.len(),
             incidents: self.incidents.iter().cloned().collect(),
             standings: self.standings_now(),
@@ -410,6 +411,7 @@ impl Switch {
     /// Gives whoever is free to the calls that wait, the longest wait first.
     fn offer_freed(&mut self, now: Instant) {
         for _ in 0..MAX_FREED_ROUNDS {
+            self.make_room(now);
             if !self.desk.take_freed() {
                 return;
             }

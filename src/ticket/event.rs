@@ -336,6 +336,8 @@ pub enum MediaProblem {
     Recovered,
     /// Keys were pressed and lost.
     KeysLost,
+    /// The phone is gone in mid-call, and others are rung for the caller.
+    Gone,
 }
 
 /// How signalling ended.
@@ -354,6 +356,8 @@ pub enum HangupCause {
     PeerLost,
     /// Nobody confirmed the session in time (RFC 4028).
     SessionExpired,
+    /// It had lasted as long as any call may.
+    TooLong,
     /// The plan ended the call: callback booked, message left, or hangup step.
     PlanEnded,
     Transferred,
@@ -415,6 +419,12 @@ pub enum CallbackReason {
     /// A mapped ward phone hung up before a human answered.
     Abandoned,
     NodeFailure,
+    /// A phone of the call was gone in the middle of it.
+    LineLost,
+    /// The call had lasted as long as any may.
+    TooLong,
+    /// Wardline was stopped.
+    Shutdown,
     /// The caller wants to be called when the known problem is fixed: not tried before.
     Incident,
     /// The known problem is fixed.
@@ -426,13 +436,22 @@ pub enum CallbackReason {
 pub enum CallbackOutcome {
     /// The ward's phone was not rung.
     NoAnalyst,
-    /// There is no way to the ward's phone: its trunk is gone, or no port is left.
+    /// It made room for a caller who waits on the line.
+    PutOff,
+    /// The analyst hung up before the ward's phone rang.
+    AnalystLeft,
+    /// There is no way to the ward: its PBX does not answer or does not serve, or no port is left.
     NoWay,
-    /// A failure of the node cut the attempt; whether the ward's phone was rung is not known.
+    /// The PBX says that the ward's phone is not there.
+    ClinicianUnreachable,
+    /// The ward's phone was busy, and was not rung.
+    ClinicianBusy,
+    /// A stop or a failure of the node cut the attempt; whether the ward's phone was rung is not known.
     Cut,
+    /// The ward's phone rang, and nobody picked it up.
     ClinicianNoAnswer,
     BothSpoke,
-    /// One of the two left, or was not heard.
+    /// The ward's phone rang; one of the two left, or was not heard.
     Failed,
 }
 
@@ -440,7 +459,13 @@ impl CallbackOutcome {
     /// Whether the ward's phone was rung: only then it counts as an attempt.
     pub fn rang(self) -> bool {
         match self {
-            CallbackOutcome::NoAnalyst | CallbackOutcome::NoWay | CallbackOutcome::Cut => false,
+            CallbackOutcome::NoAnalyst
+            | CallbackOutcome::PutOff
+            | CallbackOutcome::AnalystLeft
+            | CallbackOutcome::NoWay
+            | CallbackOutcome::ClinicianUnreachable
+            | CallbackOutcome::ClinicianBusy
+            | CallbackOutcome::Cut => false,
             CallbackOutcome::ClinicianNoAnswer | CallbackOutcome::BothSpoke | CallbackOutcome::Failed => true,
         }
     }

@@ -222,6 +222,7 @@ fn callback(ticket: &Ticket, zone: &TimeZone) -> Option<String> {
 
 fn disposition(ticket: &Ticket) -> String {
     match (ticket.disposition(), ticket.state()) {
+        (None, _) if ticket.up && ticket.calling_back => "The caller is being called back now.".to_owned(),
         (Some(set), _) => format!("{} set the disposition: {}.", set.by, disposition_words(&set.disposition)),
         (None, Lifecycle::Open) => "The call is up now.".to_owned(),
         (None, Lifecycle::WrapUpDue) => "The disposition is due.".to_owned(),

@@ -694,7 +694,7 @@ impl Ticket {
         let mut silent = BTreeSet::new();
         for (_, party, problem) in &self.problems {
             match problem {
-                MediaProblem::Dead | MediaProblem::OneWay => _ = silent.insert(*party),
+                MediaProblem::Dead | MediaProblem::OneWay | MediaProblem::Gone => _ = silent.insert(*party),
                 MediaProblem::Recovered => _ = silent.remove(party),
                 MediaProblem::KeysLost => {}
             }

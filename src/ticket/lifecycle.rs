@@ -34,7 +34,7 @@ use super::{DispositionCode, HangupCause, Party};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lifecycle {
-    /// The call is up.
+    /// The call is up: the caller's own, or one in which the caller was called back and has answered.
     Open,
     /// The call is over and the desk owes a call back: by itself, or, once that has failed, by a person.
     CallbackDue,
@@ -51,7 +51,9 @@ impl Lifecycle {
 
     /// Where the ticket stands by its facts.
     pub fn of(ticket: &Ticket) -> Lifecycle {
-        if ticket.up {
+        // While a callback looks for its analyst and rings the ward, it is still owed.
+        let on_the_line = !ticket.calling_back || ticket.bridged.is_some();
+        if ticket.up && on_the_line {
             return Lifecycle::Open;
         }
         if ticket.owes_callback() {
@@ -98,6 +100,7 @@ impl HangupCause {
             HangupCause::RtpTimeout => "because no audio came any more",
             HangupCause::PeerLost => "because the phone stopped answering",
             HangupCause::SessionExpired => "because the phone did not confirm that it was still there",
+            HangupCause::TooLong => "because it had lasted as long as a call may",
             HangupCause::PlanEnded => "as the dial plan says",
             HangupCause::Transferred => "by a transfer",
             HangupCause::NoCapacity => "for want of capacity",

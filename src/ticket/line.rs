@@ -303,6 +303,7 @@ fn problem_words(party: Party, problem: MediaProblem) -> String {
         MediaProblem::OneWay => format!("Audio is one-way: {party} is not heard."),
         MediaProblem::Recovered => format!("Audio of {party} came back."),
         MediaProblem::KeysLost => format!("Keys of {party} were lost."),
+        MediaProblem::Gone => format!("The phone of {party} is gone; others are rung."),
     }
 }
 
@@ -340,6 +341,9 @@ pub(crate) fn callback_reason_words(reason: CallbackReason) -> &'static str {
         CallbackReason::OperatorSilent => "the operator did not answer",
         CallbackReason::Abandoned => "the caller left before a human answered",
         CallbackReason::NodeFailure => "the call was cut by a failure of the node",
+        CallbackReason::LineLost => "a phone was gone in the middle of the call",
+        CallbackReason::TooLong => "the call had lasted as long as a call may",
+        CallbackReason::Shutdown => "the call was cut when Wardline was stopped",
         CallbackReason::Incident => "the caller waits for a known problem to be fixed",
         CallbackReason::IncidentResolved => "the known problem is fixed",
     }
@@ -348,8 +352,12 @@ pub(crate) fn callback_reason_words(reason: CallbackReason) -> &'static str {
 fn callback_outcome_words(outcome: CallbackOutcome) -> &'static str {
     match outcome {
         CallbackOutcome::NoAnalyst => "no analyst answered",
-        CallbackOutcome::NoWay => "there is no way to its phone",
-        CallbackOutcome::Cut => "a failure of the node cut it",
+        CallbackOutcome::PutOff => "it made room for a caller who waited on the line",
+        CallbackOutcome::AnalystLeft => "the analyst hung up before",
+        CallbackOutcome::NoWay => "its PBX could not be reached",
+        CallbackOutcome::ClinicianUnreachable => "its phone could not be reached",
+        CallbackOutcome::ClinicianBusy => "its phone was busy",
+        CallbackOutcome::Cut => "a stop or a failure of the node cut it",
         CallbackOutcome::ClinicianNoAnswer => "nobody picked up on the ward",
         CallbackOutcome::BothSpoke => "both spoke",
         CallbackOutcome::Failed => "it failed",

@@ -316,6 +316,7 @@ fn abandoned(ticket: &Ticket) -> bool {
         | HangupCause::RtpTimeout
         | HangupCause::PeerLost
         | HangupCause::SessionExpired
+        | HangupCause::TooLong
         | HangupCause::PlanEnded
         | HangupCause::Transferred
         | HangupCause::NoCapacity

@@ -77,7 +77,7 @@ fn a_callback_is_due_until_both_spoke() {
     assert_eq!(script.ticket().state(), Lifecycle::CallbackDue);
     let continued = CallOpened { continues: Some(call(1)), ..opened(1) };
     script.push(60.0, Some(call(2)), Event::CallOpened(continued));
-    assert_eq!(script.ticket().state(), Lifecycle::Open);
+    assert_eq!(script.ticket().state(), Lifecycle::CallbackDue, "still owed while the ward is called");
     script.on(2).helped(70.0, 1, "ada").ended(100.0, HangupCause::Normal, Party::Caller);
     script.on(1).event(100.0, Event::CallbackAttempted { attempt: 1, outcome: CallbackOutcome::BothSpoke });
     script.event(100.0, Event::CallbackClosed);
@@ -95,7 +95,10 @@ fn an_attempt_on_the_callers_own_call_id_is_a_callback_too() {
     let mut script = Script::new();
     script.open(1, 0.0).booked(10.0, 60.0, CallbackReason::Waiting).ended(12.0, HangupCause::Abandoned, Party::Caller);
     script.offer(60.0, 2, "ada");
-    assert_eq!(script.ticket().state(), Lifecycle::Open);
+    assert!(script.ticket().up);
+    assert_eq!(script.ticket().state(), Lifecycle::CallbackDue, "still owed while an analyst is looked for");
+    let told = explain(&script.ticket(), &jiff::tz::TimeZone::UTC);
+    assert!(told.ends_with("The caller is being called back now."), "{told}");
     script.event(80.0, Event::CallbackAttempted { attempt: 1, outcome: CallbackOutcome::NoAnalyst });
     assert_eq!(script.ticket().state(), Lifecycle::CallbackDue);
     assert_eq!(script.ticket().offers[0].outcome, Some(OfferOutcome::Withdrawn));

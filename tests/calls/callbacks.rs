@@ -1,10 +1,16 @@
 //! What is owed to callers whom nobody answered: who is called back, how often, until when, and what the ticket says.
 
-use wardline::switch::Reply;
-use wardline::ticket::{CallbackOutcome, CallbackState, DispositionCode, Event, HangupCause, Lifecycle, Party};
+use wardline::ids::AnalystId;
+use wardline::switch::{Command, Reply};
+use wardline::ticket::{
+    AnalystStateRecord, CallbackOutcome, CallbackReason, CallbackState, DispositionCode, Event, HangupCause, Lifecycle,
+    MediaProblem, Party,
+};
+use wardline::time::Duration;
 
 use crate::lines_a::talking;
-use crate::phone::Pickup;
+use crate::phone::{Pickup, State};
+use crate::setting::desk_with;
 use crate::world::World;
 
 /// Four west waits while the only analyst talks with somebody else.
@@ -183,4 +189,286 @@ fn who_asks_for_a_call_back_that_the_journal_does_not_keep_hears_of_the_fault() 
     assert!(heard.contains(&(15_030, "\"Sorry, a fault. Please call again.\"".to_owned())), "{heard:?}");
     world.hang_up("4711");
     world.expect_quiet();
+}
+
+// -- Behind those who are on the line ------------------------------------------------------------------------------------
+
+/// So many wards are owed a callback, and nobody is there to make it.
+fn owing(wards: &[&str]) -> World {
+    let mut world = World::new(&["ana"]);
+    for ward in wards {
+        world.dial(ward);
+        world.run_to(5_000);
+        world.hang_up(ward);
+        world.run(100);
+    }
+    world.pickup("hal", Pickup::Refuses(486, 0));
+    set_state(&mut world, "ana", AnalystStateRecord::Paused);
+    world.seen.clear();
+    world
+}
+
+fn set_state(world: &mut World, analyst: &str, state: AnalystStateRecord) {
+    let (analyst, actor) = (AnalystId::new(analyst), "test".to_owned());
+    world.command(Command::SetAnalystState { analyst, state, actor, reason: None });
+}
+
+const WARDS: [&str; 6] = ["4710", "4711", "4712", "5310", "5311", "5100"];
+
+#[test]
+fn callbacks_that_find_nobody_take_no_room_from_those_who_call() {
+    let mut world = World::configured(desk_with(&[("wardline", "max_calls = 50", "max_calls = 4")]), &["ana"]);
+    for ward in WARDS {
+        world.dial(ward);
+        world.run_to(3_000);
+        world.hang_up(ward);
+        world.run(100);
+    }
+    world.pickup("hal", Pickup::Rings);
+    set_state(&mut world, "ana", AnalystStateRecord::Paused);
+    for _ in 0..60 {
+        world.run(1_000);
+        let status = world.status();
+        assert_eq!((status.calls, status.waiting), (0, 0), "nobody is on the line");
+        assert!(status.calling_back <= 1, "one in four of the calls: {}", status.calling_back);
+        assert!(status.callbacks + status.calling_back >= 5, "still owed");
+    }
+    world.dial("7741");
+    world.run(1_000);
+    let finals = world.phone("7741").sessions[0].finals.clone();
+    assert_eq!(finals, [200], "{}", world.story());
+    world.hang_up("7741");
+    world.expect_quiet();
+}
+
+#[test]
+fn a_freed_analyst_goes_to_the_nurse_who_waits_and_to_callbacks_afterwards() {
+    let mut world = owing(&["4710", "4711"]);
+    world.run(30_000);
+    assert_eq!(world.status().calling_back, 1, "one seeks an analyst, the other waits for its turn");
+    world.pickup("ana", Pickup::Answers(1_000));
+    world.dial("4712");
+    world.run(5_000);
+    assert_eq!((world.status().waiting, world.status().calling_back), (1, 0), "it has made room: {}", world.story());
+    assert_eq!(tries(&world).last(), Some(&(0, CallbackOutcome::PutOff)));
+    world.run(5_000);
+    set_state(&mut world, "ana", AnalystStateRecord::Available);
+    world.run(3_000);
+    let joined: Vec<String> = world.joined().into_iter().map(|(_, who)| who).collect();
+    assert_eq!(joined, ["4712 = ana"], "{}", world.story());
+    assert_eq!(world.sent("desk", "ana", "INVITE").len(), 1, "her phone rang for the nurse alone");
+    world.pickup("4710", Pickup::Answers(1_000));
+    world.pickup("4711", Pickup::Answers(1_000));
+    world.hang_up("4712");
+    world.run(10_000);
+    world.press("ana", '1');
+    world.run(180_000);
+    assert_eq!(world.joined().len(), 2, "then the wards are called back: {}", world.story());
+    world.expect_quiet();
+}
+
+#[test]
+fn an_analyst_who_rings_for_a_callback_rings_for_the_nurse_as_soon_as_nobody_else_is_free() {
+    let mut world = left();
+    world.pickup("ana", Pickup::Rings);
+    world.pickup("hal", Pickup::Rings);
+    world.run_to(27_000);
+    assert_eq!(world.sent("desk", "ana", "INVITE").len(), 2, "for the callback");
+    world.dial("4711");
+    world.run(200);
+    assert_eq!(world.sent("desk", "ana", "INVITE").len(), 3, "and now for the nurse: {}", world.ladder());
+    assert_eq!(tries(&world), [(0, CallbackOutcome::PutOff)]);
+    world.hang_up("4711");
+    world.expect_quiet();
+}
+
+#[test]
+fn callbacks_that_never_had_their_turn_are_a_persons_after_eight_hours() {
+    let mut world = left();
+    for analyst in ["ana", "hal", "ivy"] {
+        world.pickup(analyst, Pickup::Rings);
+    }
+    // Somebody waits at any time.
+    for round in 0..9 * 45 {
+        let ward = ["4711", "4712"][round % 2];
+        world.dial(ward);
+        world.run(79_000);
+        world.hang_up(ward);
+        world.run(1_000);
+    }
+    let ticket = world.tickets().into_values().next().expect("the first ticket");
+    let back = ticket.callback.expect("owed");
+    assert_eq!((back.state, back.attempts), (CallbackState::Failed, 0), "the ward was never rung");
+}
+
+#[test]
+fn a_node_that_drains_waits_for_no_callback_that_has_nobody_on_the_line() {
+    let mut world = owing(&["4710", "4711"]);
+    world.run(30_000);
+    assert_eq!(world.status().calling_back, 1);
+    world.command(Command::Drain { actor: "test".to_owned() });
+    world.run(1_000);
+    assert!(world.switch.is_quiet(), "{}", world.story());
+    assert_eq!(world.status().callbacks, 2, "the next process makes them");
+    assert_eq!(tries(&world).last(), Some(&(0, CallbackOutcome::Cut)));
+    world.run(10 * MINUTE_MS);
+    assert_eq!(world.status().calling_back, 0);
+}
+
+// -- What counts as an attempt -------------------------------------------------------------------------------------------
+
+#[test]
+fn only_a_ward_whose_phone_rang_was_attempted() {
+    let cases = [
+        (Pickup::Gone, 0, CallbackOutcome::NoWay),
+        (Pickup::Dead, 0, CallbackOutcome::NoWay),
+        (Pickup::Refuses(404, 0), 0, CallbackOutcome::ClinicianUnreachable),
+        (Pickup::Refuses(408, 0), 0, CallbackOutcome::NoWay),
+        (Pickup::Refuses(480, 0), 0, CallbackOutcome::ClinicianUnreachable),
+        (Pickup::Refuses(503, 0), 0, CallbackOutcome::NoWay),
+        (Pickup::Refuses(486, 0), 0, CallbackOutcome::ClinicianBusy),
+        (Pickup::Refuses(486, 3_000), 1, CallbackOutcome::ClinicianNoAnswer),
+        (Pickup::Refuses(603, 3_000), 1, CallbackOutcome::ClinicianNoAnswer),
+        (Pickup::Rings, 1, CallbackOutcome::ClinicianNoAnswer),
+    ];
+    for (ward, attempt, outcome) in cases {
+        let mut world = left();
+        world.pickup("ana", Pickup::Answers(1_000));
+        world.pickup("4710", ward.clone());
+        world.seen.clear();
+        while world.sent("desk", "ana", "BYE").is_empty() && world.now < world.t0 + Duration::from_millis(90_000) {
+            world.run(500);
+        }
+        assert_eq!(tries(&world), [(attempt, outcome)], "{ward:?}: {}", world.ladder());
+        let heard = world.heard("ana");
+        let told = heard.iter().any(|(_, words)| words == "\"Call back for four west. No answer.\"");
+        assert!(told, "{ward:?}: {heard:?}");
+        let (said, gone) = (heard.last().map(|(at, _)| *at), world.sent("desk", "ana", "BYE"));
+        assert!(said.is_some_and(|said| gone[0] >= said + 1_500), "she has heard it: {said:?}, {gone:?}");
+        let back = world.ticket().callback.expect("owed");
+        assert_eq!((back.state, back.attempts), (CallbackState::Due, attempt), "{ward:?}");
+        assert_eq!(world.analyst("ana")["status"], "wrap-up", "a moment to note it");
+        world.pickup("4710", Pickup::Rings);
+        world.expect_quiet();
+    }
+}
+
+#[test]
+fn a_pbx_that_is_gone_is_not_tried_for_one_ward_after_the_other() {
+    let mut world = owing(&["4710", "4711", "4712"]);
+    set_state(&mut world, "ana", AnalystStateRecord::Available);
+    world.pickup("ana", Pickup::Answers(1_000));
+    for ward in ["4710", "4711", "4712"] {
+        world.pickup(ward, Pickup::Gone);
+    }
+    world.seen.clear();
+    world.run(110_000);
+    assert_eq!(tries(&world), [(0, CallbackOutcome::NoWay)], "{}", world.ladder());
+    assert_eq!(world.sent("desk", "ana", "INVITE").len(), 1, "she is rung once, and not for each");
+    for ward in ["4710", "4711", "4712"] {
+        world.pickup(ward, Pickup::Rings);
+    }
+    world.run(10 * MINUTE_MS);
+    let attempted = |ward: &str| !world.sent("desk", ward, "INVITE").is_empty();
+    assert!(["4710", "4711", "4712"].into_iter().all(attempted), "{}", world.ladder());
+    world.expect_quiet();
+}
+
+#[test]
+fn an_analyst_who_hangs_up_before_the_ward_rings_has_attempted_nothing() {
+    let mut world = left();
+    world.pickup("ana", Pickup::Answers(1_000));
+    world.pickup("4710", Pickup::Dead);
+    world.run_to(28_000);
+    world.hang_up("ana");
+    world.run(1_000);
+    assert_eq!(tries(&world), [(0, CallbackOutcome::AnalystLeft)]);
+    world.pickup("4710", Pickup::Rings);
+    world.expect_quiet();
+}
+
+#[test]
+fn a_misdial_wakes_nobody_and_a_nurse_who_was_called_away_is_called_back() {
+    for (left_after, owed) in [(600, false), (1_900, false), (3_000, true)] {
+        let mut world = World::new(&["ana"]);
+        world.dial("4710");
+        world.run_to(left_after);
+        world.hang_up("4710");
+        world.run(MINUTE_MS);
+        assert_eq!(world.ticket().callback.is_some(), owed, "left after {left_after} ms");
+        assert_eq!(world.sent("desk", "ana", "INVITE").len(), 1 + usize::from(owed));
+        world.expect_quiet();
+    }
+}
+
+// -- Phones that are gone in mid-call ------------------------------------------------------------------------------------
+
+#[test]
+fn an_analyst_whose_phone_dies_in_mid_call_leaves_the_caller_to_the_next() {
+    for death in [Pickup::Dead, Pickup::Gone] {
+        let mut world = World::new(&["ana", "ben"]);
+        world.pickup("ana", Pickup::Answers(1_000));
+        world.dial("4710");
+        world.run_to(10_000);
+        assert_eq!(world.joined().len(), 1);
+        world.pickup("ben", Pickup::Answers(3_000));
+        world.pickup("ana", death.clone());
+        world.seen.clear();
+        world.run(70_000);
+        let heard = world.heard("4710");
+        let words = heard.iter().position(|(_, words)| words == "\"Sorry, a fault. Ringing your analyst.\"");
+        assert!(words.is_some_and(|at| heard[at + 1].1 == "~ringback"), "{death:?}: {heard:?}");
+        let joined: Vec<String> = world.joined().into_iter().map(|(_, who)| who).collect();
+        assert_eq!(joined, ["4710 = ben"], "{death:?}: {}", world.story());
+        assert_eq!(world.sent("desk", "4710", "BYE").len(), 0, "the caller stays on the line");
+        world.hang_up("4710");
+        world.run(20_000);
+        let ticket = world.ticket();
+        assert!(
+            ticket
+                .problems
+                .iter()
+                .any(|(_, party, problem)| (*party, *problem) == (Party::Analyst, MediaProblem::Gone))
+        );
+        assert!(!ticket.owes_callback());
+        world.expect_quiet();
+    }
+}
+
+#[test]
+fn a_caller_whose_analysts_phone_dies_and_whom_nobody_takes_is_called_back() {
+    let mut world = talking();
+    for name in ["hal", "ivy"] {
+        world.pickup(name, Pickup::Refuses(486, 0));
+    }
+    world.pickup("ana", Pickup::Gone);
+    world.run(30_000);
+    world.hang_up("4710");
+    world.run(1_000);
+    assert!(world.ticket().owes_callback(), "{}", world.story());
+    world.expect_quiet();
+}
+
+#[test]
+fn a_caller_whose_phone_dies_in_mid_call_is_called_back_unless_the_analyst_says_that_it_is_solved() {
+    for (key, owed) in [('1', false), ('2', true)] {
+        let mut world = talking();
+        world.pickup("4710", Pickup::Gone);
+        world.seen.clear();
+        world.run(22_000);
+        let heard = world.heard("ana");
+        assert!(heard.iter().any(|(_, words)| words.contains("Solved? One yes, two no.")), "{heard:?}");
+        world.press("ana", key);
+        world.run(1_000);
+        let ticket = world.ticket();
+        assert_eq!(ticket.end.as_ref().map(|end| end.cause), Some(HangupCause::PeerLost));
+        assert_eq!(ticket.callback.as_ref().map(|back| back.reason), Some(CallbackReason::LineLost));
+        assert_eq!(ticket.owes_callback(), owed, "{}", world.story());
+        world.pickup("4710", Pickup::Answers(1_000));
+        world.phone("4710").sessions.iter_mut().for_each(|session| session.state = State::Over);
+        world.pickup("ana", Pickup::Answers(1_000));
+        world.run(40_000);
+        assert_eq!(world.joined().len(), usize::from(owed), "{}", world.story());
+        world.expect_quiet();
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wardline::ids::{AnalystId, CallId, ModuleId, OfferId, SystemId};
 use wardline::routing::{Need, replay};
 use wardline::switch::{Command, Reply};
-use wardline::ticket::{AnalystStateRecord, DispositionCode, Event, Lifecycle};
+use wardline::ticket::{AnalystStateRecord, CallbackReason, DispositionCode, Event, Lifecycle};
 use wardline::time::Duration;
 
 use crate::phone::{Pickup, State};
@@ -63,7 +63,9 @@ impl World {
 
     fn is_at_rest(&self) -> bool {
         let status = self.status();
-        status.calls == 0 && status.transactions == 0 && (status.callbacks == 0 || status.draining)
+        status.calls + status.calling_back == 0
+            && status.transactions == 0
+            && (status.callbacks == 0 || status.draining)
     }
 
     /// Every invariant that does not hold, in words.
@@ -74,6 +76,8 @@ impl World {
         self.one_closed_ticket_per_call(&mut broken);
         self.everybody_is_free(&mut broken);
         self.only_the_qualified_were_rung(&mut broken);
+        self.callers_come_before_callbacks(&mut broken);
+        self.attempts_are_those_that_rang(&mut broken);
         broken.append(&mut self.offers.faults);
         broken.append(&mut self.media.faults);
         broken
@@ -83,6 +87,7 @@ impl World {
         let status = self.status();
         let gauges = [
             ("calls", status.calls),
+            ("callback attempts", status.calling_back),
             ("legs", status.legs),
             ("dialogs", status.dialogs),
             ("transactions", status.transactions),
@@ -224,6 +229,61 @@ impl World {
             }
         }
         broken.extend(offered.iter().map(|(analyst, offer)| format!("offer {offer} to {analyst} never ended")));
+    }
+
+    /// No callback rings anybody while a caller waits who wants somebody of the same system: one whom no decision on the
+    /// first rung found anybody for, and who has since neither been answered nor left nor been given something else.
+    fn callers_come_before_callbacks(&self, broken: &mut Vec<String>) {
+        let mut needs: BTreeMap<CallId, Need> = BTreeMap::new();
+        let (mut confirmed, mut waiting, mut ended) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for record in &self.records {
+            let Some(call) = record.call else { continue };
+            match &record.event {
+                Event::NeedSettled { need, .. } => _ = needs.insert(call, need.clone()),
+                Event::Confirmed => _ = confirmed.insert(call),
+                Event::RouteDecided { decision } if decision.rung.as_str() == "qualified" && !ended.contains(&call) => {
+                    if decision.chosen.is_empty() {
+                        waiting.insert(call)
+                    } else {
+                        waiting.remove(&call)
+                    };
+                }
+                Event::Bridged { .. } | Event::TargetRung { .. } | Event::AnalystAnswered { .. } => {
+                    waiting.remove(&call);
+                }
+                Event::CallbackBooked { reason, .. } if *reason != CallbackReason::Waiting => _ = waiting.remove(&call),
+                Event::CallEnded { .. } => {
+                    waiting.remove(&call);
+                    ended.insert(call);
+                }
+                Event::OfferSent { analyst, .. } if ended.contains(&call) => {
+                    let Some(need) = needs.get(&call) else { continue };
+                    let wants = |other: &Need| match (&need.system, &other.system) {
+                        (Some(one), Some(another)) => one == another && need.hospital == other.hospital,
+                        (None, _) | (_, None) => need.hospital == other.hospital,
+                    };
+                    let passed = waiting.intersection(&confirmed).find(|other| needs.get(other).is_some_and(wants));
+                    if let Some(passed) = passed {
+                        broken.push(format!("{analyst} is rung for a callback at {} while {passed} waits", record.at));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// No more attempts to call a number back are counted than times its phone rang or was picked up.
+    fn attempts_are_those_that_rang(&self, broken: &mut Vec<String>) {
+        let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+        for back in self.tickets().into_values().filter_map(|ticket| ticket.callback) {
+            *counted.entry(back.number.to_string()).or_default() += usize::from(back.attempts);
+        }
+        for (number, attempts) in counted {
+            let rang = self.wards_rang.iter().filter(|(user, _)| *user == number).count();
+            if attempts > rang {
+                broken.push(format!("{number} rang {rang} times, but {attempts} attempts are counted"));
+            }
+        }
     }
 }
 

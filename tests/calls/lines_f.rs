@@ -5,10 +5,11 @@ use wardline::call::media::MediaEvent;
 use wardline::routing::OfferOutcome;
 use wardline::sip::Method;
 use wardline::switch::Command;
-use wardline::ticket::{Event, HangupCause, MediaProblem};
+use wardline::ticket::{AnalystStateRecord, CallbackReason, Event, HangupCause, MediaProblem};
 
 use crate::lines_a::talking;
 use crate::phone::{Pickup, State};
+use crate::setting::desk_with;
 use crate::world::{Act, EVERYBODY, GENERALISTS, World};
 
 #[test]
@@ -131,7 +132,7 @@ fn f73_the_analyst_leaves_and_the_target_fails_so_the_desk_is_rung_again() {
     world.hang_up("ana");
     world.pickup("ana", Pickup::Rings);
     world.pickup("hal", Pickup::Rings);
-    world.run(60_000);
+    world.run(30_000);
     assert_eq!(world.status().calls, 1);
     assert!(world.rung().len() >= 2, "{:?}", world.rung());
     world.run(80_000);
@@ -225,7 +226,9 @@ fn f77_a_call_that_nobody_ends_is_ended_after_four_hours() {
     world.run_to(4 * 3_600_000 - 1_000);
     assert_eq!(world.status().calls, 1);
     world.run(3_000);
-    assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PeerLost));
+    let ticket = world.ticket();
+    assert_eq!(ticket.end.as_ref().map(|end| end.cause), Some(HangupCause::TooLong));
+    assert_eq!(ticket.callback.as_ref().map(|back| back.reason), Some(CallbackReason::TooLong));
     assert_eq!((world.sent("desk", "4710", "BYE").len(), world.sent("desk", "ana", "BYE").len()), (1, 1));
     world.expect_quiet();
 }
@@ -239,6 +242,7 @@ fn f77_both_phones_vanish_and_the_call_is_cleared_by_dead_rtp_and_a_probe() {
     // No RTP for 20 s: OPTIONS inside the dialog, which nobody answers for 32 s.
     assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PeerLost));
     assert!(!world.ticket().problems.is_empty(), "and the ticket says what was wrong with the audio");
+    assert!(world.ticket().owes_callback(), "nobody chose this ending");
     world.expect_quiet();
 }
 
@@ -272,6 +276,18 @@ fn f78_no_answer_of_the_edge_ever_comes_and_the_caller_is_not_lost() {
     assert_eq!(world.sent("desk", "4710", "200 INVITE"), [5], "the call is answered");
     assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PlanEnded));
     assert!(world.ticket().callback.is_some(), "and called back");
+    world.expect_quiet();
+}
+
+#[test]
+fn who_is_signed_in_and_cannot_be_rung_is_not_called_idle() {
+    let shift = "[analysts.ben]\nname = \"Ben\"\nshifts = [{ days = [\"mon\"], from = \"20:00\", to = \"22:00\" }]";
+    let mut world =
+        World::configured(desk_with(&[("analysts", "[analysts.ben]\nname = \"Ben\"", shift)]), &["ana", "ben"]);
+    let (state, actor) = (AnalystStateRecord::Available, "test".to_owned());
+    world.command(Command::SetAnalystState { analyst: "cho".into(), state, actor, reason: None });
+    let now = ["ana", "ben", "cho", "dev"].map(|name| world.analyst(name)["status"].clone());
+    assert_eq!(now, ["idle", "off-shift", "no-phone", "signed-out"]);
     world.expect_quiet();
 }
 

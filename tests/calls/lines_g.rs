@@ -23,7 +23,7 @@ fn g81_killed_with_calls_in_every_state_every_ticket_is_there_and_phones_ring_wi
     // One talks, one waits, one hears the question, one has left already.
     for name in ["4710", "4711", "5310", "4712"] {
         world.dial(name);
-        world.run_to(1_500);
+        world.run_to(2_500);
     }
     world.hang_up("4712");
     world.run(100);

@@ -26,7 +26,7 @@ pub fn other_plan() -> Arc<Config> {
 }
 
 impl World {
-    fn analyst(&mut self, name: &str) -> serde_json::Value {
+    pub fn analyst(&mut self, name: &str) -> serde_json::Value {
         let Reply::Analysts { analysts } = self.command(Command::Analysts) else { panic!("analysts were asked for") };
         let found = analysts.into_iter().find(|analyst| analyst["analyst"] == name);
         found.unwrap_or_else(|| panic!("no analyst {name}"))

@@ -211,6 +211,8 @@ pub struct World {
     pub turned_down: Vec<TurnedDown>,
     /// Final responses to INVITEs that opened or would open a call: by Call-ID, CSeq and branch.
     pub finals: BTreeMap<(String, u32, String), BTreeSet<(u16, String)>>,
+    /// Phones that rang or were picked up when the desk called them: user and Call-ID.
+    pub wards_rang: BTreeSet<(String, String)>,
     /// INVITEs that reached the desk: Call-ID, CSeq, branch.
     pub invites: BTreeSet<(String, u32, String)>,
     /// Who was signed in at the start.
@@ -306,6 +308,7 @@ impl World {
             replies: Vec::new(),
             turned_down: Vec::new(),
             finals: BTreeMap::new(),
+            wards_rang: BTreeSet::new(),
             invites: BTreeSet::new(),
             signed_in: signed_in.iter().map(|analyst| AnalystId::new(analyst)).collect(),
             broken_calls: 0,
@@ -725,6 +728,15 @@ impl World {
         }
     }
 
+    fn note_ring(&mut self, index: usize, bytes: &Bytes) {
+        if let Ok(Message::Response(response)) = Message::parse(bytes)
+            && response.headers.cseq().is_ok_and(|cseq| cseq.method == wardline::sip::Method::Invite)
+            && matches!(response.status.code(), 180..=299)
+        {
+            self.wards_rang.insert((self.phones[index].user.clone(), response.headers.call_id().to_owned()));
+        }
+    }
+
     /// A phone speaks once it is up.
     fn first_rtp(&mut self, leg: LegId, tries: u32) {
         let Some(port) = self.media.port_of(leg) else { return };
@@ -790,6 +802,7 @@ impl World {
             if lost {
                 continue;
             }
+            self.note_ring(index, &bytes);
             for at in self.arrivals(flow.transport) {
                 self.push(at, Happening::ToDesk { flow, bytes: bytes.clone() });
             }

@@ -27,7 +27,7 @@ LONGEST_S = 4.0
 # Folder -> (voice file, language of the phonemizer, speed). Another language is another line here.
 VOICES = {"en": ("af_heart", "en-us", 1.0)}
 # Speed of single prompts that would pass LONGEST_S otherwise.
-FASTER = {"desk-question": 1.1, "no-answer-dial": 1.1, **{f"digit-{n}": 1.2 for n in range(10)}}
+FASTER = {"desk-question": 1.1, "no-answer-dial": 1.1, "no-answer": 1.1, **{f"digit-{n}": 1.2 for n in range(10)}}
 RENDERED = ".rendered.json"  # id -> digest of words, voice and speed; decides what is stale
 
 

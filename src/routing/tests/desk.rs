@@ -176,10 +176,10 @@ fn only_what_may_free_somebody_wakes_the_waiting() {
 #[test]
 fn the_longest_wait_comes_first_and_keeps_its_place() {
     let mut line = WaitingLine::new();
-    assert!(line.join(call(3), at(300), Priority::Normal));
-    assert!(line.join(call(1), at(100), Priority::Normal));
-    assert!(line.join(call(2), at(100), Priority::Normal));
-    assert!(line.join(call(1), at(900), Priority::Normal));
+    assert!(line.join(call(3), at(300), Rank::Caller(Priority::Normal), charting()));
+    assert!(line.join(call(1), at(100), Rank::Caller(Priority::Normal), charting()));
+    assert!(line.join(call(2), at(100), Rank::Caller(Priority::Normal), charting()));
+    assert!(line.join(call(1), at(900), Rank::Caller(Priority::Normal), charting()));
     assert_eq!(line.in_order().collect::<Vec<_>>(), [call(1), call(2), call(3)]);
     line.leave(call(1));
     line.leave(call(1));
@@ -189,9 +189,9 @@ fn the_longest_wait_comes_first_and_keeps_its_place() {
 #[test]
 fn urgent_calls_wait_before_all_others_and_no_more_than_the_bound_do() {
     let mut line = WaitingLine::new();
-    line.join(call(1), at(100), Priority::Normal);
+    line.join(call(1), at(100), Rank::Caller(Priority::Normal), charting());
     for number in 0..=MAX_URGENT as u128 {
-        line.join(call(1_000 + number), at(200), Priority::Urgent);
+        line.join(call(1_000 + number), at(200), Rank::Caller(Priority::Urgent), charting());
     }
     let order: Vec<_> = line.in_order().collect();
     assert_eq!(order.len(), MAX_URGENT + 2);
@@ -201,4 +201,23 @@ fn urgent_calls_wait_before_all_others_and_no_more_than_the_bound_do() {
     // A place that was given is kept, also when urgent ones leave.
     line.leave(call(1_000));
     assert_eq!(line.in_order().last(), Some(call(1_000 + MAX_URGENT as u128)));
+}
+
+#[test]
+fn callbacks_wait_behind_every_caller_and_are_in_the_way_of_the_same_system_alone() {
+    let mut line = WaitingLine::new();
+    line.join(call(1), at(100), Rank::Callback, charting());
+    assert!(!line.take_news(), "nobody is on the line");
+    assert!(!line.caller_waits_for(&charting()));
+    assert!(line.anybody_waits_for(&charting()), "it has found nobody yet");
+    line.join(call(2), at(900), Rank::Caller(Priority::Normal), charting());
+    assert!(line.take_news());
+    assert!(!line.take_news(), "once");
+    assert_eq!(line.in_order().collect::<Vec<_>>(), [call(2), call(1)]);
+    assert_eq!((line.callers(), line.len()), (1, 2));
+    assert!(line.caller_waits_for(&need_of("epic-prod", None)));
+    assert!(line.caller_waits_for(&Need { system: None, ..charting() }), "it may be anybody's");
+    assert!(!line.caller_waits_for(&need_of("meridian-lab", None)));
+    line.leave(call(2));
+    assert!(!line.caller_waits_for(&charting()));
 }

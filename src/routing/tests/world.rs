@@ -140,8 +140,8 @@ impl World {
                 }
                 HuntAction::Decided(decision) => self.decisions.push(*decision),
                 HuntAction::News(news) => {
-                    if let HuntNews::WaitingSince { since } = news {
-                        self.line.join(call, since, crate::routing::Priority::Normal);
+                    if let (HuntNews::WaitingSince { since }, Some(hunt)) = (&news, self.hunts.get(&call)) {
+                        self.line.join(call, *since, Rank::Caller(Priority::Normal), hunt.need().clone());
                     }
                     self.note(call, format!("{news:?}"));
                 }
