@@ -5,12 +5,14 @@
 //! Accepted though the grammar forbids it, because phones do it: LF line ends, blank lines at the end, a missing
 //! `s=` or `t=`, text that is not UTF-8.
 
+mod crypto;
 mod parse;
 mod types;
 
 #[cfg(test)]
 mod tests;
 
+pub use crypto::{Crypto, KEY_BYTES, MAX_SALT_BYTES, MasterKey, Suite};
 pub use types::{Connection, Direction, Host, MediaLine, Origin, RtcpAddress, RtpMap};
 
 use std::collections::BTreeSet;
@@ -238,6 +240,11 @@ impl Media {
     /// The most milliseconds of audio that the writer takes in a packet.
     pub fn maxptime_ms(&self) -> Option<u32> {
         milliseconds(self.attributes("maxptime").next()?)
+    }
+
+    /// The keys that are offered for this stream, in the order of the peer's preference (RFC 4568 section 5.1.1).
+    pub fn cryptos(&self) -> impl Iterator<Item = Crypto> {
+        self.attributes("crypto").filter_map(Crypto::parse)
     }
 
     /// Where RTCP goes when not to the port above RTP's (RFC 3605).
