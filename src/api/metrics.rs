@@ -105,6 +105,7 @@ fn media(figures: &mut Figures, media: &Counters) {
     figures.labelled_counter("media_packets", "Packets and frames handled", "kind", &packets);
     let troubles = [
         ("junk", media.junk),
+        ("forged", media.forged),
         ("unknown_type", media.unknown_type),
         ("wrong_source", media.wrong_source),
         ("send_failed", media.send_failed),

@@ -5,5 +5,5 @@ pub mod pair;
 mod session;
 pub mod transfer;
 
-pub use negotiation::{Hold, MediaEndpoint, MediaPolicy, Negotiation, Refusal, Security};
-pub use session::{Codec, Direction, Latch, MediaPort, MediaReport, MediaSession, TelephoneEvent};
+pub use negotiation::{Hold, MediaEndpoint, MediaPolicy, Negotiation, OurKeys, Refusal, Security};
+pub use session::{Codec, Direction, Latch, MediaPort, MediaReport, MediaSession, Srtp, TelephoneEvent};

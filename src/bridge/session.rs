@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use crate::sip::sdp::Direction;
+use crate::sip::sdp::MasterKey;
 
 /// The even port RTP is received on; RTCP is received on the next one (RFC 3550 section 11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,6 +68,15 @@ pub struct TelephoneEvent {
     pub receive: u8,
 }
 
+/// The keys of a secured stream, one in each direction (RFC 4568).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Srtp {
+    /// Ours, for what we send.
+    pub send: MasterKey,
+    /// The peer's.
+    pub receive: MasterKey,
+}
+
 /// One leg's agreed session. A new value replaces the old one as a whole and resets latching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaSession {
@@ -85,6 +95,9 @@ pub struct MediaSession {
     /// Milliseconds of audio in each packet that we make ourselves, 10 to 60.
     pub ptime_ms: u8,
     pub latch: Latch,
+    /// `None`: RTP goes in clear. Keys stand in no journal.
+    #[serde(skip)]
+    pub srtp: Option<Srtp>,
 }
 
 /// Quality of one leg since it opened. Counts are packets unless they say otherwise.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::bridge::MediaPort;
+use crate::bridge::{MediaPort, OurKeys};
 use crate::call::known_tickets::KnownTickets;
 use crate::call::media::MediaCommand;
 use crate::call::open_tickets::OpenTickets;
@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::identity::{Lockouts, Pins};
 use crate::ids::{AnalystId, CallId, LegId, OfferId, PlayId, ServerKey, TrunkId};
 use crate::routing::{Continuity, Desk, Incidents, PhoneKind, Staff, WaitingLine};
+use crate::sip::sdp::{KEY_BYTES, MAX_SALT_BYTES, MasterKey, Suite};
 use crate::sip::{Flow, Request, Response, Uri};
 use crate::ticket::Event;
 use crate::time::Instant;
@@ -136,6 +137,15 @@ impl Numbers {
 
     pub fn bits(&mut self) -> u64 {
         self.rng.next_u64()
+    }
+
+    /// What a leg seals its media with: a key for each suite.
+    pub fn media_keys(&mut self) -> OurKeys {
+        Suite::ALL.map(|suite| {
+            let mut random = [0; KEY_BYTES + MAX_SALT_BYTES];
+            self.rng.fill_bytes(&mut random);
+            MasterKey::new(suite, random)
+        })
     }
 
     /// A ULID's random part with the time of `wall`.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::bridge::pair::expects_media;
-use crate::bridge::{Codec, Latch, MediaEndpoint, MediaPolicy, MediaPort, Negotiation};
+use crate::bridge::{Codec, Latch, MediaEndpoint, MediaPolicy, MediaPort, Negotiation, Security};
 use crate::call::context::{Context, Effect, Target};
 use crate::call::media::{MediaCommand, PlayItem};
 use crate::config::Config;
@@ -99,8 +99,8 @@ impl Leg {
     pub fn negotiation(ctx: &mut Context<'_>, plan: &LegPlan) -> Option<(MediaPort, Negotiation)> {
         let port = ctx.take_port()?;
         let endpoint = MediaEndpoint { address: media_address(ctx.config, plan.flow.remote), port };
-        let mut negotiation =
-            Negotiation::new(ctx.numbers.session(), endpoint, policy(ctx.config, plan.trunk.as_ref()));
+        let policy = policy(ctx.config, plan.trunk.as_ref(), ctx.numbers);
+        let mut negotiation = Negotiation::new(ctx.numbers.session(), endpoint, policy);
         negotiation.prefer(plan.prefer);
         Some((port, negotiation))
     }
@@ -328,7 +328,12 @@ fn media_bind(config: &Config, remote: SocketAddr) -> IpAddr {
     if media.bind.is_ipv4() == remote.is_ipv4() { media.bind } else { media_address(config, remote) }
 }
 
-fn policy(config: &Config, trunk: Option<&TrunkId>) -> MediaPolicy {
-    let nat = trunk.and_then(|id| config.trunk(id)).is_some_and(|trunk| trunk.nat);
-    MediaPolicy { latch: if nat { Latch::Nat } else { Latch::Signalled }, ..MediaPolicy::default() }
+fn policy(config: &Config, trunk: Option<&TrunkId>, numbers: &mut crate::call::Numbers) -> MediaPolicy {
+    let trunk = trunk.and_then(|id| config.trunk(id));
+    let latch = if trunk.is_some_and(|trunk| trunk.nat) { Latch::Nat } else { Latch::Signalled };
+    let security = match trunk.is_some_and(|trunk| trunk.srtp) {
+        true => Security::Secured(numbers.media_keys()),
+        false => Security::PlainOnly,
+    };
+    MediaPolicy { latch, security, ..MediaPolicy::default() }
 }

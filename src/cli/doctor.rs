@@ -524,13 +524,13 @@ fn certificates(node: &Node) -> Option<Finding> {
     })
 }
 
-/// Media goes in clear whatever a trunk speaks.
 fn encryption(node: &Node) -> impl Iterator<Item = Finding> {
-    node.trunks.values().map(|Trunk { id, plain, .. }| {
+    node.trunks.values().map(|Trunk { id, plain, srtp, .. }| {
         Finding::ok(
             "encryption",
             match plain {
                 Some(reason) => format!("{id} goes unencrypted: {reason}"),
+                None if *srtp => format!("{id} speaks TLS, and its media is secured"),
                 None => format!("{id} speaks TLS; its media goes unencrypted"),
             },
         )

@@ -215,6 +215,12 @@ static TRUNK: Table = Table {
             "for our calls; with `tls` it takes calls by TLS alone"
         ),
         key!(
+            "srtp",
+            Kind::Flag,
+            Need::Default("false"),
+            "with `tls`: media is secured (SRTP, keys in SDP, RFC 4568), and calls without are refused"
+        ),
+        key!(
             "certificate_names",
             Kind::List(&Kind::Form(&CERTIFIED)),
             Need::Without("`host`, for our calls"),

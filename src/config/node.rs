@@ -98,6 +98,8 @@ pub struct Trunk {
     /// Where our calls go; `None`: it only brings calls.
     pub next_hop: Option<NextHop>,
     pub transport: Transport,
+    /// Its calls' media is secured with keys in SDP; else none of it is.
+    pub srtp: bool,
     /// Names, one of which the peer's certificate must bear; empty: its host name, or its address.
     pub certificate_names: Vec<String>,
     /// The listener that speaks to it; `None`: any of the right family and transport.

@@ -357,6 +357,7 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
         peers,
         next_hop,
         transport,
+        srtp: read_srtp(id, entry, transport),
         certificate_names: entry.optional("certificate_names").unwrap_or_default(),
         listener: places.listener.as_ref().map(|listener| listener.value.clone()),
         trusted: entry.or("trusted", false),
@@ -371,6 +372,17 @@ fn read_trunk(id: &TrunkId, name: Place, entry: &Fields<'_>) -> (Option<Trunk>, 
     };
     let complete = places.hospital.is_some();
     (complete.then_some(trunk), places)
+}
+
+/// Keys of media stand in SDP: whoever reads that reads the media too (RFC 4568 section 5.1).
+fn read_srtp(id: &TrunkId, entry: &Fields<'_>, transport: Transport) -> bool {
+    let srtp = entry.or("srtp", false);
+    if srtp && transport != Transport::Tls {
+        let finding = entry.key_place("srtp").error(format!("the keys of trunk `{id}`'s media would go in clear"));
+        let finding = finding.why("with `srtp` they stand in SIP, which only TLS encrypts");
+        entry.problems.push(finding.remedy("write transport = \"tls\", or leave `srtp` out"));
+    }
+    srtp
 }
 
 /// Nothing goes in clear unless somebody has said why.

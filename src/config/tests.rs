@@ -420,6 +420,17 @@ fn a_trunk_over_tls_has_no_reason_to_go_in_clear() {
 }
 
 #[test]
+fn b37_the_keys_of_media_never_go_in_clear() {
+    check(&[broken(
+        "wardline",
+        "trusted = true",
+        "srtp = true",
+        "wardline.toml:12:1",
+        &["the keys of trunk `pbx`'s media would go in clear", "transport = \"tls\""],
+    )]);
+}
+
+#[test]
 fn references_between_files_name_the_nearest() {
     check(&[
         broken(

@@ -46,6 +46,8 @@ counters! {
     rtcp_received,
     /// Packets that are not RTP or RTCP at all (line E69).
     junk,
+    /// Secured packets that are not of whoever has the key, or copies (line E70).
+    forged,
     /// RTP packets of a payload type that was not agreed.
     unknown_type,
     /// Well-formed packets from a source that has no right to send (line E67).

@@ -45,6 +45,8 @@ pub struct Exchange {
     /// Reused where a payload is rewritten.
     scratch: Vec<u8>,
     samples: Vec<i16>,
+    /// A secured datagram once it is decrypted.
+    opened: Vec<u8>,
     pub counters: Counters,
 }
 
@@ -64,6 +66,7 @@ impl Exchange {
             cname,
             scratch: Vec::new(),
             samples: Vec::new(),
+            opened: Vec::new(),
             counters: Counters::default(),
         }
     }
@@ -187,8 +190,32 @@ impl Exchange {
         self.due.iter().copied().min().unwrap_or(NEVER)
     }
 
-    /// Takes one datagram that came to a leg's socket.
+    /// Takes one datagram that came to a leg's socket, secured or in clear as was agreed.
     pub fn receive(
+        &mut self,
+        now: Instant,
+        slot: usize,
+        channel: Channel,
+        source: SocketAddr,
+        datagram: &[u8],
+        out: &mut Outbox,
+    ) {
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_deref_mut) else { return };
+        if leg.wire.is_clear() {
+            return self.receive_clear(now, slot, channel, source, datagram, out);
+        }
+        let mut opened = std::mem::take(&mut self.opened);
+        match leg.wire.open(channel, datagram, &mut opened) {
+            Ok(bytes) => self.receive_clear(now, slot, channel, source, bytes, out),
+            Err(_) => {
+                leg.health.refused += 1;
+                self.counters.forged += 1;
+            }
+        }
+        self.opened = opened;
+    }
+
+    fn receive_clear(
         &mut self,
         now: Instant,
         slot: usize,
@@ -259,7 +286,7 @@ impl Exchange {
             (Codec::Pcmu | Codec::Pcma | Codec::G722, _) => return true,
         };
         if let Some(sent) = peer.outlet.relay(now, packet, session.send_payload_type, true, payload) {
-            out.rtp(peer.slot, to, &sent);
+            peer.wire.rtp(peer.slot, to, &sent, out);
             self.counters.rtp_sent += 1;
             self.counters.rtp_relayed += 1;
         }
@@ -283,7 +310,7 @@ impl Exchange {
         match session.telephone_event.filter(|_| relays) {
             Some(event) if !peer.is_busy() => {
                 if let Some(sent) = peer.outlet.relay(now, packet, event.send, false, packet.payload) {
-                    out.rtp(peer.slot, to, &sent);
+                    peer.wire.rtp(peer.slot, to, &sent, out);
                     self.counters.rtp_sent += 1;
                     self.counters.rtp_relayed += 1;
                 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::counters::Counters;
 use super::leg::Leg;
-use super::outbox::{Channel, Outbox};
+use super::outbox::Outbox;
 use super::rtcp::{self, Item, SenderInfo};
 use crate::bridge::MediaReport;
 use crate::call::media::{MEDIA_REPORT_EVERY, MediaEvent, RTP_SILENT_AFTER};
@@ -175,7 +175,7 @@ impl Leg {
         };
         let block = self.reception.block(last_sr, delay);
         let report = rtcp::Report { ssrc: self.outlet.ssrc(), sender, block, cname, goodbye };
-        out.add(self.slot, Channel::Rtcp, to, |bytes| rtcp::write(&report, bytes));
+        self.wire.rtcp(self.slot, to, |bytes| rtcp::write(&report, bytes), out);
     }
 
     /// Reads one datagram of the RTCP socket, or one of the RTP socket that is RTCP (`mixed`, RFC 5761).

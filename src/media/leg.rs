@@ -19,6 +19,7 @@ use super::player::Playlist;
 use super::report::Reception;
 use super::rtp::{self, COMFORT_NOISE, Packet};
 use super::tones::ToneSender;
+use super::wire::Wire;
 use crate::bridge::{Codec, MediaSession};
 use crate::call::media::MediaEvent;
 use crate::digit::{Digit, DigitSource, KeyMerge};
@@ -43,6 +44,7 @@ pub struct Leg {
     pub latch: Latcher,
     pub reception: Reception,
     pub outlet: Outlet,
+    pub wire: Wire,
     pub health: Health,
     /// Slot of the bridged leg.
     pub peer: Option<usize>,
@@ -111,6 +113,7 @@ impl Leg {
             latch: Latcher::new(),
             reception: Reception::default(),
             outlet,
+            wire: Wire::default(),
             health: Health::new(now),
             peer: None,
             ear: None,
@@ -135,6 +138,7 @@ impl Leg {
             return;
         }
         self.latch.reset(session.remote, session.latch);
+        self.wire.agree(session.srtp);
         if self.session.is_some_and(|old| old.codec != session.codec) {
             self.voice = None;
             self.ear = None;
@@ -347,7 +351,7 @@ impl Leg {
                 };
                 if let Some(to) = self.target() {
                     let packet = self.outlet.event(payload_type, event.marker, timestamp, &event.payload);
-                    out.rtp(self.slot, to, &packet);
+                    self.wire.rtp(self.slot, to, &packet, out);
                     counters.rtp_sent += 1;
                 }
                 self.dialling = Some(Dialling::Event { sender, payload_type, timestamp, slots: slots + 1 });
@@ -377,7 +381,7 @@ impl Leg {
         let (Some(to), Some(session)) = (self.target(), self.session) else { return };
         let ticks = self.payload.len() as u32;
         let packet = self.outlet.own(now, session.send_payload_type, ticks, &self.payload);
-        out.rtp(self.slot, to, &packet);
+        self.wire.rtp(self.slot, to, &packet, out);
         counters.rtp_sent += 1;
     }
 

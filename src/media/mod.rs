@@ -26,6 +26,7 @@ mod prompts;
 mod report;
 mod tones;
 mod worker;
+mod wire;
 mod workers;
 
 pub use counters::Counters;

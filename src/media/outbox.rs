@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use super::rtp::{self, Packet};
 use crate::call::media::MediaEvent;
 use crate::time::{Clock, Instant};
 
@@ -40,15 +39,13 @@ impl Outbox {
         Outbox { bytes: Vec::new(), packets: Vec::new(), events: Vec::new(), clock }
     }
 
-    /// Adds an RTP packet.
-    pub fn rtp(&mut self, slot: usize, to: SocketAddr, packet: &Packet<'_>) {
-        self.add(slot, Channel::Rtp, to, |bytes| rtp::write(packet, bytes));
-    }
-
-    /// Adds whatever `write` appends.
+    /// Adds whatever `write` appends; nothing where it appends nothing.
     pub fn add(&mut self, slot: usize, channel: Channel, to: SocketAddr, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         write(&mut self.bytes);
+        if self.bytes.len() == start {
+            return;
+        }
         self.packets.push(Outgoing { slot, channel, to, start, end: self.bytes.len() });
     }
 

@@ -73,6 +73,7 @@ impl Phone {
             direction: Direction::SendRecv,
             ptime_ms: 20,
             latch: Latch::Signalled,
+            srtp: None,
         };
         workers.send(MediaCommand::Open { call: CALL, leg, local: HOME, port }).unwrap();
         // A worker looks at its orders before it reads a packet: nothing that is sent from now on comes before the session.
@@ -263,6 +264,7 @@ fn e71_a_closed_leg_is_silent_and_its_port_serves_the_next() {
         direction: Direction::SendRecv,
         ptime_ms: 20,
         latch: Latch::Signalled,
+        srtp: None,
     };
     workers.send(MediaCommand::Session { leg: next, session }).unwrap();
     workers.send(MediaCommand::Close { leg: next }).unwrap();

@@ -45,7 +45,7 @@ impl Default for MediaOptions {
 /// A worker's queue is full; the command was not taken.
 #[derive(Debug, Error)]
 #[error("media worker overloaded")]
-pub struct Overloaded(pub MediaCommand);
+pub struct Overloaded;
 
 /// The running media workers. Dropping it stops the threads and closes every socket.
 pub struct Workers {
@@ -107,13 +107,13 @@ impl Workers {
                 Ok(sockets) => {
                     let worker = self.worker_of(call);
                     routes.legs.insert(leg, worker);
-                    self.order(worker, Order::Open { leg, sockets }, command)
+                    self.order(worker, Order::Open { leg, sockets })
                 }
                 Err(error) => {
                     let reason = error.to_string();
                     if self.events.try_send(MediaEvent::OpenFailed { leg, port, reason }).is_err() {
                         self.refused.fetch_add(1, Ordering::Relaxed);
-                        return Err(Overloaded(MediaCommand::Open { call, leg, local, port }));
+                        return Err(Overloaded);
                     }
                     Ok(())
                 }
@@ -132,7 +132,7 @@ impl Workers {
         let apart = partner.is_some_and(|partner| routes.legs.get(&partner).copied() != worker);
         drop(routes);
         match worker {
-            Some(worker) if !apart => self.order(worker, Order::Command(command.clone()), command),
+            Some(worker) if !apart => self.order(worker, Order::Command(command)),
             _ => {
                 self.front.fetch_add(1, Ordering::Relaxed);
                 Ok(())
@@ -165,8 +165,8 @@ impl Workers {
         (call.0.0 % self.workers.len().max(1) as u128) as usize
     }
 
-    fn order(&self, worker: usize, order: Order, command: MediaCommand) -> Result<(), Overloaded> {
-        let Some(worker) = self.workers.get(worker) else { return Err(Overloaded(command)) };
+    fn order(&self, worker: usize, order: Order) -> Result<(), Overloaded> {
+        let Some(worker) = self.workers.get(worker) else { return Err(Overloaded) };
         match worker.orders.try_send(order) {
             Ok(()) => {
                 // The counter of an eventfd can't overflow by ones within a process's life.
@@ -175,7 +175,7 @@ impl Workers {
             }
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                Err(Overloaded(command))
+                Err(Overloaded)
             }
         }
     }

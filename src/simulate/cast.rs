@@ -83,6 +83,8 @@ pub enum SceneError {
 pub(super) struct Cast {
     local: SocketAddr,
     transport: Transport,
+    /// The trunk's media is.
+    secured: bool,
     /// Where the hospital's calls come from, and where ours to it go.
     caller_address: SocketAddr,
     trunk_address: SocketAddr,
@@ -120,6 +122,7 @@ impl Cast {
         let mut cast = Cast {
             local: listener.bind,
             transport: trunk.transport,
+            secured: trunk.srtp,
             caller_address,
             trunk_address,
             phones: BTreeMap::new(),
@@ -224,6 +227,10 @@ impl Cast {
 
     pub fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    pub fn secured(&self) -> bool {
+        self.secured
     }
 
     pub fn transport(&self) -> Transport {

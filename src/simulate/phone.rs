@@ -23,6 +23,9 @@ enum State {
     Over,
 }
 
+/// Nobody hears a simulated call. Our offers have this suite under this tag.
+const KEY: &str = "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:c2ltdWxhdGVkIGNhbGxzIGhhdmUgbm8gYXVkaW8u\r\n";
+
 /// One phone's side of one SIP call.
 pub(super) struct Session {
     /// Who has the phone.
@@ -39,6 +42,8 @@ pub(super) struct Session {
     cseq: u32,
     /// The desk's INVITE, while it is to be answered.
     invite: Option<Request>,
+    /// Its media is secured.
+    secured: bool,
     /// Where the desk wants our RTP.
     media_port: Option<u16>,
 }
@@ -77,6 +82,7 @@ impl Session {
             target: uri,
             cseq: 0,
             invite: None,
+            secured: cast.secured(),
             media_port: None,
         };
         let sdp = session.sdp();
@@ -113,6 +119,7 @@ impl Session {
             remote: header("From"),
             target: contact.unwrap_or_default(),
             cseq: 0,
+            secured: is_secured(&request.body),
             media_port: media_port(&request.body),
             invite: Some(request),
         };
@@ -233,11 +240,16 @@ impl Session {
     fn sdp(&self) -> String {
         let family = if self.address.is_ipv6() { "IP6" } else { "IP4" };
         let ip = self.address.ip();
+        let (protocol, key) = if self.secured { ("RTP/SAVP", KEY) } else { ("RTP/AVP", "") };
         format!(
-            "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {MEDIA_PORT} RTP/AVP 0 101\r\n\
-             a=rtpmap:101 telephone-event/8000\r\n"
+            "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {MEDIA_PORT} {protocol} 0 101\r\n\
+             a=rtpmap:101 telephone-event/8000\r\n{key}"
         )
     }
+}
+
+fn is_secured(offer: &[u8]) -> bool {
+    String::from_utf8_lossy(offer).contains(" RTP/SAVP ")
 }
 
 fn write_response(request: &Request, status: u16, tag: &str, address: SocketAddr, body: &str) -> Bytes {

@@ -66,6 +66,8 @@ pub struct Desk<'a> {
     pub at_once: u8,
     /// Its trunk speaks TLS alone, with certificates that this one signs.
     pub authority: Option<&'a Authority>,
+    /// Media over that trunk is secured.
+    pub srtp: bool,
 }
 
 impl<'a> Desk<'a> {
@@ -76,7 +78,7 @@ impl<'a> Desk<'a> {
 
     /// Such a desk whose phones are at `local`.
     pub fn at(local: IpAddr, analysts: Vec<Analyst>) -> Desk<'a> {
-        Desk { analysts, local, pbx: 9, trunk: local, at_once: 2, authority: None }
+        Desk { analysts, local, pbx: 9, trunk: local, at_once: 2, authority: None, srtp: false }
     }
 
     /// Writes the folder `<base>/sip-config` for a node at `place`, and links the recorded prompts beside it.
@@ -141,6 +143,7 @@ impl<'a> Desk<'a> {
         format!(
             r#"
             transport = "tls"
+            srtp = {}
             certificate_names = ["{PBX_NAME}"]
 
             [listeners.encrypted]
@@ -153,6 +156,7 @@ impl<'a> Desk<'a> {
             authorities = "node-believes.pem"
             client_certificates = "asked"
             "#,
+            self.srtp,
             place.encrypted()
         )
     }

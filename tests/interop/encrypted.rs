@@ -99,27 +99,57 @@ fn d58_a_caller_whose_certificate_names_another_is_refused() {
     node.stop();
 }
 
+/// The trunk's media is SRTP, the analyst's RTP; keys by telephone-event come through both.
+#[test]
+fn secured_media_of_the_trunk_is_joined_with_an_analyst_in_clear() {
+    let _machine = beside_others();
+    let authority = Authority::new();
+    let desk = Desk { authority: Some(&authority), srtp: true, ..Desk::of(vec![Analyst::registered("amara")]) };
+    let node = Node::start(&desk);
+    let papers = authority.sign(node.folder(), "phones", &[PBX_NAME]);
+    let papers = Some(&papers);
+    let mut analyst = Pjsua::start(&node, &Setup::analyst("amara"));
+    let mut ward = Pjsua::start(&node, &Setup { papers, srtp: true, ..Setup::ward("4700") });
+    ward.call(&node.encrypted_hotline());
+    analyst.expect_call("CONFIRMED");
+    let (heard_by_ward, heard_by_analyst) = (ward.record("ward-heard"), analyst.record("analyst-heard"));
+    let_them_talk(PART_S);
+    ward.stop_recording();
+    analyst.stop_recording();
+    ward.tell("rfc2833 5");
+    analyst.expect("digit", |told| told["digit"] == "5");
+    analyst.tell("hangup");
+    ward.expect_call("DISCONNECTED");
+    let mut clear = Pjsua::start(&node, &Setup { name: "clear", papers, ..Setup::ward("4701") });
+    clear.tell(&format!("call {}", node.encrypted_hotline()));
+    assert_eq!(clear.expect_call("DISCONNECTED")["code"], 488, "B37: RTP in clear is refused");
+    node.assert_empties();
+    assert_heard("ward", &heard_by_ward, ANALYST_HZ, HEARD_S);
+    assert_heard("analyst", &heard_by_analyst, WARD_HZ, HEARD_S);
+    assert_eq!(node.figure("media_troubles_total{kind=\"forged\"}"), 0);
+    node.stop();
+}
+
 /// A desk whose PBX, with the operator, is at the other end of a connection that we make; the ward asks for the operator.
-fn ask_for_the_operator(authority: &Authority, names: &[&str]) -> (Node, Pjsua, Pjsua) {
+fn ask_for_the_operator(authority: &Authority, names: &[&str], srtp: bool) -> (Node, Pjsua, Pjsua) {
     let pbx = free_ports(2);
-    let desk = Desk { authority: Some(authority), pbx, ..Desk::of(vec![Analyst::registered("amara")]) };
+    let desk = Desk { authority: Some(authority), srtp, pbx, ..Desk::of(vec![Analyst::registered("amara")]) };
     let node = Node::start(&desk);
     let papers = authority.sign(node.folder(), "pbx", names);
     let operator =
         Setup { name: "operator", port: pbx, answers: true, tone: OPERATOR_HZ, ..Setup::ward(crate::desk::OPERATOR) };
-    let operator = Pjsua::start(&node, &Setup { papers: Some(&papers), ..operator });
+    let operator = Pjsua::start(&node, &Setup { papers: Some(&papers), srtp, ..operator });
     let ward = authority.sign(node.folder(), "ward", &[PBX_NAME]);
-    let mut ward = Pjsua::start(&node, &Setup { papers: Some(&ward), ..Setup::ward("4700") });
+    let mut ward = Pjsua::start(&node, &Setup { papers: Some(&ward), srtp, ..Setup::ward("4700") });
     ward.call(&node.encrypted_hotline());
     let_them_talk(1.0);
     ward.tell("rfc2833 9");
     (node, operator, ward)
 }
 
-#[test]
-fn the_operator_behind_an_encrypted_trunk_is_reached_and_heard() {
+fn talk_with_the_operator(srtp: bool) {
     let _machine = beside_others();
-    let (node, mut operator, mut ward) = ask_for_the_operator(&Authority::new(), &[PBX_NAME]);
+    let (node, mut operator, mut ward) = ask_for_the_operator(&Authority::new(), &[PBX_NAME], srtp);
     operator.expect_call("CONFIRMED");
     let (heard_by_ward, heard_by_operator) = (ward.record("ward-heard"), operator.record("operator-heard"));
     let_them_talk(PART_S);
@@ -133,11 +163,21 @@ fn the_operator_behind_an_encrypted_trunk_is_reached_and_heard() {
     node.stop();
 }
 
+#[test]
+fn the_operator_behind_an_encrypted_trunk_is_reached_and_heard() {
+    talk_with_the_operator(false);
+}
+
+#[test]
+fn the_operator_behind_a_trunk_with_secured_media_is_reached_and_heard() {
+    talk_with_the_operator(true);
+}
+
 /// D58: the log says which name was wanted and which was shown, as only a person can set that right.
 #[test]
 fn d58_a_pbx_that_shows_anothers_certificate_is_not_called_and_the_log_says_why() {
     let _machine = beside_others();
-    let (node, operator, mut ward) = ask_for_the_operator(&Authority::new(), &["other.example"]);
+    let (node, operator, mut ward) = ask_for_the_operator(&Authority::new(), &["other.example"], false);
     let why = until("the log says why", TOLD_WITHIN, || {
         node.log().lines().find(|line| line.contains("the handshake with a peer failed")).map(str::to_owned)
     });

@@ -154,6 +154,9 @@ class Phone:
         settings.idUri = options["id"]
         settings.mediaConfig.transportConfig.boundAddress = options["address"]
         settings.mediaConfig.transportConfig.port = options["media_port"]
+        if options.get("srtp"):
+            settings.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
+            settings.mediaConfig.srtpSecureSignaling = 0
         settings.natConfig.contactRewriteUse = 0
         settings.natConfig.sipOutboundUse = 0
         settings.callConfig.timerUse = pj.PJSUA_SIP_TIMER_INACTIVE

@@ -35,6 +35,8 @@ pub struct Setup<'a> {
     pub tcp: bool,
     /// It speaks TLS, shows this certificate, and believes that authority alone.
     pub papers: Option<&'a Papers>,
+    /// Its media is secured or there is none.
+    pub srtp: bool,
     pub registers: bool,
     /// Rings, and answers by itself.
     pub answers: bool,
@@ -54,6 +56,7 @@ impl<'a> Setup<'a> {
             tone: WARD_HZ,
             tcp: false,
             papers: None,
+            srtp: false,
             registers: false,
             answers: false,
             telephone_event: true,
@@ -88,6 +91,7 @@ impl Pjsua {
             "tone": tone,
             "answer": setup.answers,
             "telephone_event": setup.telephone_event,
+            "srtp": setup.srtp,
             "log": node.file(&format!("{}.log", setup.name)),
         });
         if let Some(Papers { certificate, key, authority }) = setup.papers {

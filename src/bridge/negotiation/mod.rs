@@ -22,7 +22,7 @@ use std::net::IpAddr;
 
 use crate::bridge::{Codec, Direction, Latch, MediaPort, MediaSession};
 use crate::sip::Status;
-use crate::sip::sdp::{MediaLine, Origin, SdpError, SessionDescription};
+use crate::sip::sdp::{Crypto, MasterKey, MediaLine, Origin, SdpError, SessionDescription, Suite};
 
 /// The shortest packet that we make, in milliseconds of audio; all packets are multiples of it.
 pub const MIN_PTIME_MS: u8 = 10;
@@ -39,12 +39,43 @@ pub struct MediaEndpoint {
     pub port: MediaPort,
 }
 
+/// What we send may be secured with: one key for each suite, in the order of our preference.
+pub type OurKeys = [MasterKey; 2];
+
 /// Which transport of media is allowed (line B37).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Security {
     /// RTP/AVP and RTP/AVPF alone; SAVP, SAVPF and DTLS are refused with 488.
     #[default]
     PlainOnly,
+    /// RTP/SAVP and RTP/SAVPF with keys in SDP (RFC 4568) alone; what goes in clear is refused with 488.
+    Secured(OurKeys),
+}
+
+impl Security {
+    /// The transport that our own first offer names.
+    fn protocol(self) -> &'static str {
+        match self {
+            Security::PlainOnly => "RTP/AVP",
+            Security::Secured(_) => "RTP/SAVP",
+        }
+    }
+
+    /// The lines of our offer, in the order of our preference; none in clear.
+    fn offer(self) -> Vec<Crypto> {
+        match self {
+            Security::PlainOnly => Vec::new(),
+            Security::Secured(keys) => (1..).zip(keys).map(|(tag, master)| Crypto { tag, master }).collect(),
+        }
+    }
+
+    /// Our key for a suite.
+    fn key(self, suite: Suite) -> Option<MasterKey> {
+        match self {
+            Security::PlainOnly => None,
+            Security::Secured(keys) => keys.into_iter().find(|key| key.suite == suite),
+        }
+    }
 }
 
 /// What we allow on one leg.
@@ -151,7 +182,8 @@ impl Agreed {
     fn repeats(&self, before: &Agreed) -> bool {
         let formats = |agreed: &Agreed| {
             let session = agreed.session;
-            (session.codec, session.send_payload_type, session.receive_payload_type, session.telephone_event)
+            let types = (session.send_payload_type, session.receive_payload_type, session.telephone_event);
+            (session.codec, types, session.srtp)
         };
         self.peer.is_some()
             && self.peer == before.peer
@@ -347,7 +379,7 @@ impl Negotiation {
             telephone_event: self.policy.telephone_event.then(|| self.telephone_event_to_offer()),
             slots: match &self.agreed {
                 Some(agreed) => agreed.slots.clone(),
-                None => vec![Slot::Audio { protocol: "RTP/AVP".to_owned() }],
+                None => vec![Slot::Audio { protocol: self.policy.security.protocol().to_owned() }],
             },
             answered: false,
             before,

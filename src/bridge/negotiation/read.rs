@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::write::refused_line;
 use super::{Agreed, MAX_PTIME_MS, MIN_PTIME_MS, Negotiation, Offered, Refusal, Security, Slot};
-use crate::bridge::{Codec, Direction, MediaSession, TelephoneEvent};
-use crate::sip::sdp::{Connection, Host, Media, RtpMap, SessionDescription};
+use crate::bridge::{Codec, Direction, MediaSession, Srtp, TelephoneEvent};
+use crate::sip::sdp::{Connection, Crypto, Host, Media, RtpMap, SessionDescription};
 
 /// The stream of an offer that we serve.
 pub(super) struct Stream {
@@ -124,11 +124,37 @@ impl Negotiation {
     }
 
     fn check_protocol(&self, media: &Media) -> Result<(), Refusal> {
-        match self.policy.security {
-            Security::PlainOnly => match media.line.protocol.as_str() {
-                "RTP/AVP" | "RTP/AVPF" => Ok(()),
-                _ => Err(Refusal::not_acceptable(302, "media transport is not plain RTP")),
-            },
+        match (self.policy.security, media.line.protocol.as_str()) {
+            (Security::PlainOnly, "RTP/AVP" | "RTP/AVPF") => Ok(()),
+            (Security::PlainOnly, _) => Err(Refusal::not_acceptable(302, "media transport is not plain RTP")),
+            (Security::Secured(_), "RTP/SAVP" | "RTP/SAVPF") => self.crypto(media).map(|_| ()),
+            (Security::Secured(_), _) => Err(Refusal::not_acceptable(302, "media is to be secured (RTP/SAVP)")),
+        }
+    }
+
+    /// The line of a secured stream that we take, and our key for its suite: the peer's first that we can
+    /// (RFC 4568 section 5.1.2). `None` in clear.
+    pub(super) fn crypto(&self, media: &Media) -> Result<Option<(Crypto, Srtp)>, Refusal> {
+        if self.policy.security == Security::PlainOnly {
+            return Ok(None);
+        }
+        let known = |crypto: Crypto| {
+            let send = self.policy.security.key(crypto.master.suite)?;
+            Some((crypto, Srtp { send, receive: crypto.master }))
+        };
+        // A peer that sends us our own key back would have both of us seal with it.
+        let found = media.cryptos().filter_map(known).find(|(_, keys)| keys.send != keys.receive);
+        found.map(Some).ok_or_else(|| Refusal::not_acceptable(302, "no key that we could use (a=crypto)"))
+    }
+
+    /// The keys of an answer to our offer: exactly one line, with the tag of the one of ours that it takes (RFC 4568
+    /// section 5.1.3).
+    fn crypto_taken(&self, answer: &Media) -> Result<Option<Srtp>, Refusal> {
+        let Some((taken, keys)) = self.crypto(answer)? else { return Ok(None) };
+        let offered = |ours: Crypto| ours.tag == taken.tag && ours.master == keys.send;
+        match self.policy.security.offer().into_iter().any(offered) {
+            true => Ok(Some(keys)),
+            false => Err(Refusal::not_acceptable(302, "the answer takes a key that was not offered")),
         }
     }
 
@@ -202,6 +228,11 @@ impl Negotiation {
             direction: peer.reversed().and(self.wanted),
             ptime_ms: self.ptime(media),
             latch: self.policy.latch,
+            srtp: match media.line.port {
+                // Switched off: its keys are those that it had.
+                0 => self.session().and_then(|session| session.srtp),
+                _ => self.crypto(media)?.map(|(_, keys)| keys),
+            },
         };
         Ok(Agreed { session, peer: offer.origin(), peer_holds: !peer.receives(), slots })
     }
@@ -243,6 +274,7 @@ impl Negotiation {
             direction: peer.reversed().and(self.wanted),
             ptime_ms: self.ptime(media),
             latch: self.policy.latch,
+            srtp: self.crypto_taken(media)?,
         };
         Ok(Agreed { session, peer: answer.origin(), peer_holds, slots: offered.slots.clone() })
     }

@@ -55,6 +55,7 @@ fn an_answer_names_one_codec_and_the_offers_telephone_event() {
         direction: Direction::SendRecv,
         ptime_ms: 30,
         latch: Latch::Signalled,
+        srtp: None,
     };
     assert_eq!(leg.session(), Some(session));
     assert!(leg.changed());
@@ -496,4 +497,82 @@ proptest::proptest! {
             }
         }
     }
+}
+
+// -- Secured media ------------------------------------------------------------------------------------------------------
+
+fn secured() -> Negotiation {
+    let local = MediaEndpoint { address: "10.0.0.1".parse().expect("address"), port: MediaPort(20_000) };
+    let keys = [MasterKey::new(Suite::AeadAes128Gcm, [1; 30]), MasterKey::new(Suite::AesCm128HmacSha1, [2; 30])];
+    Negotiation::new(77, local, MediaPolicy { security: Security::Secured(keys), ..MediaPolicy::default() })
+}
+
+fn secured_sdp(protocol: &str, cryptos: &[Crypto]) -> String {
+    let lines: String = cryptos.iter().map(|crypto| format!("a=crypto:{crypto}\r\n")).collect();
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 {protocol} 0\r\n{lines}"
+    )
+}
+
+fn theirs(tag: u32, suite: Suite) -> Crypto {
+    Crypto { tag, master: MasterKey::new(suite, [9; 30]) }
+}
+
+fn cryptos(sdp: &str) -> Vec<Crypto> {
+    SessionDescription::parse(sdp.as_bytes()).expect("ours").media.first().expect("a stream").cryptos().collect()
+}
+
+#[test]
+fn b37_a_secured_offer_is_answered_with_its_tag_and_a_key_of_our_own() {
+    for suite in Suite::ALL {
+        let mut negotiation = secured();
+        let unknown = "a=crypto:1 F8_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\na=crypto:7";
+        let offer = secured_sdp("RTP/SAVP", &[theirs(7, suite)]).replacen("a=crypto:7", unknown, 1);
+        let answer = negotiation.answer(offer.as_bytes()).expect("answered");
+        assert!(answer.contains("m=audio 20000 RTP/SAVP 0"), "{answer}");
+        let [ours] = cryptos(&answer)[..] else { panic!("one line is due: {answer}") };
+        assert_eq!((ours.tag, ours.master.suite), (7, suite));
+        let agreed = negotiation.session().and_then(|session| session.srtp).expect("secured");
+        assert_eq!((agreed.send, agreed.receive), (ours.master, theirs(7, suite).master));
+    }
+}
+
+#[test]
+fn b37_where_media_is_to_be_secured_nothing_in_clear_is_taken() {
+    let refused = |sdp: String| secured().answer(sdp.as_bytes()).expect_err("refused").status;
+    for protocol in ["RTP/AVP", "RTP/AVPF", "UDP/TLS/RTP/SAVPF"] {
+        assert_eq!(refused(secured_sdp(protocol, &[theirs(1, Suite::AesCm128HmacSha1)])), Status::NOT_ACCEPTABLE_HERE);
+    }
+    assert_eq!(refused(secured_sdp("RTP/SAVP", &[])), Status::NOT_ACCEPTABLE_HERE, "no key");
+    let ours = Crypto { tag: 1, master: MasterKey::new(Suite::AesCm128HmacSha1, [2; 30]) };
+    assert_eq!(refused(secured_sdp("RTP/SAVP", &[ours])), Status::NOT_ACCEPTABLE_HERE, "our own key");
+}
+
+#[test]
+fn our_secured_offer_names_both_suites_and_the_answer_must_take_one_of_its_lines() {
+    let mut negotiation = secured();
+    let offer = negotiation.offer();
+    assert!(offer.contains("m=audio 20000 RTP/SAVP 0 8 9 101"), "{offer}");
+    let suites: Vec<_> = cryptos(&offer).iter().map(|crypto| (crypto.tag, crypto.master.suite)).collect();
+    assert_eq!(suites, [(1, Suite::AeadAes128Gcm), (2, Suite::AesCm128HmacSha1)]);
+    for wrong in [theirs(1, Suite::AesCm128HmacSha1), theirs(3, Suite::AesCm128HmacSha1)] {
+        let refusal = negotiation.accept_answer(secured_sdp("RTP/SAVP", &[wrong]).as_bytes()).expect_err("refused");
+        assert_eq!(refusal.reason, "the answer takes a key that was not offered");
+    }
+    let answer = secured_sdp("RTP/SAVP", &[theirs(2, Suite::AesCm128HmacSha1)]);
+    negotiation.accept_answer(answer.as_bytes()).expect("taken");
+    let agreed = negotiation.session().and_then(|session| session.srtp).expect("secured");
+    assert_eq!(agreed.send, MasterKey::new(Suite::AesCm128HmacSha1, [2; 30]));
+}
+
+#[test]
+fn a_new_key_of_the_peer_is_news_even_under_an_old_origin_and_ours_stays() {
+    let mut negotiation = secured();
+    negotiation.answer(secured_sdp("RTP/SAVP", &[theirs(1, Suite::AesCm128HmacSha1)]).as_bytes()).expect("answered");
+    let before = negotiation.session().and_then(|session| session.srtp).expect("secured");
+    let rekeyed = Crypto { tag: 1, master: MasterKey::new(Suite::AesCm128HmacSha1, [8; 30]) };
+    negotiation.answer(secured_sdp("RTP/SAVP", &[rekeyed]).as_bytes()).expect("answered");
+    let after = negotiation.session().and_then(|session| session.srtp).expect("secured");
+    assert!(negotiation.changed());
+    assert_eq!((after.send, after.receive), (before.send, rekeyed.master));
 }

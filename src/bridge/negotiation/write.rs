@@ -3,7 +3,7 @@
 use super::read::Stream;
 use super::{Negotiation, Offered, Slot};
 use crate::bridge::{Codec, Direction};
-use crate::sip::sdp::{Connection, Media, MediaLine, Origin, SessionDescription};
+use crate::sip::sdp::{Connection, Crypto, Media, MediaLine, Origin, SessionDescription};
 
 /// Keys 0 to 9, *, #, A to D (RFC 4733 section 3.2).
 const TELEPHONE_EVENTS: &str = "0-15";
@@ -15,6 +15,7 @@ struct Says<'a> {
     codecs: &'a [(Codec, u8)],
     telephone_event: Option<u8>,
     direction: Direction,
+    cryptos: Vec<Crypto>,
 }
 
 impl Negotiation {
@@ -29,6 +30,7 @@ impl Negotiation {
                     codecs: &codecs,
                     telephone_event: offered.telephone_event,
                     direction: self.wanted,
+                    cryptos: self.policy.security.offer(),
                 }),
                 Slot::Refused(line) => Media::new(line.clone()),
             });
@@ -55,9 +57,16 @@ impl Negotiation {
                 codecs: &[(stream.codec, stream.payload_type)],
                 telephone_event: stream.telephone_event,
                 direction,
+                cryptos: self.crypto_answered(media).into_iter().collect(),
             }));
         }
         description
+    }
+
+    /// The line that answers the one we took: its tag, and our key (RFC 4568 section 5.1.2).
+    fn crypto_answered(&self, media: &Media) -> Option<Crypto> {
+        let (theirs, keys) = self.crypto(media).ok()??;
+        Some(Crypto { tag: theirs.tag, master: keys.send })
     }
 
     /// Our last description again when `description` says the same, else the new one under the next version.
@@ -100,6 +109,9 @@ impl Negotiation {
         if let Some(number) = says.telephone_event {
             media.push_attribute("rtpmap", Some(&format!("{number} telephone-event/8000")));
             media.push_attribute("fmtp", Some(&format!("{number} {TELEPHONE_EVENTS}")));
+        }
+        for crypto in says.cryptos {
+            media.push_attribute("crypto", Some(&crypto.to_string()));
         }
         media.push_attribute("ptime", Some(&self.policy.ptime_ms.to_string()));
         media.push_attribute(says.direction.as_str(), None);

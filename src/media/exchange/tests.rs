@@ -63,6 +63,7 @@ fn session(leg: LegId, codec: Codec) -> MediaSession {
         direction: Direction::SendRecv,
         ptime_ms: 20,
         latch: Latch::Signalled,
+        srtp: None,
     }
 }
 
@@ -605,6 +606,7 @@ mod anything_at_all {
             telephone_event: (choice & 4 == 0).then_some(TelephoneEvent { send: 101, receive: 101 }),
             direction: direction[usize::from(choice >> 3) % 4],
             latch: if choice & 32 == 0 { Latch::Signalled } else { Latch::Nat },
+            srtp: None,
             ptime_ms: choice,
             remote: (choice & 64 == 0).then(|| address(leg)),
             ..session(leg, codec)
