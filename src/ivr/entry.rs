@@ -42,6 +42,12 @@ impl Entry {
         self.digits.is_empty()
     }
 
+    /// The key that stands there alone.
+    pub(super) fn lone_key(&self) -> Option<Digit> {
+        let mut digits = self.digits.chars();
+        digits.next().filter(|_| digits.next().is_none()).and_then(Digit::from_char)
+    }
+
     /// How long the next key is waited for, from now. The whole number ends: `*` over and over holds nobody in it.
     pub(super) fn until(&mut self, now: Instant) -> Instant {
         let Number { wait, digits, .. } = self.number;

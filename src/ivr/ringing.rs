@@ -210,6 +210,12 @@ impl Interpreter {
             return;
         }
         if let Some(asking) = ringing.asking.take_if(|asking| asking.until.is_some_and(|until| until <= now)) {
+            // One key and no more is no number: it answers the offer that was made before the number was asked for.
+            if let Some(next) = asking.entry.lone_key().and_then(|key| ringing.keys.get(&key)) {
+                self.quiet();
+                self.go(*next, now, world);
+                return;
+            }
             let entered = asking.entry.time_out();
             if self.number_entered(now, &mut ringing, asking.ask, entered, connect, world) {
                 return;

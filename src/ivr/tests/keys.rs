@@ -357,6 +357,23 @@ fn while_another_target_rings_nine_reaches_the_operator_and_zero_a_person() {
     assert_eq!(again.matches("dial operator").count(), 1, "{again}");
 }
 
+/// Nothing rings, so the offer comes before its time, and the badge is asked for right behind it.
+#[test]
+fn one_key_of_a_number_that_nobody_goes_on_with_answers_the_offer_before_it() {
+    let script = || Script { news: &[(0, HuntNews::NobodyFree)], until: 30_000, ..Script::of(ward_phone()) };
+    let heard = script().ladder();
+    assert!(heard.contains("say callback-offer\n5.800 say key-badge\n"), "{heard}");
+    let booked = script().keys(6_100, "1").ladder();
+    assert!(booked.contains("6.100 stop\n6.100 hold\n"), "{booked}");
+    assert!(!booked.contains("unknown"), "a badge of one digit\n{booked}");
+    assert!(booked.contains("> asked\n"), "{booked}");
+    assert!(booked.contains("book asked"), "{booked}");
+    // A number that is keyed to its end is one, whatever it begins with.
+    let badge = Script { directory: &["190210"], ..script() }.keys(6_100, "190210").ladder();
+    assert!(badge.contains("badge 190210 known\n"), "{badge}");
+    assert!(!badge.contains("> asked\n"), "{badge}");
+}
+
 #[test]
 fn who_asks_for_a_call_back_and_has_no_number_hears_so() {
     let steps = r#"
