@@ -217,7 +217,7 @@ impl Leg {
     /// without telephone-event is: for the others no packet is decoded.
     pub fn detects_tones(&self) -> bool {
         let agreed = self.session.is_some_and(|session| session.telephone_event.is_some());
-        !self.sends_events && !(agreed && self.peer.is_some())
+        !self.sends_events && (!agreed || self.peer.is_none())
     }
 
     /// Decodes this packet when its frame is due.

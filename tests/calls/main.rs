@@ -1,7 +1,11 @@
 //! The simulated world: phones, a seeded network, a media worker and a store around the real switch, in virtual time.
 //!
-//! `world` is the stage, `setting` what stands on it, `phone` and `media` the players, `raw` what no phone would write; `ladder` tells what happened. `rows` are HOTLINE.md's table,
+//! `world` is the stage, `setting` what stands on it, `phone` and `media` the players, `raw` what no phone would write;
+//! `ladder` tells what happened, `invariants` and `hush` say what must hold after every run. `rows` are HOTLINE.md's table,
 //! `lines_*` and `timers` the lines of SIP-BEHAVIOUR.md by number, `seeds` ten thousand random days.
+//!
+//! What callers meet: `conditions`, `keyed`, `callbacks`, `incidents`. What operators do: `operators`, `publishes`, `releases`,
+//! `rehearsal`. What goes wrong: `faults`, `floods`, `restart`.
 
 mod callbacks;
 mod conditions;

@@ -32,9 +32,9 @@ fn a_ticket_is_set_by_nobody_who_does_not_serve_its_hospital_and_its_callback_st
     assert_eq!(world.status().callbacks, 1);
     assert!(matches!(world.dispose(&ticket, "ana", DispositionCode::Solved), Reply::Done));
     assert_eq!(world.status().callbacks, 0);
-    let audited = world.records.iter().rev().find_map(|record| match &record.event {
-        Event::Audit { action, object, reason, .. } => Some((action.clone(), object.clone(), reason.clone())),
-        _ => None,
+    let audited = world.records.iter().rev().find_map(|record| {
+        let Event::Audit { action, object, reason, .. } = &record.event else { return None };
+        Some((action.clone(), object.clone(), reason.clone()))
     });
     let object = format!("ticket {}", ticket.number);
     assert_eq!(audited, Some(("set disposition".to_owned(), object, Some("solved, by ana".to_owned()))));

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use wardline::config::Config;
 use wardline::ids::{AnalystId, OfferId};
@@ -28,6 +29,7 @@ const CALLERS: [&str; 7] = ["4710", "4711", "4712", "5310", "7741", "5100", "out
 const ANALYSTS: [&str; 9] = ["ana", "ben", "cho", "dev", "eva", "finn", "gus", "hal", "ivy"];
 
 #[test]
+#[allow(clippy::disallowed_methods)] // Measures; nothing is decided by it.
 fn seeds() {
     if let Some(seed) = number("WARDLINE_SEED") {
         let mut world = play(seed);
@@ -37,7 +39,8 @@ fn seeds() {
     }
     let mut failed = Vec::new();
     let mut told = String::new();
-    for seed in 0..number("WARDLINE_SEEDS").unwrap_or(SEEDS) {
+    let (begun, seeds) = (Instant::now(), number("WARDLINE_SEEDS").unwrap_or(SEEDS));
+    for seed in 0..seeds {
         if let Err(why) = catch_unwind(AssertUnwindSafe(|| play(seed).expect_quiet())) {
             if failed.len() < MAX_TOLD {
                 let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
@@ -47,6 +50,7 @@ fn seeds() {
             failed.push(seed);
         }
     }
+    let _ = writeln!(std::io::stderr(), "{seeds} seeds took {:.1} s", begun.elapsed().as_secs_f64());
     assert!(failed.is_empty(), "{} seeds break an invariant: {failed:?}\n{told}", failed.len());
 }
 
