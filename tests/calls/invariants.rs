@@ -238,25 +238,27 @@ impl World {
         let (mut confirmed, mut waiting, mut ended) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for record in &self.records {
             let Some(call) = record.call else { continue };
-            match &record.event {
-                Event::NeedSettled { need, .. } => _ = needs.insert(call, need.clone()),
-                Event::Confirmed => _ = confirmed.insert(call),
-                Event::RouteDecided { decision } if decision.rung.as_str() == "qualified" && !ended.contains(&call) => {
+            match (&record.event, ended.contains(&call)) {
+                (Event::NeedSettled { need, .. }, _) => _ = needs.insert(call, need.clone()),
+                (Event::Confirmed, _) => _ = confirmed.insert(call),
+                (Event::RouteDecided { decision }, false) if decision.rung.as_str() == "qualified" => {
                     if decision.chosen.is_empty() {
                         waiting.insert(call)
                     } else {
                         waiting.remove(&call)
                     };
                 }
-                Event::Bridged { .. } | Event::TargetRung { .. } | Event::AnalystAnswered { .. } => {
+                (Event::Bridged { .. } | Event::TargetRung { .. } | Event::AnalystAnswered { .. }, _) => {
                     waiting.remove(&call);
                 }
-                Event::CallbackBooked { reason, .. } if *reason != CallbackReason::Waiting => _ = waiting.remove(&call),
-                Event::CallEnded { .. } => {
+                (Event::CallbackBooked { reason, .. }, _) if *reason != CallbackReason::Waiting => {
+                    _ = waiting.remove(&call)
+                }
+                (Event::CallEnded { .. }, _) => {
                     waiting.remove(&call);
                     ended.insert(call);
                 }
-                Event::OfferSent { analyst, .. } if ended.contains(&call) => {
+                (Event::OfferSent { analyst, .. }, true) => {
                     let Some(need) = needs.get(&call) else { continue };
                     let wants = |other: &Need| match (&need.system, &other.system) {
                         (Some(one), Some(another)) => one == another && need.hospital == other.hospital,
