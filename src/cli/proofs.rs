@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::ids::PlanId;
+use crate::ivr::draw::Goal;
 use crate::proof::{Bound, Coverage, Detour, Exit, LaterRung, MARGIN, Outcome, Proof, Stay, Walked, Witness, seconds};
 use crate::time::Duration;
 
@@ -82,9 +83,9 @@ pub fn json(proofs: &BTreeMap<PlanId, Proof>) -> Value {
 
 fn bounds(proof: &Proof) -> [(&'static str, Option<&Bound>, bool); 3] {
     [
-        ("first offer", proof.first_offer.as_ref(), false),
-        ("qualified offer", proof.qualified_offer.as_ref(), true),
-        ("end", proof.end.as_ref(), false),
+        (Goal::FirstOffer.name(), proof.first_offer.as_ref(), false),
+        (Goal::QualifiedOffer.name(), proof.qualified_offer.as_ref(), true),
+        (Goal::End.name(), proof.end.as_ref(), false),
     ]
 }
 

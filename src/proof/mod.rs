@@ -75,7 +75,11 @@ impl Bound {
 impl Proof {
     /// The slowest paths, to be drawn.
     pub fn slowest(&self) -> Vec<Slowest> {
-        let bounds = [(Goal::FirstOffer, &self.first_offer), (Goal::End, &self.end)];
+        let bounds = [
+            (Goal::FirstOffer, &self.first_offer),
+            (Goal::QualifiedOffer, &self.qualified_offer),
+            (Goal::End, &self.end),
+        ];
         let drawn = |(to, bound): (Goal, &Option<Bound>)| {
             let Bound { within, limit, witness } = bound.as_ref()?;
             Some(Slowest { to, within: *within, margin: MARGIN, limit: *limit, hops: witness.hops() })

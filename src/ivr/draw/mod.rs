@@ -23,11 +23,23 @@ pub struct Slowest {
     pub hops: Vec<Hop>,
 }
 
-/// What a slowest path leads to, which gives it its colour.
+/// What a slowest path leads to, which gives it its colour, its dashes and the name on its ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Goal {
     FirstOffer,
+    QualifiedOffer,
     End,
+}
+
+impl Goal {
+    /// As `wardline check` and the picture name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Goal::FirstOffer => "first offer",
+            Goal::QualifiedOffer => "qualified offer",
+            Goal::End => "end",
+        }
+    }
 }
 
 /// From one step of a path to the next.

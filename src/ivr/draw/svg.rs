@@ -33,8 +33,10 @@ const STYLE: &str = "
     .hangup{fill:#f7dbe2;stroke:#b42348}
     .way{stroke:#7b8794;stroke-width:1.6;fill:none;marker-end:url(#tip)}.tip{fill:#7b8794}
     .offer-way{stroke:#0b5fd0;stroke-width:3.4;fill:none;marker-end:url(#offer-tip)}.offer{fill:#0b5fd0}
+    .qualified-way{stroke:#1f2933;stroke-width:3.4;stroke-dasharray:3 4;fill:none;marker-end:url(#qualified-tip)}
+    .qualified{fill:#1f2933}
     .end-way{stroke:#c2185b;stroke-width:3.4;stroke-dasharray:10 5;fill:none;marker-end:url(#end-tip)}.end{fill:#c2185b}
-    .wide{stroke-width:9}
+    .wide{stroke-width:9}.wider{stroke-width:15}
     @media (prefers-color-scheme: dark){
       .bg,.under{fill:#161b22}.bg{stroke:#30363d}.ink{fill:#e6edf3}.dim{fill:#9da7b3}.lab{fill:#c9d1d9}
       .entry{fill:#e6edf3;stroke:#e6edf3}.inverse{fill:#161b22}
@@ -42,7 +44,8 @@ const STYLE: &str = "
       .person{fill:#12371f;stroke:#4ac26b}.target{fill:#33215c;stroke:#a98af0}.callback{fill:#423a0b;stroke:#d9c04a}
       .hangup{fill:#4a1626;stroke:#f0708e}
       .way{stroke:#8b949e}.tip{fill:#8b949e}
-      .offer-way{stroke:#6cb0ff}.offer{fill:#6cb0ff}.end-way{stroke:#ff7eb3}.end{fill:#ff7eb3}}
+      .offer-way{stroke:#6cb0ff}.offer{fill:#6cb0ff}.qualified-way{stroke:#e6edf3}.qualified{fill:#e6edf3}
+      .end-way{stroke:#ff7eb3}.end{fill:#ff7eb3}}
   ";
 
 pub fn write(chart: &Chart, slowest: &[Slowest]) -> String {
@@ -121,7 +124,9 @@ fn head(chart: &Chart, width: f64, height: f64, out: &mut String) {
     let _ = writeln!(out, r#"  <title id="title">{}</title>"#, escaped(&chart.title));
     let _ = writeln!(out, r#"  <desc id="desc">{}</desc>"#, escaped(&chart.description));
     let _ = writeln!(out, "  <style>{STYLE}</style>");
-    for (id, class, size) in [("tip", "tip", 11), ("offer-tip", "offer", 15), ("end-tip", "end", 15)] {
+    for (id, class, size) in
+        [("tip", "tip", 11), ("offer-tip", "offer", 15), ("qualified-tip", "qualified", 15), ("end-tip", "end", 15)]
+    {
         let _ = writeln!(
             out,
             r#"  <defs><marker id="{id}" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="{size}" markerHeight="{size}" orient="auto"><path class="{class}" d="M0 0 L8 4 L0 8 z"/></marker></defs>"#
@@ -178,19 +183,17 @@ fn towards(from: &Point, to: &Point) -> (f64, f64) {
 fn label_lines(arrow: &Arrow) -> Vec<(String, &'static str)> {
     let words = arrow.lines.iter().map(|line| (line.clone(), "lab"));
     let later = arrow.marks.iter().filter(|(_, at)| !at.is_zero());
-    let marks = later.map(|(goal, at)| (format!("at {}", up(*at)), goal_class(*goal)));
+    let marks = later.map(|(goal, at)| (format!("{}: at {}", goal.name(), up(*at)), goal_class(*goal)));
     words.chain(marks).collect()
 }
 
-/// A slowest path has its colour; where both go, the one lies on the other, and both are seen.
+/// A slowest path has its colour and dashes; where several go, each lies on a wider one, and all are seen.
 fn draw_line(arrow: &Arrow, edge: &EdgeLabel, out: &mut String) {
     let path = line(&edge.points);
     if arrow.marks.is_empty() {
         let _ = writeln!(out, r#"  <path class="way" d="{path}"/>"#);
     }
-    let both = arrow.marks.len() > 1;
-    for goal in arrow.marks.keys().rev() {
-        let wide = if both && *goal == Goal::End { " wide" } else { "" };
+    for (goal, wide) in arrow.marks.keys().zip(["", " wide", " wider"]).rev() {
         let _ = writeln!(out, r#"  <path class="{}-way{wide}" d="{path}"/>"#, goal_class(*goal));
     }
 }
@@ -302,15 +305,21 @@ fn legend(top: f64, out: &mut String) {
 /// What the marked paths are, and what their seconds count.
 fn paths_legend(top: f64, slowest: &[Slowest], out: &mut String) {
     let (mut top, left) = (top.ceil(), MARGIN + 44.0);
+    let mut before: Option<&Slowest> = None;
     for path in slowest {
         let what = match path.to {
-            Goal::FirstOffer => "slowest way to the first offer",
-            Goal::End => "slowest way to the end of a call that reaches nobody",
+            Goal::FirstOffer => "until any phone rings",
+            Goal::QualifiedOffer => "until somebody qualified is rung",
+            Goal::End => "until a call that reaches nobody is over",
         };
+        let same = before.is_some_and(|before| before.hops == path.hops);
+        let way = if same { "the same way" } else { "the slowest way" };
+        before = Some(path);
         let (class, middle) = (goal_class(path.to), top + 7.0);
         let (within, limit, margin) = (up(path.within), up(path.limit), up(path.margin));
         let words = format!(
-            "{what}: {within}, {margin} of margin included; the limit is {limit}. Seconds in this colour count from the INVITE."
+            "{}: {way} {what}, {within}, {margin} of margin included; the limit is {limit}. Instants are from the INVITE.",
+            path.to.name()
         );
         let _ = writeln!(out, r#"  <path class="{class}-way" d="M{MARGIN} {middle} L{} {middle}"/>"#, left - 8.0);
         let _ = writeln!(out, r#"  <text class="dim" x="{left}" y="{}" font-size="12">{words}</text>"#, top + 11.5);
@@ -321,6 +330,7 @@ fn paths_legend(top: f64, slowest: &[Slowest], out: &mut String) {
 fn goal_class(goal: Goal) -> &'static str {
     match goal {
         Goal::FirstOffer => "offer",
+        Goal::QualifiedOffer => "qualified",
         Goal::End => "end",
     }
 }

@@ -44,7 +44,7 @@ fn every_step_is_a_box_and_every_way_an_arrow_with_its_words() {
     assert_eq!(label("key-9", "step-operator").as_deref(), Some(""));
 }
 
-/// Both kinds of path over one way, and a key that no step declares.
+/// All kinds of path over one way, and a key that no step declares.
 fn marked(plan: &Plan) -> Vec<Slowest> {
     let step = |name: &str| plan.steps().iter().position(|step| step.id.as_str() == name);
     let at = |name: &str| step(name).and_then(|index| plan.at(index)).expect("a step");
@@ -58,6 +58,7 @@ fn marked(plan: &Plan) -> Vec<Slowest> {
     let asked = hop("question", "ring", 6_450, None);
     vec![
         path(Goal::FirstOffer, vec![asked]),
+        path(Goal::QualifiedOffer, vec![asked]),
         path(Goal::End, vec![asked, hop("nobody", "operator", 200_000, Some(Digit::D9))]),
     ]
 }
@@ -83,7 +84,7 @@ fn rectangles(svg: &str, wanted: &dyn Fn(&str) -> bool) -> Vec<[f64; 4]> {
 fn no_box_and_no_label_lies_on_another() {
     let (plan, prompts) = rendered();
     let svg = draw(&plan, &prompts, &marked(&plan));
-    assert!(svg.contains(">at 6.5 s<") && svg.contains(">at 200 s<"), "{svg}");
+    assert!(svg.contains(">qualified offer: at 6.5 s<") && svg.contains(">end: at 200 s<"), "{svg}");
     let all = rectangles(&svg, &|class| class != "bg");
     assert!(all.len() > 30, "{} rectangles", all.len());
     for (index, one) in all.iter().enumerate() {
