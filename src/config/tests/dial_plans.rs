@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::grammar::{committed, merged, placeless};
@@ -12,6 +13,7 @@ use crate::config::{Loaded, compose, cover, render};
 use crate::diagnostic::Report;
 use crate::ivr::plan::{ENDS_WITHIN, OFFER_WITHIN};
 use crate::proof::Proof;
+use crate::simulate::Cases;
 
 /// A fenced block: its language and text.
 struct Block {
@@ -205,29 +207,16 @@ fn too_loose(loaded: &Loaded) -> Vec<String> {
     loaded.config.proofs.values().flat_map(of_plan).collect()
 }
 
-#[test]
-fn every_recipe_fits_the_sample_configuration() {
+/// Each recipe of the cookbook by its heading, with the files that it changes.
+fn recipes() -> Vec<(String, Vec<(String, String)>)> {
     let page = read(&root().join("docs/dial-plans.md"));
     let (_, cookbook) = page.split_once("\n# Cookbook\n").expect("a cookbook");
-    let base = two_languages();
-    let (mut recipe, mut changed, mut recipes): (String, Vec<(String, String)>, usize) = Default::default();
-    for part in parts(&format!("{cookbook}\n## End\n")) {
+    let mut recipes: Vec<(String, Vec<(String, String)>)> = Vec::new();
+    for part in parts(cookbook) {
         match part {
-            Part::Heading(next) => {
-                if !changed.is_empty() {
-                    let mut loaded = sample(base.path(), &changed);
-                    if let Ok(loaded) = &mut loaded {
-                        let (config, now) = (&loaded.config, surroundings().now);
-                        loaded.warnings.extend(cover::warnings(config, &config.staff, now));
-                    }
-                    let loose = loaded.as_ref().map(too_loose).unwrap_or_default();
-                    assert_eq!((whats(&findings(loaded)).as_slice(), loose), (warned(&recipe), Vec::new()), "{recipe}");
-                    recipes += 1;
-                }
-                changed.clear();
-                recipe = next;
-            }
+            Part::Heading(heading) => recipes.push((heading, Vec::new())),
             Part::Block(block) => {
+                let (_, changed) = recipes.last_mut().expect("a recipe has a heading");
                 let first = block.text.lines().next().unwrap_or_default();
                 let name = first.strip_prefix("# ").expect("its first line names the file");
                 let there = changed.iter().rev().find(|(changed, _)| changed == name).map(|(_, text)| text.clone());
@@ -236,7 +225,69 @@ fn every_recipe_fits_the_sample_configuration() {
             }
         }
     }
-    assert_eq!(recipes, 9);
+    recipes.retain(|(_, changed)| !changed.is_empty());
+    recipes
+}
+
+#[test]
+fn every_recipe_fits_the_sample_configuration() {
+    let base = two_languages();
+    let recipes = recipes();
+    for (recipe, changed) in &recipes {
+        let mut loaded = sample(base.path(), changed);
+        if let Ok(loaded) = &mut loaded {
+            let (config, now) = (&loaded.config, surroundings().now);
+            loaded.warnings.extend(cover::warnings(config, &config.staff, now));
+        }
+        let loose = loaded.as_ref().map(too_loose).unwrap_or_default();
+        assert_eq!((whats(&findings(loaded)).as_slice(), loose), (warned(recipe), Vec::new()), "{recipe}");
+    }
+    assert_eq!(recipes.len(), 9);
+}
+
+/// The sample plan does not branch on open tickets; the recipe does.
+const CALLS_AGAIN: &str = r#"
+hospital = "mercy-harbor"
+dial = "7100"
+at = "2026-11-24T10:00"
+
+[[cases]]
+name = "helped half an hour ago, and the ticket is open"
+from = "4712"
+helped = "30m amara-osei"
+open_ticket = true
+do = ["6s amara-osei answers", "30s hang up"]
+expect = { steps = ["who", "again", "known", "greet", "connect"], answered_by = "amara-osei" }
+
+[[cases]]
+name = "helped half an hour ago, and the ticket is closed"
+from = "4712"
+helped = "30m amara-osei"
+do = ["6s amara-osei answers", "30s hang up"]
+expect = { steps = ["who", "known", "greet", "connect"], answered_by = "amara-osei" }
+
+[[cases]]
+name = "helped too long ago"
+from = "4712"
+helped = "41m amara-osei"
+open_ticket = true
+do = ["6s amara-osei answers", "30s hang up"]
+expect = { steps = ["who", "known", "greet", "connect"], answered_by = "amara-osei" }
+"#;
+
+#[test]
+fn who_calls_again_with_an_open_ticket_goes_the_way_of_the_recipe() {
+    let recipes = recipes();
+    let (_, changed) = recipes.iter().find(|(recipe, _)| recipe.ends_with("who calls again")).expect("the recipe");
+    let config = Arc::new(sample(&root(), changed).expect("valid").config);
+    let mut report = Report::new();
+    let cases = Cases::read("cases/again.toml", CALLS_AGAIN.as_bytes(), &config, &mut report);
+    let Cases(cases) = cases.unwrap_or_else(|| panic!("{}", render::text(&report, false)));
+    assert_eq!(cases.len(), 3);
+    for case in &cases {
+        let judged = case.run(&config);
+        assert!(judged.passed(), "{}: {:#?}\n{:#?}", judged.name, judged.wrong, judged.timeline);
+    }
 }
 
 #[test]
