@@ -20,6 +20,8 @@ mod pure;
 mod rtp;
 mod sip;
 
+#[path = "../../tests/cli/many.rs"]
+mod many;
 // The simulated world of tests/calls, for whole calls without sockets.
 #[allow(dead_code)]
 #[path = "../../tests/calls/hush.rs"]
@@ -73,6 +75,7 @@ const FORGOTTEN: Duration = Duration::from_secs(34);
 /// Journal and store catch up within this.
 const SETTLE: Duration = Duration::from_secs(2);
 const RESTARTS: usize = 3;
+const CHECKS: usize = 9;
 
 fn main() {
     let mut figures = Figures::default();
@@ -89,10 +92,18 @@ fn main() {
     node.end();
     small_desk(&mut figures);
     pure::measure(&mut figures);
+    checks(&mut figures);
 
     let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench.json");
     figures.write(&out);
     println!("{}\n{}", figures.table(), out.display());
+}
+
+/// `wardline check` of 1,000 extensions, 200 analysts and 50 plans: the whole process, files and prompts read.
+fn checks(figures: &mut Figures) {
+    let folder = many::large();
+    let mut took: Vec<f64> = (0..CHECKS).map(|_| node::check(folder.path())).collect();
+    figures.add("check_large_ms", "check of a large configuration (median of 9)", percentile(&mut took, 50.0), "ms");
 }
 
 /// A fresh data directory first, then restarts on it; the last one stays up.

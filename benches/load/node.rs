@@ -193,14 +193,28 @@ pub struct Node {
     analysts: usize,
 }
 
+/// Another build can be measured by naming it.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("WARDLINE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_wardline").into())
+}
+
+/// Milliseconds of one `wardline check`.
+pub fn check(folder: &Path) -> f64 {
+    let begun = Instant::now();
+    let mut command = Command::new(program());
+    command.arg("check").current_dir(folder).env_remove("WARDLINE_CONFIG").stdin(Stdio::null()).stdout(Stdio::null());
+    let status = command.status().expect("the program runs");
+    let took = begun.elapsed().as_secs_f64() * 1_000.0;
+    assert!(status.success(), "the files are valid");
+    took
+}
+
 impl Node {
     /// Starts the server; also gives the ms until it answered its first OPTIONS.
     pub fn start(scratch: &Scratch) -> (Node, f64) {
         let log = File::options().create(true).append(true).open(scratch.log()).expect("scratch");
         let begun = Instant::now();
-        // Another build can be measured by naming it.
-        let program = std::env::var_os("WARDLINE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_wardline").into());
-        let child = Command::new(program)
+        let child = Command::new(program())
             .args(["serve", "--config", "sip-config"])
             .current_dir(scratch.folder.path())
             .stdin(Stdio::null())

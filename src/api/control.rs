@@ -97,6 +97,7 @@ fn router(state: Arc<ApiState>) -> Router {
         .route("/v1/analysts", get(analysts))
         .route("/v1/analysts/{id}/state", post(set_state))
         .route("/v1/analysts/{id}/attest", post(attest))
+        .route("/v1/analysts/{id}/withdraw", post(withdraw))
         .route("/v1/tickets/{number}/disposition", post(set_disposition))
         .route("/v1/incidents", get(incidents).post(open_incident))
         .route("/v1/incidents/{id}/resolve", post(resolve_incident))
@@ -310,6 +311,20 @@ async fn attest(
     }
 }
 
+async fn withdraw(
+    State(state): State<Arc<ApiState>>,
+    peer: Asker,
+    Segment(analyst): Segment<String>,
+    Told(wanted): Told<wire::Withdraw>,
+) -> Answer<Done> {
+    said("reason", &wanted.reason)?;
+    said("name", &wanted.by)?;
+    let wire::Withdraw { hospital, system, modules, release, reason, by } = wanted;
+    let (analyst, actor) = (AnalystId::new(&analyst), peer.actor().await);
+    let done = format!("{analyst} is attested for {system} {release} no more");
+    change(&state, Command::Withdraw { analyst, hospital, system, modules, release, reason, by, actor }, done).await
+}
+
 fn state_word(state: crate::ticket::AnalystStateRecord) -> &'static str {
     use crate::ticket::AnalystStateRecord::{Available, Paused, SignedOut};
     match state {
@@ -352,6 +367,7 @@ async fn open_incident(
     Told(wanted): Told<OpenIncident>,
 ) -> Answer<Done> {
     said("name", &wanted.by)?;
+    said("note", &wanted.what.note)?;
     let OpenIncident { by, what } = wanted;
     match state.ask(Command::OpenIncident { what, by, actor: peer.actor().await }).await? {
         Reply::Opened { incident } => Ok(Json(Done { done: format!("incident {incident} is open") })),

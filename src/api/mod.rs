@@ -7,6 +7,7 @@
 //! | `GET /v1/calls`, `GET /v1/analysts` | what is true now |
 //! | `POST /v1/analysts/{id}/state` | `{"state": "available" \| "paused" \| "signed-out", "reason", "by"}` |
 //! | `POST /v1/analysts/{id}/attest` | `{"hospital", "system", "modules", "release", "evidence", "by"}`: it counts for a release |
+//! | `POST /v1/analysts/{id}/withdraw` | `{"hospital", "system", "modules", "release", "reason", "by"}`: that attestation counts no more |
 //! | `POST /v1/tickets/{number}/disposition` | `{"by", "code", "solved", "note"}` |
 //! | `GET /v1/incidents` | known problems that callers are told of |
 //! | `POST /v1/incidents` | `{"by", "hospital", "system", "module", "sites", "prompt", "note", "down"}`: opens one |

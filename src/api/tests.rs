@@ -113,6 +113,9 @@ async fn what_is_not_understood_changes_nothing_and_says_so() {
         ("/v1/publish", json!({ "message": " ", "at_restart": false })),
         ("/v1/rollback", json!({ "to": "first", "message": "why", "at_restart": false })),
         ("/v1/analysts/amara-osei/state", json!({ "state": "available", "reason": "x".repeat(2_001) })),
+        ("/v1/analysts/amara-osei/withdraw", json!({ "system": "s", "release": "1", "reason": " ", "by": "J. Kim" })),
+        ("/v1/incidents", json!({ "by": "lead", "hospital": "h", "system": "s", "prompt": "p", "note": " " })),
+        ("/v1/incidents", json!({ "by": "", "hospital": "h", "system": "s", "prompt": "p", "note": "slow" })),
     ] {
         let error = post(&socket, path, body).await.expect_err(path);
         assert!(error.is::<Refused>(), "{path}: {error:#}");
@@ -127,7 +130,7 @@ async fn a_control_character_or_too_long_a_text_is_refused_at_every_text() {
     let node = node();
     let socket = node.folder.path().join("control.sock");
     let _serving = control(Arc::clone(&node.state), &socket).await.expect("serving");
-    let texts: [(&'static str, Value, &[&str]); 9] = [
+    let texts: [(&'static str, Value, &[&str]); 10] = [
         (
             "/v1/analysts/amara-osei/state",
             json!({ "state": "paused", "reason": "lunch", "by": "J. Kim" }),
@@ -137,6 +140,11 @@ async fn a_control_character_or_too_long_a_text_is_refused_at_every_text() {
             "/v1/analysts/amara-osei/attest",
             json!({ "system": "s", "modules": ["m"], "release": "1", "evidence": "course", "by": "J. Kim" }),
             &["evidence", "by", "system", "release"],
+        ),
+        (
+            "/v1/analysts/amara-osei/withdraw",
+            json!({ "system": "s", "modules": ["m"], "release": "1", "reason": "another", "by": "J. Kim" }),
+            &["reason", "by", "system", "release"],
         ),
         (
             "/v1/tickets/1000/disposition",

@@ -122,6 +122,20 @@ pub struct Attest {
     pub by: String,
 }
 
+/// `POST /v1/analysts/{id}/withdraw`: what was attested by mistake, named as it was attested.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdraw {
+    /// Absent: the only one that can be meant.
+    #[serde(default)]
+    pub hospital: Option<HospitalId>,
+    pub system: SystemId,
+    pub modules: Option<BTreeSet<ModuleId>>,
+    pub release: String,
+    pub reason: String,
+    pub by: String,
+}
+
 /// `POST /v1/tickets/{number}/disposition`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

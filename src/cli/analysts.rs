@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api::ReloadKind;
-use crate::api::wire::{Attest, Done, Reload, SetState};
+use crate::api::wire::{Attest, Done, Reload, SetState, Withdraw};
 use crate::cli::client::{Client, author, segment};
 use crate::cli::exit::{Outcome, Refused, Unreachable, Usage};
 use crate::cli::out::{Out, green, padded, red, tell};
@@ -103,9 +103,12 @@ pub struct AttestArgs {
     #[arg(long)]
     release: String,
     /// What shows it: a course, a test, a signed list
-    #[arg(long, value_name = "TEXT")]
-    evidence: String,
-    /// Who vouches
+    #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
+    evidence: Option<String>,
+    /// Take back what was attested by mistake, named as it was attested, and why
+    #[arg(long, value_name = "WHY", conflicts_with = "evidence")]
+    withdraw: Option<String>,
+    /// Who vouches, or takes it back
     #[arg(long, value_name = "NAME")]
     by: String,
 }
@@ -347,16 +350,22 @@ fn show(place: &Place, analyst: &str, json: bool, out: &mut Out) -> anyhow::Resu
 
 fn attest(place: &Place, args: &AttestArgs, out: &mut Out) -> anyhow::Result<Outcome> {
     let modules = args.modules.iter().map(|module| ModuleId::new(module)).collect::<BTreeSet<_>>();
-    let wanted = Attest {
-        hospital: args.hospital.as_deref().map(HospitalId::new),
-        system: SystemId::new(&args.system),
-        modules: Some(modules).filter(|modules| !modules.is_empty()),
-        release: args.release.clone(),
-        evidence: args.evidence.clone(),
-        by: args.by.clone(),
-    };
+    let modules = Some(modules).filter(|modules| !modules.is_empty());
+    let (hospital, system) = (args.hospital.as_deref().map(HospitalId::new), SystemId::new(&args.system));
+    let AttestArgs { release, by, .. } = args;
+    let (release, by) = (release.clone(), by.clone());
     let client = Client::new(&place.socket)?;
-    let done: Done = client.post(&format!("/v1/analysts/{}/attest", segment(&args.analyst)), &wanted)?;
+    let path = |what: &str| format!("/v1/analysts/{}/{what}", segment(&args.analyst));
+    let done: Done = match &args.withdraw {
+        Some(reason) => {
+            let wanted = Withdraw { hospital, system, modules, release, reason: reason.clone(), by };
+            client.post(&path("withdraw"), &wanted)?
+        }
+        None => {
+            let evidence = args.evidence.clone().unwrap_or_default();
+            client.post(&path("attest"), &Attest { hospital, system, modules, release, evidence, by })?
+        }
+    };
     writeln!(out, "{}", done.done)?;
     Ok(Outcome::Done)
 }

@@ -73,6 +73,8 @@ pub struct Prompt {
     pub length: Option<Duration>,
     /// A tone or music: no words, so no bound on its length.
     pub sound: bool,
+    /// Of an earlier version, for calls that began with it: nothing new may speak it.
+    pub gone: bool,
 }
 
 impl Prompts {
@@ -152,7 +154,10 @@ impl Prompts {
                         None
                     }
                 };
-                entries.insert(PromptId::new(&key.value), Prompt { words: Arc::from(words.value), length, sound });
+                entries.insert(
+                    PromptId::new(&key.value),
+                    Prompt { words: Arc::from(words.value), length, sound, gone: false },
+                );
             }
         }
         self.languages.insert(language.clone(), entries);
@@ -164,7 +169,7 @@ impl Prompts {
             let own = self.languages.entry(language.clone()).or_default();
             for (id, prompt) in prompts {
                 if own.len() < MAX_PROMPTS && !own.contains_key(id) {
-                    own.insert(id.clone(), prompt.clone());
+                    own.insert(id.clone(), Prompt { gone: true, ..prompt.clone() });
                 }
             }
         }
@@ -181,6 +186,11 @@ impl Prompts {
 
     pub fn get(&self, language: &Language, prompt: &PromptId) -> Option<&Prompt> {
         self.languages.get(language)?.get(prompt)
+    }
+
+    /// One of the version in force, with words in it.
+    pub fn spoken(&self, language: &Language, prompt: &PromptId) -> Option<&Prompt> {
+        self.get(language, prompt).filter(|prompt| !prompt.gone && !prompt.sound)
     }
 
     pub fn contains(&self, language: &Language, prompt: &PromptId) -> bool {

@@ -35,6 +35,9 @@ pub struct Attestation {
     pub by: String,
     /// When. Not `at`, which is the journal's own word.
     pub made: Timestamp,
+    /// It takes back the one that said the same; `evidence` is why.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub withdrawn: bool,
 }
 
 /// Everything that was attested, by analyst.
@@ -50,10 +53,13 @@ impl Attestations {
         attestations
     }
 
-    /// A second one of the same takes the place of the first. `false` when there are too many.
+    /// A second one of the same takes the place of the first; one that is withdrawn is none. `false` when there are too many.
     pub fn note(&mut self, new: Attestation) -> bool {
         let own = self.0.entry(new.analyst.clone()).or_default();
         own.retain(|old| !old.is_same_as(&new));
+        if new.withdrawn {
+            return true;
+        }
         let fits = own.len() < MAX_ATTESTATIONS;
         if fits {
             own.push(new);
@@ -121,6 +127,12 @@ impl Attestation {
         let said =
             |one: &Attestation| (one.hospital.clone(), one.system.clone(), one.release.clone(), one.modules.clone());
         said(self) == said(other)
+    }
+
+    /// As somebody may mean it who wants to take it back: one that was made for every hospital counts at each.
+    pub fn is_meant_by(&self, other: &Attestation) -> bool {
+        let said = |one: &Attestation| (one.system.clone(), one.release.clone(), one.modules.clone());
+        said(self) == said(other) && other.hospital.as_ref().is_none_or(|hospital| self.counts_at(hospital))
     }
 
     fn counts_at(&self, hospital: &HospitalId) -> bool {

@@ -35,7 +35,7 @@ use crate::runtime::udp::UdpListener;
 use crate::runtime::versions::{Chosen, Publisher};
 use crate::sip::Transport;
 use crate::store::{self, Restored, Store};
-use crate::switch::{Command, Input, Memory, Reply, Switch};
+use crate::switch::{Command, Input, Memory, Reply, Switch, untold};
 use crate::time::Duration;
 
 /// Threads for everything that is not the switch, a media worker or a UDP receiver.
@@ -95,6 +95,9 @@ impl Serving {
         let (content, (config, versions)) = (chosen.content.clone(), chosen.settled()?);
         let inbox = Arc::new(Inbox::new(clock));
         let memory = recall::memory(&config, &restored, MonotonicClock::wall());
+        if let Some(untold) = untold(&config, &memory.incidents) {
+            tracing::warn!("{untold}");
+        }
         let library = library(&content, &config)?;
         let media = Arc::new(start_media(&library, &config, &inbox)?);
         let (udp, tcp, secure) = bind(&config, &inbox).await?;

@@ -29,7 +29,7 @@ use crate::runtime::recall;
 use crate::runtime::tls::Secure;
 use crate::store;
 use crate::store::published::{Draft, Published, Version, Whole};
-use crate::switch::{Command, Input, Publication};
+use crate::switch::{Command, Input, Publication, Reply, untold};
 use crate::time::Duration;
 
 /// A switch that does not answer within this time is not well; the version is on the disk all the same.
@@ -366,7 +366,10 @@ impl Publisher {
         let prompts = Prompts::clone(&loaded.config.prompts).with_those_of(&self.current.prompts);
         loaded.config.prompts = Arc::new(prompts);
         self.put_in_force(Arc::new(loaded.config), accounts, library, &version).await?;
-        let done = format!("version {} is in force (was {was})", version.label());
+        let mut done = format!("version {} is in force (was {was})", version.label());
+        if let Ok(Reply::Incidents { incidents }) = self.desk.ask(&self.inbox, Command::Incidents).await {
+            done += &untold(&self.current, &incidents).map(|words| format!("\n{words}")).unwrap_or_default();
+        }
         Ok((Applied { done, version: Some(version.number), new: true }, version))
     }
 

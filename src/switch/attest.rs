@@ -32,6 +32,35 @@ impl Switch {
         Reply::Attested { hospital }
     }
 
+    /// Whatever of it can still be meant: also of what the analyst holds no more.
+    pub(super) fn withdraw(&mut self, now: Instant, new: Attestation, actor: String) -> Reply {
+        if let Err(reason) = self.known_analyst(&new.analyst) {
+            return Reply::Refused { reason };
+        }
+        let all = self.staff.attested().of(&new.analyst);
+        let meant: Vec<&Attestation> = all.iter().filter(|one| one.is_meant_by(&new)).collect();
+        let hospital = match meant.as_slice() {
+            [] => {
+                let all: Vec<String> = all.iter().map(told).collect();
+                let all = if all.is_empty() { "nothing".to_owned() } else { all.join("; ") };
+                let reason = format!("that was not attested of {}; attested is: {all}", new.analyst);
+                return Reply::Refused { reason };
+            }
+            [only] => only.hospital.clone(),
+            several => {
+                let all = several.iter().map(|one| told(one)).collect::<Vec<_>>().join("; ");
+                return Reply::Refused { reason: format!("say whose is meant with --hospital: {all}") };
+            }
+        };
+        let new = Attestation { hospital, ..new };
+        self.staff.attest(new.clone());
+        let (action, object) = (format!("withdraw {}", told(&new)), new.analyst.to_string());
+        let reason = format!("{}: {}", new.by, new.evidence);
+        self.record(now, None, Event::Attested(Box::new(new)));
+        self.audit(now, actor, &action, &object, Some(reason));
+        Reply::Done
+    }
+
     /// It renews what the analyst holds at a hospital, for a release that is declared there.
     fn attestable(&self, new: &Attestation) -> Result<HospitalId, String> {
         let analyst = self.known_analyst(&new.analyst)?;
@@ -97,6 +126,12 @@ fn unknown(what: String, written: &str, known: Vec<&str>) -> String {
         Some(near) => format!("{what}; did you mean {near}?"),
         None => format!("{what}; it may be one of: {}", known.join(", ")),
     }
+}
+
+/// "ehr 2026.2 (charting) of harbor".
+fn told(one: &Attestation) -> String {
+    let at = one.hospital.as_ref().map_or_else(|| "every hospital".to_owned(), HospitalId::to_string);
+    format!("{} {}{} of {at}", one.system, one.release, modules(one))
 }
 
 fn modules(new: &Attestation) -> String {

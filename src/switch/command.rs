@@ -28,8 +28,14 @@ impl Switch {
             Command::ResolveIncident { incident, by, actor } => self.resolve_incident(now, incident, &by, actor),
             Command::Attest { analyst, hospital, system, modules, release, evidence, by, actor } => {
                 let made = self.clock.wall(now);
-                let new = Attestation { analyst, hospital, system, modules, release, evidence, by, made };
+                let withdrawn = false;
+                let new = Attestation { analyst, hospital, system, modules, release, evidence, by, made, withdrawn };
                 self.attest(now, new, actor)
+            }
+            Command::Withdraw { analyst, hospital, system, modules, release, reason, by, actor } => {
+                let (made, evidence, withdrawn) = (self.clock.wall(now), reason, true);
+                let new = Attestation { analyst, hospital, system, modules, release, evidence, by, made, withdrawn };
+                self.withdraw(now, new, actor)
             }
             Command::Standings => Reply::Standings(Box::new(self.standings.clone())),
             Command::SetStanding { hospital, passage, by, actor } => {

@@ -180,6 +180,19 @@ pub enum Command {
         by: String,
         actor: String,
     },
+    /// What was attested by mistake counts no more.
+    Withdraw {
+        analyst: AnalystId,
+        /// `None`: the only one that can be meant.
+        hospital: Option<HospitalId>,
+        system: SystemId,
+        /// As it was attested.
+        modules: Option<BTreeSet<ModuleId>>,
+        release: String,
+        reason: String,
+        by: String,
+        actor: String,
+    },
     /// Which hospitals are live, and what people have confirmed.
     Standings,
     /// Whether it may go live was judged before: by the list of [`crate::golive`].

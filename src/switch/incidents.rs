@@ -1,10 +1,11 @@
 //! Known problems: opened and resolved by hand, told to the callers whom they concern, and what is owed when they are fixed.
 
 use crate::call::{CallbackDue, TRY_FOR, Tries};
+use crate::config::Config;
 use crate::diagnostic::nearest;
-use crate::ids::{IncidentId, SiteId, SystemId};
+use crate::ids::{IncidentId, PromptId, SiteId, SystemId};
 use crate::ivr::plan::LONGEST_PROMPT;
-use crate::routing::{MAX_INCIDENT_SITES, MAX_INCIDENTS, Trouble};
+use crate::routing::{Incident, MAX_INCIDENT_SITES, MAX_INCIDENTS, Trouble};
 use crate::switch::{Reply, Switch};
 use crate::ticket::{CallbackReason, Event};
 use crate::time::Instant;
@@ -52,8 +53,10 @@ impl Switch {
             return Err(unknown("site", site.as_str(), known));
         }
         for language in &hospital.languages {
-            let Some(length) = self.config.prompts.length(language, &what.prompt) else {
-                let known = self.config.prompts.of(language).map(|(id, _)| id.as_str()).collect();
+            let prompts = &self.config.prompts;
+            let Some(length) = prompts.spoken(language, &what.prompt).and_then(|prompt| prompt.length) else {
+                let spoken = prompts.of(language).map(|(id, _)| id).filter(|id| prompts.spoken(language, id).is_some());
+                let known = spoken.map(PromptId::as_str).collect();
                 return Err(format!("{} in language {language}", unknown("prompt", what.prompt.as_str(), known)));
             };
             if length > LONGEST_PROMPT {
@@ -96,4 +99,26 @@ impl Switch {
         self.record(now, Some(due.call), Event::CallbackBooked { number, due: self.clock.wall(at), reason });
         self.callbacks.add_at(at, CallbackDue { tries: Tries::none(now + TRY_FOR), ..due });
     }
+}
+
+/// Of which open incidents a node that starts with this configuration could tell nobody, as their prompts are not in it. In
+/// words; `None` where there is none.
+pub fn untold(config: &Config, incidents: &[Incident]) -> Option<String> {
+    let is_told = |incident: &&Incident| {
+        let languages = config.hospital(&incident.what.hospital).map(|hospital| hospital.languages.as_slice());
+        let mut languages = languages.unwrap_or_default().iter();
+        languages.all(|language| config.prompts.spoken(language, &incident.what.prompt).is_some())
+    };
+    let untold: Vec<String> =
+        incidents.iter().filter(|incident| !is_told(incident)).map(|incident| incident.id.to_string()).collect();
+    let (incident, its) =
+        if untold.len() == 1 { ("incident", "its prompt is") } else { ("incidents", "their prompts are") };
+    let words = || {
+        format!(
+            "callers hear nothing of open {incident} {} after a restart: {its} not in this version; publish with the \
+             recording, or resolve it and open it with another",
+            untold.join(", ")
+        )
+    };
+    (!untold.is_empty()).then(words)
 }

@@ -37,6 +37,7 @@ use jiff::Timestamp;
 
 pub use contract::{Action, Answer, Command, Input, Publication, Query, Reply, Status};
 pub use counts::Count;
+pub use incidents::untold;
 pub use memory::{CutCall, Memory, OwedCallback};
 pub use refusals::TurnedDown;
 pub use trunks::Health;

@@ -1,12 +1,16 @@
 //! Known problems: who is told, what is owed when one is fixed, and what a restart remembers of them.
 
+use std::sync::Arc;
+
 use wardline::ids::{HospitalId, IncidentId, ModuleId, PromptId, SystemId};
+use wardline::ivr::Prompts;
 use wardline::routing::Trouble;
-use wardline::switch::{Command, Reply};
+use wardline::switch::{Command, Reply, untold};
 use wardline::ticket::{CallbackReason, CallbackState, Event, Lifecycle};
 
 use crate::phone::Pickup;
 use crate::restart::{desk, killed};
+use crate::setting::desk_with;
 use crate::world::World;
 
 const MINUTE_MS: u64 = 60_000;
@@ -97,6 +101,27 @@ fn a_restart_remembers_the_problem_and_who_waits_for_its_end() {
     assert!(world.status().incidents.is_empty());
     assert!(matches!(open(&mut world, charting()), Reply::Opened { incident: IncidentId(2) }), "no number twice");
     world.run(60_000);
+}
+
+#[test]
+fn an_incident_is_told_in_words_of_the_version_in_force() {
+    let mut world = desk();
+    let mut next = desk_with(&[]);
+    let config = Arc::get_mut(&mut next).expect("nobody else has it yet");
+    config.prompts = Arc::new(Prompts::default().with_those_of(&config.prompts));
+    let refused = |reply: Reply| {
+        let Reply::Refused { reason } = reply else { panic!("{reply:?}") };
+        reason
+    };
+    let sound = Trouble { prompt: PromptId::new("beep"), ..charting() };
+    assert!(refused(open(&mut world, sound)).starts_with("no prompt is called beep"), "a sound tells nothing");
+    assert!(matches!(open(&mut world, charting()), Reply::Opened { .. }));
+    let Reply::Incidents { incidents } = world.command(Command::Incidents) else { panic!("no incidents") };
+    assert_eq!(untold(&world.config, &incidents), None);
+    let words = untold(&next, &incidents).expect("its recording is gone");
+    assert!(words.starts_with("callers hear nothing of open incident 1 after a restart"), "{words}");
+    world.publish(&next);
+    assert!(refused(open(&mut world, charting())).starts_with("no prompt is called known-problem-charting"));
 }
 
 #[test]

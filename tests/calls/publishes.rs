@@ -234,6 +234,8 @@ const PUBLISHES: usize = 1_000;
 const EVERY_MS: u64 = 170;
 const CALLERS: [&str; 6] = ["4710", "4711", "4712", "5100", "7741", "outside"];
 
+/// Ready configurations, handed to the switch in virtual time. The whole way of a version, from files to `in force`, is gone
+/// twenty times by `twenty_publishes_during_calls_lose_none_of_them`.
 #[test]
 fn f79_a_thousand_publishes_under_load_lose_no_call() {
     let versions = [

@@ -153,6 +153,8 @@ fn where_two_hospitals_run_a_system_of_one_name_it_is_said_whose_is_meant_and_co
     let which = "ehr runs at several hospitals: say whose is meant with --hospital, one of harbor, inland";
     assert_eq!(refused(world.command(of(None))), which);
     assert_eq!(refused(world.command(of(Some("inlamd")))), "ana holds nothing of ehr at inlamd; did you mean inland?");
+    let reply = world.command(of(Some("harbor")));
+    assert!(matches!(&reply, Reply::Attested { hospital } if hospital.as_str() == "harbor"), "{reply:?}");
     let reply = world.command(of(Some("inland")));
     assert!(matches!(&reply, Reply::Attested { hospital } if hospital.as_str() == "inland"), "{reply:?}");
     let standing = |world: &mut World| -> Vec<(String, bool)> {
@@ -162,6 +164,28 @@ fn where_two_hospitals_run_a_system_of_one_name_it_is_said_whose_is_meant_and_co
         held.map(|held| (held["hospital"].as_str().unwrap_or_default().to_owned(), held["counts_not"].is_null()))
             .collect()
     };
+    // At Harbor it was a mistake.
+    let withdraw = |hospital: Option<&str>, release: &str| Command::Withdraw {
+        analyst: AnalystId::new("ana"),
+        hospital: hospital.map(HospitalId::new),
+        system: SystemId::new("ehr"),
+        modules: None,
+        release: release.to_owned(),
+        reason: "another Ana".to_owned(),
+        by: "Ivy".to_owned(),
+        actor: "test".to_owned(),
+    };
+    let all = "ehr 2026.2 of harbor; ehr 2026.2 of inland";
+    let reason = refused(world.command(withdraw(None, "2026.2")));
+    assert_eq!(reason, format!("say whose is meant with --hospital: {all}"));
+    let reason = refused(world.command(withdraw(Some("harbor"), "2026.1")));
+    assert_eq!(reason, format!("that was not attested of ana; attested is: {all}"));
+    assert!(matches!(world.command(withdraw(Some("harbor"), "2026.2")), Reply::Done));
+    let audited = world.records.iter().any(|record| {
+        let Event::Audit { action, reason, .. } = &record.event else { return false };
+        action == "withdraw ehr 2026.2 of harbor" && reason.as_deref() == Some("Ivy: another Ana")
+    });
+    assert!(audited);
     let only_inland = [("harbor".to_owned(), false), ("inland".to_owned(), true)];
     assert_eq!(standing(&mut world), only_inland);
     killed(&mut world);

@@ -87,5 +87,12 @@ fn an_attestation_at_a_running_node_is_shown_at_once_and_after_a_restart() {
     let node = site.serve();
     let again = site.done(&["analysts", "show", "lena-brandt"]);
     says(&again, &["    evidence: 2026.1: upgrade course (V. Lindqvist, "]);
+    let withdraw = ["--withdraw", "another Lena", "--by", "V. Lindqvist"];
+    let withdraw: Vec<&str> = attest("lena-brandt", "meridian-amb")[..7].iter().copied().chain(withdraw).collect();
+    says(&site.done(&withdraw), &["lena-brandt is attested for meridian-amb 2026.1 no more"]);
+    says(&site.refused(&withdraw), &["attested is: nothing"]);
+    node.stop();
+    let node = site.serve();
+    assert!(!site.done(&["analysts", "show", "lena-brandt"]).contains("2026.1"));
     node.stop();
 }

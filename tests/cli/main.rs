@@ -8,6 +8,7 @@ mod golive;
 mod language;
 mod large;
 mod log;
+mod many;
 mod operators;
 mod people;
 mod publish;

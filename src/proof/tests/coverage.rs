@@ -221,6 +221,7 @@ fn at_every_quarter_of_an_hour_the_cover_is_what_live_routing_would_ring() {
         let mut staff = staff(people).with_release(&hospital(), &SystemId::new("ehr"), upgrade("2026-11-04T02:20"));
         if rng.below(2) == 0 {
             staff.attest(Attestation {
+                withdrawn: false,
                 analyst: AnalystId::new("analyst-0"),
                 hospital: Some(hospital()),
                 system: SystemId::new("ehr"),
@@ -384,6 +385,7 @@ fn a_go_live_uncovers_the_hours_of_whoever_is_not_attested_and_an_attestation_co
         (vec!["Sat 2026-12-12 02:00 until Mon 2026-12-14 00:00".to_owned()], vec!["ana".to_owned(), "bo".to_owned()])
     );
     assert!(staff.attest(Attestation {
+        withdrawn: false,
         analyst: AnalystId::new("ana"),
         hospital: Some(hospital()),
         system: SystemId::new("ehr"),

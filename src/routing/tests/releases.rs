@@ -64,6 +64,7 @@ fn attestation(modules: Option<&[&str]>, release: &str) -> Attestation {
         evidence: "upgrade course".to_owned(),
         by: "Ivy".to_owned(),
         made: monday(),
+        withdrawn: false,
     }
 }
 
@@ -207,6 +208,9 @@ fn what_was_attested_twice_is_kept_once_and_their_number_is_bounded() {
     assert!(attestations.note(attestation(None, "2026.2")));
     assert!(attestations.note(Attestation { by: "Zoe".to_owned(), ..attestation(None, "2026.2") }));
     assert_eq!(attestations.of(&id("ana")).iter().map(|one| one.by.as_str()).collect::<Vec<_>>(), ["Zoe"]);
+    assert!(attestations.note(Attestation { withdrawn: true, ..attestation(None, "2026.2") }));
+    assert_eq!(attestations.of(&id("ana")), [], "and what takes one back takes no room");
+    assert!(attestations.note(attestation(None, "2026.2")));
     for release in 1..MAX_ATTESTATIONS {
         assert!(attestations.note(attestation(None, &release.to_string())));
     }
