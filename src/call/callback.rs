@@ -29,7 +29,7 @@ use crate::ivr::timing::PLAY_GRACE;
 use crate::ivr::{CallbackCause, Origin, Plan};
 use crate::routing::{Need, Priority};
 use crate::sip::Status;
-use crate::ticket::{CallbackOutcome, CallbackReason, DispositionCode, Event, Party};
+use crate::ticket::{CallbackOutcome, CallbackReason, DispositionCode, Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
 
 /// Attempts before a callback is left to a person.
@@ -469,10 +469,14 @@ impl Call {
         self.let_all_go(ctx, None);
     }
 
-    /// An attempt is over by the end of its conversation, or cut short by us: done only when both spoke.
-    pub(super) fn settle_callback(&mut self, ctx: &mut Context<'_>) {
+    /// An attempt is over by the end of its conversation, or cut short: done only when both spoke and a person ended it. A
+    /// fault of ours counts as an attempt, so that the same one is not met for ever.
+    pub(super) fn settle_callback(&mut self, ctx: &mut Context<'_>, cause: HangupCause) {
+        let by_a_person = matches!(cause, HangupCause::Normal | HangupCause::Transferred);
         let outcome = match &self.stage {
-            Stage::Talking(_) if self.both_heard() => CallbackOutcome::BothSpoke,
+            _ if cause == HangupCause::Shutdown => CallbackOutcome::Cut,
+            _ if cause == HangupCause::InternalError => CallbackOutcome::Failed,
+            Stage::Talking(_) if by_a_person && self.both_heard() => CallbackOutcome::BothSpoke,
             Stage::Dialling(dialling) if dialling.rings => CallbackOutcome::Failed,
             _ if self.caller_leg.is_some() => CallbackOutcome::Failed,
             Stage::Guided(_) | Stage::Dialling(_) | Stage::Talking(_) | Stage::Survey(_) | Stage::Over => {

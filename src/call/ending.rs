@@ -279,7 +279,7 @@ impl Call {
         if !std::mem::replace(&mut self.ended, true) {
             ctx.record(Event::CallEnded { cause, by });
         }
-        self.settle_callback(ctx);
+        self.settle_callback(ctx, cause);
     }
 
     pub(super) fn let_all_go(&mut self, ctx: &mut Context<'_>, reason: Option<&Reason>) {

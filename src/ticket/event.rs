@@ -451,7 +451,8 @@ pub enum CallbackOutcome {
     /// The ward's phone rang, and nobody picked it up.
     ClinicianNoAnswer,
     BothSpoke,
-    /// The ward's phone rang; one of the two left, or was not heard.
+    /// The ward's phone rang; one of the two left, was gone, or was not heard. Or a fault of ours ended the attempt, wherever
+    /// it was.
     Failed,
 }
 

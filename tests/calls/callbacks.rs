@@ -11,7 +11,7 @@ use wardline::time::Duration;
 use crate::lines_a::talking;
 use crate::phone::{Pickup, State};
 use crate::setting::desk_with;
-use crate::world::World;
+use crate::world::{Fault, World};
 
 /// Four west waits while the only analyst talks with somebody else.
 fn waiting() -> World {
@@ -471,4 +471,62 @@ fn a_caller_whose_phone_dies_in_mid_call_is_called_back_unless_the_analyst_says_
         assert_eq!(world.joined().len(), usize::from(owed), "{}", world.story());
         world.expect_quiet();
     }
+}
+
+// -- Conversations of an attempt that nobody ended -----------------------------------------------------------------------
+
+/// Four west was called back, and both have been heard.
+fn called_back() -> World {
+    let mut world = left();
+    world.pickup("ana", Pickup::Answers(1_000));
+    world.pickup("4710", Pickup::Answers(1_000));
+    world.run_to(35_000);
+    assert_eq!(world.joined().len(), 1, "{}", world.story());
+    world
+}
+
+#[test]
+fn a_callback_that_a_stop_cuts_in_mid_talk_is_owed_still_and_no_attempt() {
+    let mut world = called_back();
+    world.command(Command::HangUpAll { actor: "test".to_owned() });
+    world.run(1_000);
+    assert_eq!(tries(&world), [(0, CallbackOutcome::Cut)], "{}", world.story());
+    let back = world.ticket().callback.expect("owed");
+    assert_eq!((back.state, back.attempts), (CallbackState::Due, 0));
+    assert_eq!(world.status().callbacks, 1);
+    world.expect_quiet();
+}
+
+#[test]
+fn a_callback_whose_ward_is_gone_in_mid_talk_is_done_only_if_the_analyst_says_so() {
+    for (key, owed) in [('1', false), ('2', true)] {
+        let mut world = called_back();
+        world.pickup("4710", Pickup::Gone);
+        world.run(22_000);
+        world.press("ana", key);
+        world.run(1_000);
+        assert_eq!(tries(&world), [(1, CallbackOutcome::Failed)], "{}", world.story());
+        assert_eq!(world.ticket().owes_callback(), owed, "key {key}: {}", world.story());
+        assert_eq!(world.status().callbacks, usize::from(owed));
+        world.pickup("4710", Pickup::Rings);
+        world.phone("4710").sessions.iter_mut().for_each(|session| session.state = State::Over);
+        world.expect_quiet();
+    }
+}
+
+#[test]
+fn a_fault_of_ours_in_the_middle_of_attempts_is_met_three_times_and_no_more() {
+    let mut world = left();
+    world.pickup("ana", Pickup::Rings);
+    world.pickup("hal", Pickup::Rings);
+    for _ in 0..40 {
+        world.run(15_000);
+        if world.status().calling_back == 1 {
+            world.break_call(Fault::AtOnce);
+        }
+    }
+    let failed = CallbackOutcome::Failed;
+    assert_eq!(tries(&world), [(1, failed), (2, failed), (3, failed)], "{}", world.story());
+    assert_eq!((world.status().callbacks, world.status().callbacks_failed), (0, 1));
+    world.expect_quiet();
 }

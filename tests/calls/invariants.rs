@@ -282,7 +282,8 @@ impl World {
         }
         for (number, attempts) in counted {
             let rang = self.wards_rang.iter().filter(|(user, _)| *user == number).count();
-            if attempts > rang {
+            // A fault of ours in the middle of one counts, too.
+            if attempts > rang + usize::try_from(self.broken_calls).unwrap_or(usize::MAX) {
                 broken.push(format!("{number} rang {rang} times, but {attempts} attempts are counted"));
             }
         }
