@@ -34,6 +34,8 @@ pub struct Diagnostic {
     /// Bytes of the file's text; empty (`n..n`) for a point, for example where something is missing.
     pub span: Range<usize>,
     pub severity: Severity,
+    /// An error of a rule that is younger than versions in force: what is published already runs all the same.
+    pub runs: bool,
     /// One sentence without a full stop: "unknown key `exension`".
     pub what: String,
     /// What follows from it, or what was found; stands beside the marked text.
@@ -60,6 +62,7 @@ impl Diagnostic {
             file: Arc::clone(file),
             span,
             severity: Severity::Error,
+            runs: false,
             what: what.into(),
             why: None,
             remedy: None,
@@ -70,6 +73,13 @@ impl Diagnostic {
 
     pub fn warning(file: &Arc<str>, span: Range<usize>, what: impl Into<String>) -> Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(file, span, what) }
+    }
+
+    /// May not be published, but runs where it is published already.
+    #[must_use]
+    pub fn yet_runs(mut self) -> Diagnostic {
+        self.runs = true;
+        self
     }
 
     #[must_use]
@@ -190,6 +200,17 @@ impl Report {
         for diagnostic in diagnostics {
             self.push(diagnostic);
         }
+    }
+
+    /// Takes each error with which a published version runs for a warning. Their places, as [`Report::places`] has them;
+    /// empty when there are none.
+    pub fn soften(&mut self) -> String {
+        let mut softened = Report { sources: self.sources.clone(), ..Report::default() };
+        for found in self.diagnostics.iter_mut().filter(|found| found.runs && found.is_error()) {
+            softened.diagnostics.push(found.clone());
+            found.severity = Severity::Warning;
+        }
+        softened.places()
     }
 
     pub fn diagnostics(&self) -> &[Diagnostic] {

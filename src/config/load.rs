@@ -196,7 +196,30 @@ fn read_file(name: String, stem: String, path: &Path, report: &mut Report) -> Op
 ///
 /// # Errors
 /// As [`load`].
-pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report) -> Result<Loaded, Report> {
+pub fn compose(folder: &Folder, surroundings: &Surroundings, report: Report) -> Result<Loaded, Report> {
+    let (checked, report) = checked(folder, surroundings, report);
+    match checked {
+        Some(config) if !report.has_errors() => Ok(Loaded { config, warnings: report }),
+        Some(_) | None => Err(report),
+    }
+}
+
+/// As [`compose`], of a version that is published: what only rules younger than it refuse is a warning. Where those
+/// are comes with it ("sip-config/wardline.toml:41:1"), empty when nothing is refused.
+///
+/// # Errors
+/// As [`load`].
+pub fn compose_published(folder: &Folder, surroundings: &Surroundings) -> Result<(Loaded, String), Report> {
+    let (checked, mut report) = checked(folder, surroundings, Report::new());
+    let softened = report.soften();
+    match checked {
+        Some(config) if !report.has_errors() => Ok((Loaded { config, warnings: report }, softened)),
+        Some(_) | None => Err(report),
+    }
+}
+
+/// All of the files, and what is wrong with them. `None`: there is no node.
+fn checked(folder: &Folder, surroundings: &Surroundings, mut report: Report) -> (Option<Config>, Report) {
     let problems = Problems::default();
     let node = read_node(folder, surroundings, &problems, &mut report);
     let mut parse = |file: &File| -> Option<Tree> { tree::parse(&file.name, &file.bytes, &mut report) };
@@ -223,16 +246,12 @@ pub fn compose(folder: &Folder, surroundings: &Surroundings, mut report: Report)
     });
     problems.into_report(&mut report);
     report.sort();
-    match checked {
-        Some(checked) if !report.has_errors() => {
-            let version = version(folder, surroundings);
-            let Checked { node, hospitals, staff, plans, prompts } = checked;
-            let prompts = Arc::new(prompts);
-            let config = Config { version, node, hospitals, staff, md5_phones, plans, proofs, prompts };
-            Ok(Loaded { config, warnings: report })
-        }
-        Some(_) | None => Err(report),
-    }
+    let config = checked.map(|checked| {
+        let Checked { node, hospitals, staff, plans, prompts } = checked;
+        let (version, prompts) = (version(folder, surroundings), Arc::new(prompts));
+        Config { version, node, hospitals, staff, md5_phones, plans, proofs, prompts }
+    });
+    (config, report)
 }
 
 /// Reads import.toml; what is wrong with it goes into the report.

@@ -41,7 +41,7 @@ use crate::routing::Staff;
 
 pub use content::{Content, Whereabouts, digest, digest_of, hash, whereabouts};
 pub use hospital::{Calendar, Hospital, Hotline, Target};
-pub use load::{File, Folder, Recordings, Surroundings, compose, gather, import_rules, load};
+pub use load::{File, Folder, Recordings, Surroundings, compose, compose_published, gather, import_rules, load};
 pub use node::{Canary, ClientCertificates, Listener, Log, LogFormat, Media, NextHop, Node, Registration, Tls, Trunk};
 
 /// The checked configuration of a whole node.

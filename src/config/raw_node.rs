@@ -397,7 +397,7 @@ fn read_plain(id: &TrunkId, entry: &Fields<'_>, transport: Transport) -> Option<
         let finding = entry.key_place("transport").error(format!("trunk `{id}` goes unencrypted and does not say why"));
         let finding = finding.why("numbers, names and keys of callers can be read on the way");
         let remedy = "write transport = \"tls\", or the reason, such as plain = \"isolated voice network\"";
-        entry.problems.push(finding.remedy(remedy));
+        entry.problems.push(finding.remedy(remedy).yet_runs());
     }
     entry.optional("plain")
 }

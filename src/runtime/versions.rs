@@ -13,7 +13,9 @@ use tokio::task::JoinHandle;
 
 use crate::api::wire::PublishedStatus;
 use crate::api::{Applied, Change, ChangeRequest};
-use crate::config::{Config, Content, Loaded, Node, Surroundings, Whereabouts, whereabouts};
+use crate::config::{
+    Config, Content, Loaded, Node, Surroundings, Whereabouts, compose, compose_published, whereabouts,
+};
 use crate::diagnostic::Report;
 use crate::ids::Language;
 use crate::ivr::Prompts;
@@ -74,11 +76,12 @@ pub fn choose(config_dir: &Path) -> anyhow::Result<Chosen> {
     for number in published.numbers()?.into_iter().rev() {
         let checked = published.whole(number).and_then(|whole| {
             let files = publish::of_version(&whole.content, config_dir);
-            Ok((publish::check(&files, Report::new(), &surroundings)?, whole))
+            Ok((compose_published(&files, &surroundings).map_err(Invalid::from)?, whole))
         });
         match checked {
-            Ok((mut loaded, Whole { version, content })) => {
+            Ok(((mut loaded, refused), Whole { version, content })) => {
                 settle(&mut loaded, &at, &version);
+                faults.extend((!refused.is_empty()).then(|| Fault::refused(number, &refused)));
                 let (config_dir, version) = (config_dir.to_path_buf(), Origin::Published(version));
                 return Ok(Chosen { config_dir, loaded, content, version, faults });
             }
@@ -91,14 +94,25 @@ pub fn choose(config_dir: &Path) -> anyhow::Result<Chosen> {
     from_files(config_dir, &at, &surroundings, faults)
 }
 
+impl Fault {
+    fn refused(number: u32, places: &str) -> Fault {
+        let told = format!(
+            "version {number} runs, but could not be published any more: newer rules refuse it at {places}; mend the files \
+             (`wardline check` shows how) and publish them"
+        );
+        Fault { logged: told.clone(), told }
+    }
+}
+
 fn from_files(
     config_dir: &Path,
     at: &Whereabouts,
     surroundings: &Surroundings,
     faults: Vec<Fault>,
 ) -> anyhow::Result<Chosen> {
-    let drafts = drafts::read(config_dir).map_err(Invalid::from)?;
-    let mut loaded = publish::check(&drafts.files, drafts.report, surroundings)?;
+    let neither = |report: Report| with_faults(report.into(), &faults);
+    let drafts = drafts::read(config_dir).map_err(neither)?;
+    let mut loaded = compose(&drafts.files, surroundings, drafts.report).map_err(neither)?;
     loaded.config.node.data_dir.clone_from(&at.data_dir);
     loaded.config.node.control_socket.clone_from(&at.control_socket);
     let message = if faults.is_empty() { FIRST_START } else { "no version that was published can run" };
@@ -108,11 +122,30 @@ fn from_files(
     Ok(Chosen { config_dir: config_dir.to_path_buf(), loaded, content, version, faults })
 }
 
+/// Why the files do not run, and why no version ran before them.
+fn with_faults(mut files: Invalid, faults: &[Fault]) -> Invalid {
+    for fault in faults {
+        files.text += &format!("\n{}", fault.told);
+        files.places += &format!("; {}", fault.logged);
+    }
+    files
+}
+
 /// A version runs where it was found: the files and the environment say where the node lives, not the version.
 fn settle(loaded: &mut Loaded, at: &Whereabouts, version: &Version) {
     loaded.config.node.data_dir.clone_from(&at.data_dir);
     loaded.config.node.control_socket.clone_from(&at.control_socket);
     loaded.config.version = version.label();
+}
+
+/// Drafts that nobody published come into force where no version can run: said, with the newest version that can be read.
+fn tell_unpublished(published: &Published, content: &Content) -> anyhow::Result<()> {
+    let newest = published.numbers()?.into_iter().rev().find_map(|number| published.whole(number).ok());
+    let Some(Whole { version, content: was }) = newest else { return Ok(()) };
+    let differs = drafts::differences(&was, content).join(", ");
+    let number = version.number;
+    tracing::warn!("the files came into force unpublished; against version {number} they differ in {differs}");
+    Ok(())
 }
 
 /// Who runs this process.
@@ -136,6 +169,7 @@ impl Chosen {
         let version = match version {
             Origin::Published(version) => version,
             Origin::Files(draft) => {
+                tell_unpublished(&published, &content)?;
                 let version = published.add(*draft, &content)?;
                 publish::note_base(&config_dir, &version);
                 loaded.config.version = version.label();
@@ -446,6 +480,52 @@ mod tests {
         let surroundings = Surroundings::of_process(MonotonicClock::wall());
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config");
         crate::config::load(&folder, &surroundings).expect("the sample is whole").config.node
+    }
+
+    /// The sample in a folder of its own, and a version of it whose trunks do not say why they go unencrypted.
+    fn site_with_an_older_version() -> (tempfile::TempDir, PathBuf) {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = home.path().join("sip-config");
+        let sample = drafts::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("sip-config")).expect("the sample");
+        let mut older = sample.content;
+        let text = String::from_utf8(older["wardline.toml"].to_vec()).expect("UTF-8");
+        let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("plain =")).collect();
+        older.insert("wardline.toml".to_owned(), kept.join("\n").into());
+        let manifest = String::from_utf8(older["prompts/en/manifest.toml"].to_vec()).expect("UTF-8");
+        let kept: Vec<&str> = manifest.lines().filter(|line| !line.starts_with("a-fault =")).collect();
+        assert_eq!(kept.len() + 1, manifest.lines().count());
+        older.insert("prompts/en/manifest.toml".to_owned(), kept.join("\n").into());
+        drafts::restore(&folder, &older, &Content::new(), 1).expect("written");
+        let draft = draft_of("ann".to_owned(), "before the upgrade".to_owned(), MonotonicClock::wall());
+        Published::of(&home.path().join("data")).add(draft, &older).expect("added");
+        (home, folder)
+    }
+
+    #[test]
+    fn a_version_that_only_younger_rules_refuse_runs_and_is_no_version_that_may_be_published() {
+        let (home, folder) = site_with_an_older_version();
+        let chosen = choose(&folder).expect("it runs");
+        let told: Vec<&str> = chosen.faults.iter().map(|fault| fault.told.as_str()).collect();
+        assert_eq!(told.len(), 1);
+        for words in ["version 1 runs, but could not be published any more", "wardline.toml:", "hospital.toml:"] {
+            assert!(told[0].contains(words), "{told:?}");
+        }
+        assert!(matches!(chosen.version, Origin::Published(version) if version.number == 1));
+        let surroundings = Surroundings::of_process(MonotonicClock::wall());
+        let folder_of = publish::of_version(&chosen.content, &folder);
+        assert!(publish::check(&folder_of, Report::new(), &surroundings).is_err(), "it may run, not be published");
+        drop(home);
+    }
+
+    #[test]
+    fn where_neither_files_nor_versions_can_run_both_are_named() {
+        let (home, folder) = site_with_an_older_version();
+        std::fs::write(home.path().join("data/published/0001.json"), "{").expect("damaged");
+        let refused = choose(&folder).err().expect("nothing can run");
+        let refused = refused.downcast::<Invalid>().expect("with its places");
+        for said in [&refused.text, &refused.places] {
+            assert!(said.contains("wardline.toml:") && said.contains("version 1 cannot run"), "{said}");
+        }
     }
 
     type Change = fn(&mut Node);

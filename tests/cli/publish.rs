@@ -555,5 +555,7 @@ fn a_damaged_version_is_said_loudly_and_the_one_before_runs() {
     // And with broken files there is nothing left.
     fs::write(site.home.path().join("data/published/0004.json"), "{").expect("damaged");
     site.edit(PLAN, "name = \"hotline\"", "name = 7");
-    assert_eq!(site.run(&["serve"]).code, 64);
+    let refused = site.run(&["serve"]);
+    assert_eq!(refused.code, 64);
+    says(&refused.err, &["plans/hotline.toml:", "version 4 cannot run", "version 1 cannot run"]);
 }
