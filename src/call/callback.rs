@@ -13,7 +13,7 @@
 //! Until the ward answers nobody waits on the line, so an attempt makes room for whoever does: it stands behind all callers
 //! in the line, and while it looks for an analyst it is put off as soon as a caller waits for one of the same system.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::call::context::Context;
@@ -327,10 +327,12 @@ impl Call {
             opened: ctx.now,
             caller_leg: None,
             legs: BTreeMap::new(),
-            stage: Stage::Guided(Box::new(Guided::again(Arc::clone(&hunting)))),
+            stage: Stage::Guided(Box::new(Guided::again(Arc::clone(&hunting), None))),
             callback: CallbackState::Attempt(due.tries),
             callback_settled: false,
             spoke: Vec::new(),
+            lost: BTreeSet::new(),
+            returns: 0,
             // The call itself ended long ago; an attempt has its own records.
             ended: true,
             attempt_settled: false,

@@ -9,7 +9,7 @@ use crate::dialog::Reason;
 use crate::digit::Digit;
 use crate::ids::{AnalystId, LegId, PromptId};
 use crate::ivr::Input;
-use crate::ivr::prompts::{A_FAULT, RINGING};
+use crate::ivr::prompts::A_FAULT;
 use crate::ivr::whisper::{SolvedQuestion, WhisperEffect, WhisperInput};
 use crate::routing::OfferOutcome;
 use crate::sip::Status;
@@ -116,13 +116,11 @@ impl Call {
             ctx.media(MediaCommand::Unbridge { a: caller, b: id });
         }
         self.free_analyst(ctx, id);
-        self.return_to_desk(ctx);
-        let mut words = vec![PromptId::new(A_FAULT), PromptId::new(RINGING)];
-        words.retain(|prompt| ctx.config.prompts.contains(&self.language, prompt));
-        let language = self.language.clone();
-        if let Some(leg) = self.caller_leg().filter(|leg| !leg.usage.has_ended() && !words.is_empty()) {
-            leg.say(ctx, &language, &words);
+        if let Some(Role::Analyst { analyst, .. }) = self.legs.get(&id).map(|leg| &leg.role) {
+            self.lost.insert(analyst.clone());
         }
+        let fault = Some(PromptId::new(A_FAULT)).filter(|words| ctx.config.prompts.contains(&self.language, words));
+        self.return_to_desk(ctx, fault);
     }
 
     /// A callback for an ending that nobody chose, where none is owed yet.
@@ -154,8 +152,8 @@ impl Call {
             return;
         }
         self.guide_input(ctx, Input::CallerGone);
-        // Left alone by a transfer, with no plan to speak for the caller.
-        let alone = matches!(&self.stage, Stage::Guided(guided) if guided.guide.is_none());
+        // Whom we left alone is owed more than a plan says of those who leave.
+        let alone = matches!(&self.stage, Stage::Guided(guided) if guided.left_alone);
         if alone && self.callback == CallbackState::None {
             self.owe(ctx, CallbackReason::Abandoned);
         }

@@ -24,6 +24,8 @@ pub(super) struct Guided {
     pub(super) hunt: Option<Hunt>,
     pub(super) offers: BTreeMap<AnalystId, Offer>,
     pub(super) target: Option<TargetRing>,
+    /// A transfer or a phone that is gone left the caller alone.
+    pub(super) left_alone: bool,
     /// Speech begins at the first of these two: ACK + 0.4 s, 200 + 1.0 s.
     speech_at: Option<Instant>,
     ack: Ack,
@@ -56,16 +58,17 @@ impl Guided {
             hunt: None,
             offers: BTreeMap::new(),
             target: None,
+            left_alone: false,
             speech_at: Some(now + SPEECH_AFTER_200),
             ack: Ack::Awaited { until: now + ACK_WITHIN },
         }
     }
 
-    /// Ringing without the plan: a callback, where nobody listens yet, or a caller whom a transfer or a phone that is gone
-    /// left alone.
-    pub(super) fn again(hunting: Arc<Hunting>) -> Guided {
+    /// Ringing anew: for a callback, where nobody listens yet (`None`), or for a caller who was left alone.
+    pub(super) fn again(hunting: Arc<Hunting>, guide: Option<Interpreter>) -> Guided {
         Guided {
-            guide: None,
+            left_alone: guide.is_some(),
+            guide,
             hunting: Some(hunting),
             hunt: None,
             offers: BTreeMap::new(),
@@ -195,7 +198,8 @@ impl Call {
         facts.trunk = came_by.trunk;
         facts.dialled = came_by.dialled;
         facts.digits = came_by.digits;
-        facts.can_call_back = self.call_back_number().is_some();
+        // An attempt that fails is made again by itself, if at all.
+        facts.can_call_back = self.call_back_number().is_some() && !self.is_callback_attempt();
         facts.system = self.need.system.clone();
         facts.module = self.need.module.clone();
         if let Some(place) = &self.caller.place {
@@ -277,9 +281,6 @@ impl Call {
     pub(super) fn guided_words_done(&mut self, ctx: &mut Context<'_>, leg: LegId) {
         if self.caller_leg != Some(leg) {
             self.offer_words_done(ctx, leg);
-        } else if matches!(&self.stage, Stage::Guided(guided) if guided.guide.is_none()) {
-            // No plan speaks any more to a caller who was left alone.
-            self.play_ringback(ctx);
         } else {
             self.guide_input(ctx, Input::SpokenDone);
         }
@@ -297,7 +298,11 @@ impl Call {
     }
 
     /// Runs the interpreter with the desk as it is now, then carries out what it wants.
-    fn with_guide(&mut self, ctx: &mut Context<'_>, step: impl FnOnce(&mut Interpreter, Instant, &dyn ivr::World)) {
+    pub(super) fn with_guide(
+        &mut self,
+        ctx: &mut Context<'_>,
+        step: impl FnOnce(&mut Interpreter, Instant, &dyn ivr::World),
+    ) {
         let Stage::Guided(guided) = &mut self.stage else { return };
         let Some(mut guide) = guided.guide.take() else { return };
         let hunting = Arc::clone(&self.plan.hunting);

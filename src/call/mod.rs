@@ -32,7 +32,7 @@ mod ring;
 mod talk;
 mod transfer;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::bridge::pair::expects_media;
@@ -96,6 +96,10 @@ pub struct Call {
     callback_settled: bool,
     /// Analysts who spoke on this call, the last of them last: they owe the disposition.
     spoke: Vec<AnalystId>,
+    /// Analysts whose phones were gone in mid-call: they are not rung for it again.
+    lost: BTreeSet<AnalystId>,
+    /// How often the caller was left alone and others were rung.
+    returns: u8,
     ended: bool,
     attempt_settled: bool,
     /// What the plan wants, in order, also when carrying out one thing makes it want another.

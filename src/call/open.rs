@@ -1,6 +1,6 @@
 //! The INVITE: media, identity, need, the 200, and the plan's first steps, all within one input.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::bridge::Refusal;
@@ -157,6 +157,8 @@ impl Call {
             callback: CallbackState::None,
             callback_settled: false,
             spoke: Vec::new(),
+            lost: BTreeSet::new(),
+            returns: 0,
             ended: false,
             attempt_settled: false,
             plan_effects: VecDeque::new(),

@@ -17,10 +17,10 @@ use crate::dialog::{Invite, LocalIdentity, Reason, RejectSource, Rejection, Usag
 use crate::digit::Digit;
 use crate::ids::{AnalystId, LegId, OfferId, RungId, TargetId};
 use crate::ivr::whisper::{AcceptWhisper, WhisperEffect, WhisperInput};
-use crate::ivr::{self, CallbackCause, Input};
+use crate::ivr::{self, Input};
 use crate::routing::{ACCEPT_WITHIN, Hunt, HuntAction, HuntInput, HuntNews, Hunting, OfferOutcome, Phone, Rank};
 use crate::sip::{NameAddr, Status, Uri};
-use crate::ticket::{CallbackOutcome, CallbackReason, Event, HangupCause, Party};
+use crate::ticket::{CallbackOutcome, Event, Party};
 use crate::time::{Duration, Instant};
 
 /// A lease outlives the ringing it is for by this much: the time an outside phone may take to accept, and one turn of the
@@ -54,8 +54,9 @@ impl Call {
     // -- The hunt ----------------------------------------------------------------------------------------------------
 
     pub(super) fn begin_hunt(&mut self, ctx: &mut Context<'_>, hunting: &Arc<Hunting>) {
-        let continuity = self.earlier(ctx.continuity, ctx.wall).cloned();
-        let hunt = Hunt::new((**hunting).clone(), self.need.clone(), continuity);
+        let earlier = self.earlier(ctx.continuity, ctx.wall).cloned();
+        let continuity = earlier.filter(|analyst| !self.lost.contains(analyst));
+        let hunt = Hunt::new((**hunting).clone(), self.need.clone(), continuity).without(&self.lost);
         if let Stage::Guided(guided) = &mut self.stage {
             guided.hunt = Some(hunt);
         }
@@ -180,23 +181,12 @@ impl Call {
                 ctx.line.join(self.id, since, rank, self.need.clone());
                 return;
             }
-            // The plan books it, and says so to the caller; where no plan speaks any more, it is booked all the same.
-            HuntNews::BookCallback => {
-                if matches!(&self.stage, Stage::Guided(guided) if guided.guide.is_none()) {
-                    self.owe(ctx, CallbackReason::Waiting);
-                }
-                return;
-            }
+            // The plan books it, and says so to the caller.
+            HuntNews::BookCallback => return,
             HuntNews::NobodyFree => {
                 ctx.line.leave(self.id);
                 if self.is_without_caller() {
                     self.attempt_failed(ctx, CallbackOutcome::NoAnalyst);
-                    return;
-                }
-                if matches!(&self.stage, Stage::Guided(guided) if guided.guide.is_none()) {
-                    // A transfer left this caller alone, and no plan speaks any more.
-                    self.book_callback(ctx, CallbackCause::NobodyFree);
-                    self.finish(ctx, HangupCause::PlanEnded, Party::Desk);
                     return;
                 }
                 ivr::HuntNews::NobodyFree
@@ -429,7 +419,7 @@ impl Call {
         ctx.record(Event::AnalystAnswered { offer: offer.id, analyst: analyst.clone() });
         self.hunt_input(ctx, HuntInput::Ended { analyst: analyst.clone(), outcome: OfferOutcome::Answered });
         self.guide_input(ctx, Input::Answered);
-        // What the plan booked it has taken back; a caller whom a transfer left alone has no plan any more.
+        // What the plan booked it has taken back, but for what stood before it.
         self.cancel_callback(ctx);
         self.stop_target();
         ctx.line.leave(self.id);

@@ -1,19 +1,27 @@
 //! Blind transfer by REFER (RFC 3515), to declared targets alone. The caller stays with the analyst until the target
 //! answers; when it does not, nothing has changed for the caller.
 
+use std::sync::Arc;
+
 use crate::bridge::transfer::{Declared, TransferRefusal, judge};
+use crate::call::callback::CallbackState;
 use crate::call::context::Context;
+use crate::call::guide::{CameBy, Guided};
 use crate::call::leg::Role;
 use crate::call::media::MediaCommand;
 use crate::call::{Call, Stage};
 use crate::dialog::ReferRequest;
-use crate::ids::{LegId, TargetId};
+use crate::ids::{LegId, PromptId, TargetId};
+use crate::ivr::Interpreter;
 use crate::sip::{Headers, Status, Uri};
-use crate::ticket::{Event, HangupCause, Party};
+use crate::ticket::{CallbackReason, Event, HangupCause, Party};
 use crate::time::{Duration, Instant};
 
 /// How long a target may ring before the caller goes back to the analyst.
 const TARGET_RINGS_FOR: Duration = Duration::from_secs(20);
+
+/// How often others are rung for a caller who was left alone.
+const MAX_RETURNS: u8 = 2;
 
 /// A target being rung while the analyst still has the caller.
 pub(super) struct Transfer {
@@ -101,7 +109,7 @@ impl Call {
         match self.legs.get_mut(&peer).filter(|leg| !leg.usage.has_ended()) {
             Some(leg) => leg.usage.notify_refer(status, "Transfer failed"),
             // The analyst hung up when the transfer began: ring again, the same analyst first.
-            None => self.return_to_desk(ctx),
+            None => self.return_to_desk(ctx, None),
         }
     }
 
@@ -128,15 +136,28 @@ impl Call {
         self.play_ringback(ctx);
     }
 
-    /// Back to the hunt with a caller who was left alone: by a transfer, or by a phone that is gone.
-    pub(super) fn return_to_desk(&mut self, ctx: &mut Context<'_>) {
-        let Some(hunting) = Some(std::sync::Arc::clone(&self.plan.hunting)).filter(|_| self.caller_leg.is_some())
-        else {
+    /// Back to the plan and its hunt with a caller who was left alone: by a transfer, or by a phone that is gone, of which
+    /// `fault` speaks first. Who was left alone too often is given the plan's last words instead, and called back.
+    pub(super) fn return_to_desk(&mut self, ctx: &mut Context<'_>, fault: Option<PromptId>) {
+        if self.caller_leg.is_none() {
             self.finish(ctx, HangupCause::Transferred, Party::Desk);
             return;
-        };
-        self.stage = Stage::Guided(Box::new(super::guide::Guided::again(std::sync::Arc::clone(&hunting))));
+        }
+        self.returns = self.returns.saturating_add(1);
+        let rings = self.returns <= MAX_RETURNS;
+        let came_by = CameBy { trunk: self.trunk.clone(), dialled: String::new(), digits: None };
+        let facts = self.facts(ctx, came_by);
+        let mut guide = Interpreter::new(Arc::clone(&self.plan), Arc::clone(&ctx.config.prompts), facts);
+        if matches!(self.callback, CallbackState::Owed { reason: CallbackReason::Incident }) {
+            guide.owes_for_incident();
+        }
+        let hunting = Arc::clone(&self.plan.hunting);
+        self.stage = Stage::Guided(Box::new(Guided::again(Arc::clone(&hunting), Some(guide))));
         self.play_ringback(ctx);
-        self.begin_hunt(ctx, &hunting);
+        let mut seeks = false;
+        self.with_guide(ctx, |guide, now, world| seeks = guide.begin_again(now, fault, rings, world));
+        if seeks {
+            self.begin_hunt(ctx, &hunting);
+        }
     }
 }

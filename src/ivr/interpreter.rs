@@ -169,7 +169,7 @@ pub struct Interpreter {
     /// What was answered so far.
     pub(super) set: NeedPatch,
     pub(super) state: State,
-    may_speak: bool,
+    pub(super) may_speak: bool,
     /// Words that wait for [`Input::Start`].
     held: Option<Vec<PromptId>>,
     pub(super) sounding: Sounding,
@@ -177,7 +177,7 @@ pub struct Interpreter {
     pub(super) settled: SettledBy,
     pub(super) alerted: Option<Instant>,
     /// Offers or a target ring for this call.
-    something_rings: bool,
+    pub(super) something_rings: bool,
     pub(super) news: Option<HuntNews>,
     /// The hunt has nobody to ring right now.
     pub(super) nothing_rings: bool,

@@ -30,8 +30,6 @@ pub const CALL_BACK_FOR: &str = "call-back-for";
 pub const NO_ANSWER: &str = "no-answer";
 /// To a caller whose analyst's phone is gone in mid-call.
 pub const A_FAULT: &str = "a-fault";
-/// To the same caller, when others are rung.
-pub const RINGING: &str = "ringing";
 /// To the analyst, when the caller has hung up.
 pub const SOLVED: &str = "solved-question";
 /// Where the plan has no words of its own for whom nobody can promise to call back.
@@ -41,7 +39,7 @@ pub const RINGBACK: &str = "ringback";
 /// What a held phone hears, and a caller who waits while no phone rings.
 pub const HOLD: &str = "hold";
 /// Heard whatever plans say, so recorded in every language of a hospital.
-pub const BY_ITSELF: [&str; 9] = [PRESS_ONE, CALL_BACK_FOR, NO_ANSWER, A_FAULT, RINGING, SOLVED, FAULT, RINGBACK, HOLD];
+pub const BY_ITSELF: [&str; 8] = [PRESS_ONE, CALL_BACK_FOR, NO_ANSWER, A_FAULT, SOLVED, FAULT, RINGBACK, HOLD];
 
 /// Why a WAV cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::digit::Digit;
+use crate::ids::PromptId;
 use crate::ivr::entry::{Entered, Entry, Keyed};
 use crate::ivr::facts::{CallbackCause, HuntNews, NEWS_WITHIN, World};
 use crate::ivr::interpreter::{Interpreter, Sounding, State};
-use crate::ivr::plan::{At, Connect, StepKind};
+use crate::ivr::plan::{At, Connect, Plan, StepKind, Utterance, Word};
 use crate::time::Instant;
 
 /// Something that waits to be said.
@@ -190,6 +191,39 @@ impl Ringing {
 }
 
 impl Interpreter {
+    /// A caller whom a transfer or a phone that is gone left alone comes back to the plan: to the `connect` of whoever keys
+    /// 0, with what it offers, and 9 as in the beginning; where a plan has none, to the operator. `fault` is heard first. Without `rings`
+    /// nobody is rung any more, and the caller goes the way of those who waited in vain. True: phones are to ring.
+    pub fn begin_again(&mut self, now: Instant, fault: Option<PromptId>, rings: bool, world: &dyn World) -> bool {
+        let plan = Arc::clone(&self.plan);
+        self.may_speak = true;
+        let connect = waits_at(&plan);
+        let seeks = match connect {
+            Some((at, _)) if rings => {
+                self.something_rings = true;
+                self.go(at, now, world);
+                self.say(&Utterance(fault.into_iter().map(Word::Prompt).collect()));
+                true
+            }
+            Some((_, give_up)) => {
+                self.go(give_up, now, world);
+                false
+            }
+            None => {
+                self.go(plan.operator, now, world);
+                false
+            }
+        };
+        self.settle(now, world);
+        seeks
+    }
+
+    /// Before [`Interpreter::begin_again`]: the caller is called back when an incident is resolved, as was promised.
+    pub fn owes_for_incident(&mut self) {
+        self.callback = Some(CallbackCause::Incident);
+        self.kept = true;
+    }
+
     /// Brings a ringing call up to date: what is due is booked, said, or ends the ringing.
     pub(super) fn settle(&mut self, now: Instant, world: &dyn World) {
         let plan = Arc::clone(&self.plan);
@@ -326,4 +360,18 @@ impl Interpreter {
             }
         }
     }
+}
+
+/// Where a caller waits who keys 0, and where that leads in vain. Every way leads to a later step: the first that is found is
+/// the nearest.
+fn waits_at(plan: &Plan) -> Option<(At, At)> {
+    let mut reached = BTreeSet::from([plan.person]);
+    while let Some(at) = reached.pop_first() {
+        let kind = &plan.step(at).kind;
+        if let StepKind::Connect(connect) = kind {
+            return Some((at, connect.give_up));
+        }
+        reached.extend(kind.ways().into_iter().map(|(_, next)| *next));
+    }
+    None
 }

@@ -16,7 +16,7 @@
 //!
 //! The switch carries actions out on the [`Desk`] (reserve, offered, ended) before it gives the next input to any hunt.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 
@@ -204,6 +204,12 @@ impl Hunt {
             decisions: 0,
             actions: VecDeque::new(),
         }
+    }
+
+    /// These had the call, and their phones were gone in it: they are not rung for it again.
+    pub fn without(mut self, lost: &BTreeSet<AnalystId>) -> Hunt {
+        self.so_far.extend(lost.iter().map(|analyst| (analyst.clone(), WithThisCall::Tried)));
+        self
     }
 
     /// Takes one input; then drain [`Hunt::poll`]. Inputs about analysts who are not being rung are stale and ignored, but

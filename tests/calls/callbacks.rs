@@ -416,8 +416,9 @@ fn an_analyst_whose_phone_dies_in_mid_call_leaves_the_caller_to_the_next() {
         world.seen.clear();
         world.run(70_000);
         let heard = world.heard("4710");
-        let words = heard.iter().position(|(_, words)| words == "\"Sorry, a fault. Ringing your analyst.\"");
-        assert!(words.is_some_and(|at| heard[at + 1].1 == "~ringback"), "{death:?}: {heard:?}");
+        let words: Vec<&str> = heard.iter().map(|(_, words)| words.as_str()).collect();
+        let told = ["\"Sorry, a fault.\"", "\"Ringing your analyst.\"", "~ringback"];
+        assert!(words.windows(3).any(|three| three == told), "{death:?}: {heard:?}");
         let joined: Vec<String> = world.joined().into_iter().map(|(_, who)| who).collect();
         assert_eq!(joined, ["4710 = ben"], "{death:?}: {}", world.story());
         assert_eq!(world.sent("desk", "4710", "BYE").len(), 0, "the caller stays on the line");
@@ -529,4 +530,63 @@ fn a_fault_of_ours_in_the_middle_of_attempts_is_met_three_times_and_no_more() {
     assert_eq!(tries(&world), [(1, failed), (2, failed), (3, failed)], "{}", world.story());
     assert_eq!((world.status().callbacks, world.status().callbacks_failed), (0, 1));
     world.expect_quiet();
+}
+
+// -- Callers who were left alone -------------------------------------------------------------------------------------------
+
+/// At night Ana is alone, and her phone dies while she talks with four west.
+fn left_alone() -> World {
+    let mut world = talking();
+    for name in ["hal", "ivy"] {
+        world.pickup(name, Pickup::Refuses(486, 0));
+    }
+    world.pickup("ana", Pickup::Gone);
+    world.seen.clear();
+    world.run(40_000);
+    world
+}
+
+#[test]
+fn whom_a_dead_phone_left_alone_hears_what_is_true_and_is_promised_a_call_back_before_the_end() {
+    let mut world = left_alone();
+    world.run(150_000);
+    let heard = world.heard("4710");
+    let at = |what: &str| heard.iter().position(|(_, words)| words.contains(what));
+    assert!(at("Sorry, a fault.").is_some(), "{heard:?}");
+    assert_eq!(at("Ringing your analyst."), None, "nobody rings: {heard:?}");
+    assert!(at("We will call four west").is_some(), "{heard:?}");
+    assert!(world.ticket().owes_callback());
+    assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PlanEnded));
+    world.pickup("4710", Pickup::Rings);
+    world.expect_quiet();
+}
+
+#[test]
+fn nine_works_for_whom_a_dead_phone_left_alone() {
+    let mut world = left_alone();
+    world.pickup("4000", Pickup::Answers(1_000));
+    world.press("4710", '9');
+    world.run(5_000);
+    let joined: Vec<String> = world.joined().into_iter().map(|(_, who)| who).collect();
+    assert_eq!(joined, ["4710 = 4000"], "{}", world.story());
+    world.hang_up("4710");
+    world.expect_quiet();
+}
+
+#[test]
+fn a_phone_without_audio_is_not_given_its_own_caller_back() {
+    let mut world = World::new(&["ana"]);
+    world.phone("ana").voice = false;
+    world.pickup("ana", Pickup::Answers(1_000));
+    for name in ["hal", "ivy"] {
+        world.pickup(name, Pickup::Refuses(486, 0));
+    }
+    world.dial("4710");
+    world.run_to(10 * MINUTE_MS);
+    let call = world.tickets().into_keys().next().expect("a call");
+    let ended = world.ticket().end.as_ref().map(|end| end.cause);
+    assert_eq!(ended, Some(HangupCause::PlanEnded), "{call}: {}", world.story());
+    let bridged = world.events().filter(|(_, event)| matches!(event, Event::Bridged { .. })).map(|(at, _)| at);
+    let before_the_end = bridged.filter(|at| *at < 240_000).count();
+    assert_eq!(before_the_end, 1, "{}", world.story());
 }

@@ -135,7 +135,9 @@ fn f73_the_analyst_leaves_and_the_target_fails_so_the_desk_is_rung_again() {
     world.run(30_000);
     assert_eq!(world.status().calls, 1);
     assert!(world.rung().len() >= 2, "{:?}", world.rung());
-    world.run(80_000);
+    world.run(100_000);
+    let heard = world.heard("4710");
+    assert!(heard.iter().any(|(_, words)| words.contains("We will call four west")), "{heard:?}");
     assert_eq!(world.phone("4710").sessions[0].state, State::Over, "nobody is left with ringback for ever");
     assert_eq!(world.ticket().end.as_ref().map(|end| end.cause), Some(HangupCause::PlanEnded));
     world.expect_quiet();
