@@ -162,7 +162,7 @@ impl Call {
 
     /// Where the caller can be called back: an extension of the hospital, or what was keyed for it, and never a number
     /// outside that the hospital does not allow (toll fraud).
-    pub(super) fn call_back_number(&self) -> Option<&Extension> {
+    pub fn call_back_number(&self) -> Option<&Extension> {
         self.caller.call_back_number()
     }
 

@@ -78,7 +78,9 @@ impl Exchange {
     /// Begins a leg and gives its slot, by which its sockets are known. A leg of the same id must have been closed before.
     pub fn open(&mut self, now: Instant, id: LegId) -> usize {
         let slot = self.free.pop().unwrap_or(self.legs.len());
-        let outlet = Outlet::new(self.random.next_u32(), self.random.next_u32() as u16, self.random.next_u32());
+        // In the lower half, lest a phone that misses the first packets counts the wrap of SRTP wrongly (RFC 3711 section 3.3.1).
+        let sequence = self.random.next_u32() as u16 & 0x7FFF;
+        let outlet = Outlet::new(self.random.next_u32(), sequence, self.random.next_u32());
         let leg = Leg::new(id, slot, now, outlet);
         if slot == self.legs.len() {
             self.legs.push(None);

@@ -124,7 +124,8 @@ impl Switch {
     }
 
     /// Begins attempts that are due, a few at a time and behind everybody who is on the line: none while anybody waits for
-    /// an analyst of the same system, the node has no room, or the hospital's PBX is known not to answer.
+    /// an analyst of the same system, the ward has called again, the node has no room, or the hospital's PBX is known not to
+    /// answer.
     pub(super) fn callbacks_due(&mut self, now: Instant) {
         if self.callbacks_due_at().is_none_or(|at| now < at) {
             return;
@@ -140,11 +141,18 @@ impl Switch {
             if !self.has_room_for_an_attempt() {
                 return;
             }
-            let (line, trunks, config) = (&self.line, &self.trunks, &self.config);
+            let (line, trunks, config, calls) = (&self.line, &self.trunks, &self.config, &self.calls);
             let is_down = |due: &CallbackDue| {
                 config.hospital(&due.hospital).is_some_and(|hospital| trunks.health(&hospital.trunk) == Health::Down)
             };
-            let may_begin = |due: &CallbackDue| !line.anybody_waits_for(&due.need) && !is_down(due);
+            // Who has called again is on the line, and would only be heard to be busy.
+            let is_on_the_line = |due: &CallbackDue| {
+                let number = due.caller.call_back_number();
+                let is_theirs = |call: &Call| call.hospital == due.hospital && call.call_back_number() == number;
+                number.is_some() && calls.values().any(|call| !call.is_without_caller() && is_theirs(call))
+            };
+            let may_begin =
+                |due: &CallbackDue| !line.anybody_waits_for(&due.need) && !is_down(due) && !is_on_the_line(due);
             let Some(due) = self.callbacks.take_due(now, may_begin) else { return };
             self.begin_attempt(now, due);
         }

@@ -401,6 +401,29 @@ fn a_misdial_wakes_nobody_and_a_nurse_who_was_called_away_is_called_back() {
     }
 }
 
+#[test]
+fn a_ward_that_has_called_again_is_not_called_back_meanwhile() {
+    let mut world = World::new(&["ana", "ben"]);
+    world.dial("4710");
+    world.run_to(5_000);
+    world.hang_up("4710");
+    world.run(100);
+    assert!(world.ticket().owes_callback());
+    for analyst in ["ana", "ben"] {
+        world.pickup(analyst, Pickup::Answers(1_000));
+    }
+    world.dial("4710");
+    for _ in 0..120 {
+        world.run(1_000);
+        let status = world.status();
+        assert_eq!((status.calls, status.calling_back, status.callbacks), (1, 0, 1), "{}", world.story());
+    }
+    world.hang_up("4710");
+    world.run(60_000);
+    assert_eq!(world.sent("desk", "4710", "INVITE").len(), 1, "its turn comes afterwards");
+    world.expect_quiet();
+}
+
 // -- Phones that are gone in mid-call ------------------------------------------------------------------------------------
 
 #[test]
