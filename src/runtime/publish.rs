@@ -37,7 +37,7 @@ pub fn for_the_log(error: &anyhow::Error) -> String {
     if let Some(invalid) = error.downcast_ref::<Invalid>() {
         return format!("the configuration is not valid at {}", invalid.places);
     }
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+    format!("{error:#}").lines().next().unwrap_or_default().to_owned()
 }
 
 /// Somebody else published meanwhile; in words, with what changed.

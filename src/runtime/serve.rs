@@ -239,6 +239,9 @@ type Bound = (Listeners<UdpListener>, Listeners<SipTcp>, Option<Arc<Secure>>);
 async fn bind(config: &Config, inbox: &Arc<Inbox>) -> anyhow::Result<Bound> {
     let udp = bind_udp(config, inbox)?;
     let secure = config.node.tls.as_ref().map(Secure::open).transpose()?.map(Arc::new);
+    if let Some(secure) = &secure {
+        secure.serve(&config.node);
+    }
     let tcp = bind_streams(config, inbox, secure.as_ref()).await?;
     Ok((Arc::new(udp), Arc::new(tcp), secure))
 }

@@ -54,6 +54,9 @@ const PONG: &[u8] = b"\r\n";
 struct Connection {
     remote: SocketAddr,
     outgoing: mpsc::Sender<Bytes>,
+    /// What asks for no connection by name may leave on it: over TLS, whoever is at its other end is known to be the one
+    /// whom that address stands for. Whoever merely connected to us from there is not.
+    known: bool,
 }
 
 /// What a connection speaks under SIP.
@@ -113,13 +116,13 @@ impl SipTcp {
         self.table.wire.transport()
     }
 
-    /// Queues bytes for a peer: on the connection named, on one that is open to the same address, or on a new one.
+    /// Queues bytes for a peer: on the connection named, on one to the same address whose peer is known, or on a new one.
     /// What cannot be queued closes the connection; the switch hears of it.
     pub fn send(&self, flow: Flow, bytes: Bytes) {
         let open = {
             let connections = self.table.lock();
             let named = flow.conn.and_then(|conn| connections.get_key_value(&conn));
-            let any = || connections.iter().find(|(_, connection)| connection.remote == flow.remote);
+            let any = || connections.iter().find(|(_, open)| open.known && open.remote == flow.remote);
             named.or_else(any).map(|(conn, connection)| (*conn, connection.outgoing.clone()))
         };
         match open {
@@ -132,9 +135,10 @@ impl SipTcp {
         }
     }
 
-    /// The connection stands in the table before it is made, so that what is sent meanwhile queues on it.
+    /// The connection stands in the table before it is made, so that what is sent meanwhile queues on it: nothing leaves
+    /// before the handshake has shown whom it leads to.
     fn open(&self, flow: Flow, first: Bytes) {
-        let Some(line) = self.table.reserve(flow.remote) else {
+        let Some(line) = self.table.reserve(flow.remote, true) else {
             self.table.unreachable(flow);
             return;
         };
@@ -176,12 +180,19 @@ impl Table {
         self.lock().remove(&conn);
     }
 
+    /// The peer of a connection that was accepted has shown that it is who its address stands for.
+    fn know(&self, conn: ConnId) {
+        if let Some(connection) = self.lock().get_mut(&conn) {
+            connection.known = true;
+        }
+    }
+
     fn next_id(&self) -> ConnId {
         ConnId(self.ids.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A place for a connection, or `None` when its peer has too many or the table is full.
-    fn reserve(&self, remote: SocketAddr) -> Option<Line> {
+    /// A place for a connection, or `None` when its peer has too many or the table is full. `known`: see [`Connection`].
+    fn reserve(&self, remote: SocketAddr, known: bool) -> Option<Line> {
         let conn = self.next_id();
         let (outgoing, queue) = mpsc::channel(MAX_QUEUED);
         let weak = outgoing.downgrade();
@@ -191,7 +202,7 @@ impl Table {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        connections.insert(conn, Connection { remote, outgoing });
+        connections.insert(conn, Connection { remote, outgoing, known });
         Some(Line { conn, outgoing: weak, queue })
     }
 
@@ -238,7 +249,8 @@ async fn accept(listener: TcpListener, table: Arc<Table>) {
         match listener.accept().await {
             Ok((stream, remote)) => {
                 tune(&stream);
-                let Some(line) = table.reserve(remote) else { continue };
+                let known = matches!(table.wire, Wire::Plain);
+                let Some(line) = table.reserve(remote, known) else { continue };
                 match &table.wire {
                     Wire::Plain => table.run(line, stream, remote),
                     Wire::Secure(secure) => greet(&table, secure, line, stream, remote),
@@ -255,14 +267,19 @@ async fn accept(listener: TcpListener, table: Arc<Table>) {
 
 /// A stranger's handshake runs beside the listener, for as long as there is room.
 fn greet(table: &Arc<Table>, secure: &Arc<Secure>, line: Line, stream: TcpStream, remote: SocketAddr) {
-    let Some(room) = secure.room() else {
+    let Some(room) = secure.room(remote.ip()) else {
         table.refused.fetch_add(1, Ordering::Relaxed);
         return table.close(line.conn);
     };
     let (table, secure) = (Arc::clone(table), Arc::clone(secure));
     tokio::spawn(async move {
         match secure.accept(stream).await {
-            Ok(shaken) => table.run_secure(line, shaken, remote),
+            Ok(shaken) => {
+                if secure.expects(remote, &shaken.1) {
+                    table.know(line.conn);
+                }
+                table.run_secure(line, shaken, remote);
+            }
             Err(error) => {
                 tracing::debug!(%remote, %error, "a handshake failed");
                 table.refused.fetch_add(1, Ordering::Relaxed);

@@ -10,11 +10,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Context;
+use ipnet::IpNet;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring};
@@ -23,18 +24,22 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use crate::config::{ClientCertificates, Tls};
+use crate::config::{ClientCertificates, Node, Tls};
+use crate::sip::Transport;
 use crate::time::Duration;
 
 /// A peer that has not finished by then never will; a stranger holds a connection no longer than this.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Handshakes of strangers at a time: beyond it connections are closed unheard, so that a flood of them takes neither
-/// memory nor the processor from peers that are connected.
+/// Handshakes of those who connect to us at a time: beyond it connections are closed unheard, so that a flood of them takes
+/// neither memory nor the processor from peers that are connected.
 const MAX_HANDSHAKES: usize = 256;
+/// Of them, those of one address: a PBX opens a few, and has done with them within a second.
+const MAX_HANDSHAKES_PER_SOURCE: usize = 16;
+/// Of them, those that only addresses of encrypted trunks get: strangers at many addresses keep no PBX out.
+const KEPT_FOR_TRUNKS: usize = 64;
 /// Names kept of one certificate; a cluster's has a dozen.
 const MAX_NAMES: usize = 64;
 /// A chain of certificates, or all those whom a hospital believes.
@@ -61,7 +66,10 @@ pub struct Secure {
     current: RwLock<Arc<Material>>,
     /// Names to find in a peer's certificate, one of them, by its address.
     expected: RwLock<BTreeMap<SocketAddr, Vec<String>>>,
-    room: Arc<Semaphore>,
+    /// Where the peers of encrypted trunks are, beside the addresses in `expected`.
+    peers: RwLock<Vec<IpNet>>,
+    /// Handshakes that go on, by the address that connected to us.
+    shaking: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
     patience: Duration,
 }
 
@@ -72,7 +80,8 @@ impl Secure {
         Ok(Secure {
             current: RwLock::new(Arc::new(Material::read(files)?)),
             expected: RwLock::default(),
-            room: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
+            peers: RwLock::default(),
+            shaking: Arc::default(),
             patience: HANDSHAKE_TIMEOUT,
         })
     }
@@ -91,9 +100,40 @@ impl Secure {
         *self.expected.write().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
+    /// Takes note of where encrypted trunks' peers are.
+    pub fn serve(&self, node: &Node) {
+        let encrypted = node.trunks.values().filter(|trunk| trunk.transport == Transport::Tls);
+        let peers = encrypted.flat_map(|trunk| trunk.peers.iter().copied()).collect();
+        *self.peers.write().unwrap_or_else(PoisonError::into_inner) = peers;
+    }
+
+    /// Whether a verified certificate with these names is that of the peer whom we would call at `remote`.
+    pub fn expects(&self, remote: SocketAddr, shown: &[String]) -> bool {
+        let expected = self.expected.read().unwrap_or_else(PoisonError::into_inner);
+        let is_shown = |name: &String| shown.iter().any(|shown| shown.eq_ignore_ascii_case(name));
+        expected.get(&remote).is_some_and(|names| names.iter().any(is_shown))
+    }
+
+    /// Whether an encrypted trunk's peer is at that address.
+    pub fn is_of_a_trunk(&self, source: IpAddr) -> bool {
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let expected = self.expected.read().unwrap_or_else(PoisonError::into_inner);
+        peers.iter().any(|net| net.contains(&source)) || expected.keys().any(|called| called.ip() == source)
+    }
+
     /// A place among those who shake hands, given back when dropped.
-    pub fn room(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).try_acquire_owned().ok()
+    pub fn room(&self, source: IpAddr) -> Option<Room> {
+        let most = if self.is_of_a_trunk(source) { MAX_HANDSHAKES } else { MAX_HANDSHAKES - KEPT_FOR_TRUNKS };
+        let mut shaking = self.shaking.lock().unwrap_or_else(PoisonError::into_inner);
+        if shaking.values().sum::<usize>() >= most {
+            return None;
+        }
+        let own = shaking.entry(source).or_default();
+        if *own >= MAX_HANDSHAKES_PER_SOURCE {
+            return None;
+        }
+        *own += 1;
+        Some(Room { source, shaking: Arc::clone(&self.shaking) })
     }
 
     /// Somebody has connected to us. With the names of their certificate, where one was shown.
@@ -126,6 +166,24 @@ impl Secure {
 
     fn material(&self) -> Arc<Material> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A place among those who shake hands.
+pub struct Room {
+    source: IpAddr,
+    shaking: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let mut shaking = self.shaking.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = shaking.get(&self.source).map_or(0, |own| own.saturating_sub(1));
+        if left == 0 {
+            shaking.remove(&self.source);
+        } else {
+            shaking.insert(self.source, left);
+        }
     }
 }
 

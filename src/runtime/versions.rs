@@ -325,7 +325,7 @@ impl Publisher {
                 Err(error) => tracing::warn!(error = publish::for_the_log(error), "refused; nothing changed"),
             }
             // Whoever asked may have gone away meanwhile.
-            let _ = reply.send(applied.map_err(|error| error.to_string()));
+            let _ = reply.send(applied.map_err(|error| format!("{error:#}")));
         }
     }
 
@@ -441,6 +441,9 @@ impl Publisher {
             "version {} is published and runs from the next start: the switch takes nothing now",
             version.number
         );
+        if let Some(secure) = &self.secure {
+            secure.serve(&next.node);
+        }
         self.told.send_replace(Arc::clone(&next));
         (self.current, self.library) = (next, library);
         self.versions.set(version.clone(), false);

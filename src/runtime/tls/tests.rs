@@ -56,6 +56,18 @@ impl Authority {
         Tls { certificate, key, authorities: Some(self.folder.path().join("ca.pem")), clients }
     }
 
+    /// The TLS of somebody who shows no certificate when they call.
+    fn nameless(&self, file: &str) -> Secure {
+        let secure = Secure::open(&self.files(self.sign(file, &["a.example"], 2099), ClientCertificates::None));
+        let secure = secure.expect("usable");
+        let mut material = Arc::into_inner(secure.current.into_inner().expect("whole")).expect("nobody shakes hands");
+        let caller = material.client.as_mut().expect("it believes somebody");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().expect("its own");
+        caller.config = config.with_root_certificates(Arc::clone(&caller.authorities)).with_no_client_auth();
+        Secure { current: RwLock::new(Arc::new(material)), ..secure }
+    }
+
     /// The TLS of somebody whose certificate bears these names.
     fn secure(&self, file: &str, names: &[&str], clients: ClientCertificates) -> Arc<Secure> {
         Arc::new(Secure::open(&self.files(self.sign(file, names, 2099), clients)).expect("usable"))
@@ -125,6 +137,9 @@ fn d58_a_client_without_a_certificate_or_with_one_that_expired_is_refused() {
     let expired = Secure::open(&expired).expect("usable");
     let refused = told(&ours, &expired).expect_err("expired");
     assert!(format!("{refused:#}").to_lowercase().contains("expired"), "{refused:#}");
+    told(&ours, &authority.nameless("nobody")).expect_err("without a certificate");
+    let asking = authority.secure("asking", &["127.0.0.1"], ClientCertificates::Asked);
+    told(&asking, &authority.nameless("nobody")).expect("served where certificates are only asked for");
     // Signed by somebody else: believes our authority, shows another's.
     let foreign = strangers.sign("foreign", &["pbx.example"], 2099);
     let foreign = Secure::open(&authority.files(foreign, ClientCertificates::None)).expect("usable");
@@ -284,13 +299,10 @@ fn d58_tls_1_1_is_refused_with_an_alert() {
 }
 
 #[test]
-fn d58_handshakes_that_never_end_are_bounded_in_number_and_time() {
+fn d58_a_handshake_that_never_ends_is_cut_off() {
     let authority = Authority::new();
     let files = authority.files(authority.sign("ours", &["127.0.0.1"], 2099), ClientCertificates::None);
     let mut ours = Secure::open(&files).expect("usable");
-    let places: Vec<_> = (0..MAX_HANDSHAKES).map(|_| ours.room().expect("room")).collect();
-    assert!(ours.room().is_none());
-    drop(places);
     ours.patience = Duration::from_millis(50);
     let (runtime, _inbox, listener) = listening(&Arc::new(ours));
     runtime.block_on(async {
@@ -312,4 +324,82 @@ fn the_doctor_sees_how_long_a_certificate_lasts_and_which_key_does_not_fit() {
     let (_, key) = authority.sign("other", &["a.example"], 2099);
     let error = examine(&authority.files((certificate, key), ClientCertificates::None)).expect_err("another's key");
     assert!(format!("{error:#}").contains("does not fit"), "{error:#}");
+}
+
+/// A client that has bound the address at which we call a PBX, connects to us from there, and shakes hands as `who`; what it
+/// reads of a message of ours to that address, and what the switch is told.
+fn heard_at_the_address_of_a_pbx(authority: &Authority, who: Option<&Secure>) -> (Vec<u8>, Vec<Input>) {
+    let ours = authority.secure("ours", &["127.0.0.1"], ClientCertificates::Asked);
+    let (runtime, inbox, listener) = listening(&ours);
+    let heard = runtime.block_on(async move {
+        let stream = TcpStream::connect(listener.local).await.expect("connected");
+        let remote = stream.local_addr().expect("an address");
+        ours.expect(BTreeMap::from([(remote, vec!["pbx.example".to_owned()])]));
+        let mut stream: Box<dyn Stream> = match who {
+            Some(who) => Box::new(who.connect(stream, listener.local).await.expect("shaken").0),
+            None => Box::new(stream),
+        };
+        if who.is_some() {
+            // Once it is answered, the handshake is over for both.
+            stream.write_all(b"\r\n\r\n").await.expect("written");
+            stream.read_exact(&mut [0; 2]).await.expect("answered");
+        }
+        while listener.connections() == 0 {
+            tokio::task::yield_now().await;
+        }
+        listener.send(Flow { transport: Transport::Tls, local: listener.local, remote, conn: None }, PING.into());
+        while listener.connections() > 1 {
+            tokio::task::yield_now().await;
+        }
+        drop(listener);
+        let mut heard = Vec::new();
+        if who.is_some() {
+            // Whoever is cut off without a goodbye has heard what they have heard.
+            let _ = stream.read_to_end(&mut heard).await;
+        }
+        heard
+    });
+    (heard, inbox.take(Some(crate::time::Instant::ZERO)).expect("open"))
+}
+
+trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
+
+impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Stream for S {}
+
+#[test]
+fn d58_what_we_send_leaves_on_no_connection_whose_peer_has_not_shown_who_it_is() {
+    let authority = Authority::new();
+    let other = authority.secure("other", &["other.example"], ClientCertificates::None);
+    let nameless = authority.nameless("nobody");
+    for who in [None, Some(&nameless), Some(other.as_ref())] {
+        let (heard, inputs) = heard_at_the_address_of_a_pbx(&authority, who);
+        assert_eq!(heard, b"");
+        let lost = inputs.iter().filter(|input| matches!(input, Input::Unreachable { .. })).count();
+        assert_eq!(lost, 1, "nobody listens there: {inputs:?}");
+    }
+    let pbx = authority.secure("pbx", &["PBX.example"], ClientCertificates::None);
+    let (heard, _) = heard_at_the_address_of_a_pbx(&authority, Some(&pbx));
+    assert_eq!(heard, PING);
+}
+
+#[test]
+fn d58_silent_connections_of_some_addresses_keep_nobody_else_from_a_handshake() {
+    let authority = Authority::new();
+    let ours = authority.secure("ours", &["127.0.0.1"], ClientCertificates::None);
+    let source = |last: u8| IpAddr::from([192, 0, 2, last]);
+    let called = SocketAddr::from(([10, 0, 0, 1], 5061));
+    ours.expect(BTreeMap::from([(called, vec!["pbx.example".to_owned()])]));
+    let taken: Vec<Room> =
+        (0..128).flat_map(|at| [ours.room(source(at % 2)), ours.room(source(2))]).flatten().collect();
+    assert_eq!(taken.len(), 48, "sixteen of each address");
+    assert!(ours.room(source(3)).is_some());
+    let flood: Vec<Room> = (3..255).filter_map(|last| ours.room(source(last))).collect();
+    assert_eq!(taken.len() + flood.len(), 192);
+    assert!(ours.room(source(255)).is_none(), "strangers have had their share");
+    let pbx: Vec<Room> = (0..20).filter_map(|_| ours.room(called.ip())).collect();
+    assert_eq!(pbx.len(), 16);
+    drop((taken, flood));
+    assert!(ours.room(source(0)).is_some());
+    drop(pbx);
+    assert!(ours.shaking.lock().expect("whole").is_empty());
 }
