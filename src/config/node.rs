@@ -138,7 +138,7 @@ impl Node {
 }
 
 impl Trunk {
-    /// What its certificate must bear, one of them, when we connect; empty: the address itself.
+    /// What its certificate must bear, one of them, whoever connects; empty: the address itself.
     pub fn names_to_verify(&self) -> Vec<String> {
         match &self.next_hop {
             Some(NextHop::Host { name, .. }) if self.certificate_names.is_empty() => vec![name.clone()],

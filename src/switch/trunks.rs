@@ -155,7 +155,7 @@ impl Trunks {
         let names = flow.conn.and_then(|conn| self.certified.get(&conn)).map_or(&[][..], Vec::as_slice);
         let certified = |trunk: &&Trunk| {
             let shown = |name: &String| names.iter().any(|shown| shown.eq_ignore_ascii_case(name));
-            trunk.transport == Transport::Tls && trunk.certificate_names.iter().any(shown)
+            trunk.transport == Transport::Tls && trunk.names_to_verify().iter().any(shown)
         };
         if flow.transport == Transport::Tls
             && let Some(trunk) = config.node.trunks.values().find(certified)
@@ -169,7 +169,7 @@ impl Trunks {
             config.trunk(id)
         });
         by_address.filter(|trunk| {
-            let named = names.is_empty() || trunk.certificate_names.is_empty();
+            let named = names.is_empty() || trunk.names_to_verify().is_empty();
             trunk.transport != Transport::Tls || flow.transport == Transport::Tls && named
         })
     }

@@ -9,7 +9,7 @@ use wardline::ticket::{AnalystStateRecord, HangupCause};
 use crate::lines_a::talking;
 use crate::phone::{Hold, Pickup, State};
 use crate::raw::{Raw, SDP, response_to, status};
-use crate::setting::moved_config;
+use crate::setting::{encrypted_by_host_config, moved_config};
 use crate::world::{DEAD_PBX, Names, PBX, Seen, World};
 
 /// The connection of [`World::send_raw`].
@@ -319,6 +319,15 @@ fn d58_a_peer_is_who_its_certificate_says_wherever_it_is() {
     assert_eq!(invited(&mut world, "stranger", Transport::Tls, elsewhere, &["other.test"]).0, 403);
     // The names went with their connection.
     assert_eq!(invited(&mut world, "later", Transport::Tls, elsewhere, &[]).0, 403);
+}
+
+/// Its host name stands for the names that nobody wrote.
+#[test]
+fn d58_a_peer_without_written_names_bears_its_host_name() {
+    let mut world = World::configured(encrypted_by_host_config(), &["ana"]);
+    let (pbx, elsewhere) = ("10.0.1.77:40000", "203.0.113.9:40000");
+    assert_eq!(invited(&mut world, "other", Transport::Tls, pbx, &["other.test"]).0, 403);
+    assert_eq!(invited(&mut world, "named", Transport::Tls, elsewhere, &["pbx.harbor.test"]).0, 200);
 }
 
 #[test]

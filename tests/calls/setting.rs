@@ -59,10 +59,18 @@ pub fn known_config() -> Arc<Config> {
 
 /// The PBX is spoken to over TLS alone, and known by the name in its certificate.
 pub fn encrypted_config() -> Arc<Config> {
+    encrypted("host = \"10.0.1.1:5061\"\ntransport = \"tls\"\ncertificate_names = [\"pbx.harbor.test\"]")
+}
+
+/// The same, with the name of its host alone.
+pub fn encrypted_by_host_config() -> Arc<Config> {
+    encrypted("host = \"pbx.harbor.test:5061\"\ntransport = \"tls\"")
+}
+
+fn encrypted(trunk: &str) -> Arc<Config> {
     let listener = "[listeners.encrypted]\nbind = \"10.0.0.10:5061\"\ntransports = [\"tls\"]\n\n[tls]\n\
                     certificate = \"none.pem\"\nkey = \"none.key\"\nauthorities = \"none.pem\"\n\
                     client_certificates = \"asked\"\n\n[media]";
-    let trunk = "host = \"10.0.1.1:5061\"\ntransport = \"tls\"\ncertificate_names = [\"pbx.harbor.test\"]";
     let plain = "plain = \"a simulation\"\n";
     desk_with(&[
         ("wardline", "[media]", listener),
