@@ -123,7 +123,11 @@ fn edges(figures: &mut Figures, gauges: &Gauges) {
     figures.counter("inbox_dropped", "Inputs dropped because a lane was full", gauges.inbox_dropped);
     figures.counter("inbox_stale", "INVITEs that waited too long in front of the switch", gauges.inbox_stale);
     figures.gauge("tcp_connections", "SIP connections over TCP now", gauges.tcp_connections);
-    figures.counter("tcp_refused", "SIP connections over TCP refused for want of room", gauges.tcp_refused);
+    figures.counter(
+        "tcp_refused",
+        "SIP connections over TCP and TLS refused: no room, or a failed handshake",
+        gauges.tcp_refused,
+    );
     figures.counter("udp_send_errors", "SIP datagrams that could not be sent", gauges.udp_send_errors);
     if let Some(canary) = gauges.canary {
         let ago = canary.succeeded_ago.unwrap_or(gauges.uptime);

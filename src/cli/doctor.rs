@@ -525,11 +525,12 @@ fn certificates(node: &Node) -> Option<Finding> {
 }
 
 fn encryption(node: &Node) -> impl Iterator<Item = Finding> {
-    node.trunks.values().map(|Trunk { id, plain, srtp, .. }| {
+    node.trunks.values().map(|Trunk { id, transport, plain, srtp, .. }| {
         Finding::ok(
             "encryption",
             match plain {
                 Some(reason) => format!("{id} goes unencrypted: {reason}"),
+                None if *transport != Transport::Tls => format!("{id} goes unencrypted, and nobody has said why"),
                 None if *srtp => format!("{id} speaks TLS, and its media is secured"),
                 None => format!("{id} speaks TLS; its media goes unencrypted"),
             },

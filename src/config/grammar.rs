@@ -262,7 +262,7 @@ static TRUNK: Table = Table {
             "plain",
             Kind::Text,
             Need::Without("it must be `tls`"),
-            "why it goes unencrypted, in one line; `check`, `doctor` and the log repeat it"
+            "why it goes unencrypted, in one line; `check` and `doctor` repeat it"
         ),
         key!(
             "outside_prefix",

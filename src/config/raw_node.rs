@@ -385,6 +385,9 @@ fn read_srtp(id: &TrunkId, entry: &Fields<'_>, transport: Transport) -> bool {
     srtp
 }
 
+/// Characters of [`Trunk::plain`].
+const MAX_REASON: usize = 120;
+
 /// Nothing goes in clear unless somebody has said why.
 fn read_plain(id: &TrunkId, entry: &Fields<'_>, transport: Transport) -> Option<String> {
     let encrypted = transport == Transport::Tls;
@@ -399,7 +402,14 @@ fn read_plain(id: &TrunkId, entry: &Fields<'_>, transport: Transport) -> Option<
         let remedy = "write transport = \"tls\", or the reason, such as plain = \"isolated voice network\"";
         entry.problems.push(finding.remedy(remedy).yet_runs());
     }
-    entry.optional("plain")
+    let reason = entry.optional::<Spanned<String>>("plain")?;
+    if reason.value.chars().count() > MAX_REASON {
+        let finding = reason.place.error(format!("the reason of trunk `{id}` is longer than {MAX_REASON} characters"));
+        entry
+            .problems
+            .push(finding.remedy("say it in fewer words: it is repeated wherever the trunk is told").yet_runs());
+    }
+    Some(reason.value)
 }
 
 /// The password itself is not in the file: [`fill_passwords`] finds it.

@@ -405,6 +405,13 @@ fn nothing_goes_in_clear_without_a_word_and_the_word_is_a_reason() {
         ),
         broken("wardline", WHY, "plain = \" \"", "wardline.toml:13:9", &["`plain` of trunk `pbx` must be text"]),
         broken("wardline", WHY, "plain = \"a\\nb\"", "wardline.toml:13:9", &["without line breaks"]),
+        broken(
+            "wardline",
+            WHY,
+            &format!("plain = \"{}\"", "a".repeat(121)),
+            "wardline.toml:13:9",
+            &["longer than 120"],
+        ),
     ]);
 }
 

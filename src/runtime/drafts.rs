@@ -91,8 +91,11 @@ pub struct Restored {
     pub kept: Vec<PathBuf>,
 }
 
-/// Makes the files those of `wanted`, each atomically. A file that is not as `base` has it was edited by hand: it is kept
-/// beside as FILE.draft-`number`.
+/// What versions have held since some later program: a version with none of them is from before, and says nothing of them.
+const KEPT_LATER: [&str; 2] = ["cases/", "import.toml"];
+
+/// Makes the files those of `wanted`, each atomically. Kinds of files that no version knew in its time stay. A file that is not
+/// as `base` has it was edited by hand: it is kept beside as FILE.draft-`number`.
 ///
 /// # Errors
 /// When a file can't be written; those before it are done, and nothing is lost.
@@ -103,7 +106,9 @@ pub fn restore(folder: &Path, wanted: &Content, base: &Content, number: u32) -> 
         Err(_) => Content::new(),
     };
     let names: BTreeSet<&String> = wanted.keys().chain(here.keys()).collect();
-    for name in names {
+    let of = |kind: &str, names: &Content| names.keys().any(|name| name.starts_with(kind));
+    let unknown: Vec<&str> = KEPT_LATER.into_iter().filter(|kind| !of(kind, wanted)).collect();
+    for name in names.into_iter().filter(|name| !unknown.iter().any(|kind| name.starts_with(kind))) {
         let (path, draft) = (place(folder, name), here.get(name));
         if draft == wanted.get(name) {
             continue;
@@ -218,6 +223,20 @@ mod tests {
         // The copies are no drafts, and a second rollback finds nothing to do.
         assert_eq!(read(&folder).ok().map(|drafts| drafts.content), Some(old.clone()));
         assert_eq!(restore(&folder, &old, &old, 9).expect("restored"), Restored::default());
+    }
+
+    #[test]
+    fn a_version_from_before_cases_and_rules_were_kept_takes_neither_away() {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = home.path().join("sip-config");
+        let (case, rules) = (("cases/night.toml", "a"), ("import.toml", "b"));
+        let base = content(&[("wardline.toml", "new"), case, rules]);
+        lay(&folder, &base);
+        restore(&folder, &content(&[("wardline.toml", "old")]), &base, 8).expect("restored");
+        assert_eq!(read(&folder).expect("there").content, content(&[("wardline.toml", "old"), case, rules]));
+        let knows = content(&[("wardline.toml", "old"), ("cases/day.toml", "c")]);
+        let done = restore(&folder, &knows, &base, 9).expect("restored");
+        assert_eq!(done.removed, ["cases/night.toml"], "a version that has cases says which");
     }
 
     #[test]

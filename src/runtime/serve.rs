@@ -195,9 +195,9 @@ fn rehearsing(config: &Config, memory: &Memory) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// The trunks that go unencrypted with why, "none" where every one speaks TLS.
+/// The trunks that go unencrypted, "none" where every one speaks TLS. Why, are words of the files: not for the log.
 fn unencrypted(config: &Config) -> String {
-    let plain: Vec<String> = config.node.plain().map(|(trunk, reason)| format!("{trunk} ({reason})")).collect();
+    let plain: Vec<String> = config.node.plain().map(|(trunk, _)| trunk.to_string()).collect();
     if plain.is_empty() { "none".to_owned() } else { plain.join(", ") }
 }
 

@@ -124,7 +124,9 @@ fn refuse_what_check_refuses(files: &mut Folder, at: At, text: &str) -> anyhow::
 /// `name` is as findings have it: "sip-config/hospital.toml".
 fn write_back(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
     let file = name.rsplit('/').next().unwrap_or(name);
-    drafts::replace(&folder.join(file), text.as_bytes())
+    let path = folder.join(file);
+    // A link to a file of another folder stays a link.
+    drafts::replace(&path.canonicalize().unwrap_or(path), text.as_bytes())
 }
 
 // -- What is shown ----------------------------------------------------------------------------------------------------

@@ -118,6 +118,8 @@ enum Part {
     Hospital(String),
     People,
     Plan(String),
+    Cases(String),
+    Rules,
 }
 
 impl Part {
@@ -127,6 +129,8 @@ impl Part {
             Part::Hospital(id) => format!("hospital {id}"),
             Part::People => "people who take calls".to_owned(),
             Part::Plan(id) => format!("plan {id}"),
+            Part::Cases(stem) => format!("cases {stem}"),
+            Part::Rules => "rules of import".to_owned(),
         }
     }
 }
@@ -142,6 +146,10 @@ fn parts(content: &Content) -> Parts {
         let table = read.map(|tree| plain::of_table(&tree)).ok_or_else(|| bytes.to_vec());
         let part = if let Some(plan) = stem.strip_prefix("plans/") {
             Part::Plan(plan.to_owned())
+        } else if let Some(cases) = stem.strip_prefix("cases/") {
+            Part::Cases(cases.to_owned())
+        } else if stem == "import" {
+            Part::Rules
         } else if stem == "wardline" {
             Part::Node
         } else if stem.starts_with("hospital") {
@@ -194,6 +202,8 @@ fn whole(part: &Part, kind: Kind, table: &BTreeMap<String, Plain>) -> Vec<Change
         Part::Hospital(_) => "the whole hospital",
         Part::People => "everybody",
         Part::Plan(_) => "the whole plan",
+        Part::Cases(_) => "all its cases",
+        Part::Rules => "all rules",
     };
     vec![Change { kind, subject: what.to_owned(), details: counts.collect() }]
 }

@@ -35,6 +35,15 @@ fn told(new: &Content, expected: &str) {
 }
 
 #[test]
+fn cases_and_rules_are_no_people_and_each_file_of_cases_stands_alone() {
+    let mut new = sample();
+    for name in ["cases/day.toml", "cases/night.toml", "import.toml"] {
+        new.insert(name.to_owned(), Bytes::from_static(b"note = 1\n"));
+    }
+    told(&new, "cases day\n  + all its cases\ncases night\n  + all its cases\nrules of import\n  + all rules");
+}
+
+#[test]
 fn a_step_field_by_field() {
     let mut new = with("plans/hotline.toml", "wait = \"1.5s\"\n\n# The place", "wait = \"2s\"\n\n# The place");
     let text = String::from_utf8(new["plans/hotline.toml"].to_vec()).expect("UTF-8");
