@@ -395,6 +395,9 @@ fn sockets_and_ports_are_checked() {
 #[test]
 fn nothing_goes_in_clear_without_a_word_and_the_word_is_a_reason() {
     const WHY: &str = "plain = \"a test\"";
+    // 121 characters.
+    const LONG: &str = "plain = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\
+                        aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"";
     check(&[
         broken(
             "wardline",
@@ -405,13 +408,7 @@ fn nothing_goes_in_clear_without_a_word_and_the_word_is_a_reason() {
         ),
         broken("wardline", WHY, "plain = \" \"", "wardline.toml:13:9", &["`plain` of trunk `pbx` must be text"]),
         broken("wardline", WHY, "plain = \"a\\nb\"", "wardline.toml:13:9", &["without line breaks"]),
-        broken(
-            "wardline",
-            WHY,
-            &format!("plain = \"{}\"", "a".repeat(121)),
-            "wardline.toml:13:9",
-            &["longer than 120"],
-        ),
+        broken("wardline", WHY, LONG, "wardline.toml:13:9", &["longer than 120"]),
     ]);
 }
 
