@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wardline::ids::{AnalystId, CallId, ModuleId, OfferId, SystemId};
-use wardline::routing::{Need, replay};
+use wardline::routing::{Need, OfferOutcome, replay};
 use wardline::switch::{Command, Reply};
 use wardline::ticket::{AnalystStateRecord, CallbackReason, DispositionCode, Event, Lifecycle};
 use wardline::time::Duration;
@@ -232,10 +232,12 @@ impl World {
     }
 
     /// No callback rings anybody while a caller waits who wants somebody of the same system: one whom no decision on the
-    /// first rung found anybody for, and who has since neither been answered nor left nor been given something else.
+    /// first rung found anybody for, and who has since neither been answered nor left nor been given something else. Whom they
+    /// have tried in vain in this call is taken from nobody.
     fn callers_come_before_callbacks(&self, broken: &mut Vec<String>) {
         let mut needs: BTreeMap<CallId, Need> = BTreeMap::new();
         let (mut confirmed, mut waiting, mut ended) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut tried: BTreeSet<(CallId, &AnalystId)> = BTreeSet::new();
         for record in &self.records {
             let Some(call) = record.call else { continue };
             match (&record.event, ended.contains(&call)) {
@@ -258,13 +260,18 @@ impl World {
                     waiting.remove(&call);
                     ended.insert(call);
                 }
+                (Event::OfferEnded { analyst, outcome, .. }, false) if *outcome != OfferOutcome::Withdrawn => {
+                    _ = tried.insert((call, analyst))
+                }
                 (Event::OfferSent { analyst, .. }, true) => {
                     let Some(need) = needs.get(&call) else { continue };
                     let wants = |other: &Need| match (&need.system, &other.system) {
                         (Some(one), Some(another)) => one == another && need.hospital == other.hospital,
                         (None, _) | (_, None) => need.hospital == other.hospital,
                     };
-                    let passed = waiting.intersection(&confirmed).find(|other| needs.get(other).is_some_and(wants));
+                    let passed = waiting
+                        .intersection(&confirmed)
+                        .find(|other| needs.get(other).is_some_and(wants) && !tried.contains(&(**other, analyst)));
                     if let Some(passed) = passed {
                         broken.push(format!("{analyst} is rung for a callback at {} while {passed} waits", record.at));
                     }
